@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// How long the gaps of a stream were: exact (run length, count) pairs in a bounded table.
+//
+// Plain data, trivially copyable. One writer; a reader takes a copy.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace holdfast::media {
+
+// `count` gaps of exactly `length` packets each.
+struct LossRun {
+  uint32_t length = 0;
+  uint32_t count = 0;
+  friend bool operator==(const LossRun&, const LossRun&) = default;
+};
+
+// Gaps are told in ascending order of sequence number; neighbours join into one run, which stays
+// open until something that is not its neighbour comes. When more than kLengths distinct lengths
+// occur, the later ones share the pair `other`: runs and packets always add up, only their lengths
+// are not told apart.
+class LossRuns {
+ public:
+  static constexpr uint32_t kLengths = 24;
+
+  // `count` packets from extended sequence number `first` on are lost.
+  void add(uint64_t first, uint32_t count);
+  // Nothing can be a neighbour of the open run any more.
+  void close();
+
+  // What is booked, in the order in which each length was first seen; not the open run.
+  const std::array<LossRun, kLengths>& lengths() const { return lengths_; }
+  uint32_t used() const { return used_; }
+  uint32_t other_runs() const { return other_runs_; }
+  uint64_t other_packets() const { return other_packets_; }
+
+ private:
+  std::array<LossRun, kLengths> lengths_{};
+  uint64_t open_end_ = 0;  // the number after the open run's last
+  uint64_t other_packets_ = 0;
+  uint32_t open_length_ = 0;
+  uint32_t other_runs_ = 0;
+  uint32_t used_ = 0;
+};
+
+}  // namespace holdfast::media
