@@ -22,7 +22,7 @@ namespace holdfast::dataplane {
 inline constexpr std::string_view kSteerProgram = "holdfast_steer";
 
 // Media addresses of one port that the program's map can hold.
-inline constexpr size_t kMaxSteerAddresses = 64;
+inline constexpr size_t kMaxSteerAddresses = 64;  // STEER_MAX_ADDRESSES
 
 struct SteerCounters {
   uint64_t steered = 0;            // handed to the dataplane, or dropped when it is dead
