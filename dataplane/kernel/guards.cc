@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// The guard tables as nft scripts, applied by libnftables.
+#include "dataplane/kernel/guards.hh"
+
+#include <nftables/libnftables.h>
+
+#include <charconv>
+#include <memory>
+#include <string_view>
+
+#include "dataplane/kernel/link.hh"
+
+namespace holdfast::dataplane {
+namespace {
+
+constexpr std::string_view kMediaTable = "inet holdfast_media";
+constexpr std::string_view kOwnedTable = "netdev holdfast_owned";
+
+// nft's output and its error text are both strings: keep them apart for Result.
+struct NftError {
+  std::string text;
+};
+
+Result<std::string, NftError> run_nft(const std::string& script) {
+  const std::unique_ptr<nft_ctx, decltype(&nft_ctx_free)> nft(nft_ctx_new(NFT_CTX_DEFAULT),
+                                                              &nft_ctx_free);
+  if (nft == nullptr) return NftError{"nftables: out of memory"};
+  if (nft_ctx_buffer_output(nft.get()) != 0 || nft_ctx_buffer_error(nft.get()) != 0) {
+    return NftError{"nftables: cannot buffer its output"};
+  }
+  if (nft_run_cmd_from_buffer(nft.get(), script.c_str()) == 0) {
+    return std::string(nft_ctx_get_output_buffer(nft.get()));
+  }
+  return NftError{std::string("nftables: ") + nft_ctx_get_error_buffer(nft.get())};
+}
+
+Outcome apply(const std::string& script) {
+  const auto ran = run_nft(script);
+  return ran ? done() : Outcome(ran.error().text);
+}
+
+// One transaction takes the old table out, whether it is there or not, and may put a new one in.
+std::string without(std::string_view table) {
+  return "add table " + std::string(table) + "\ndelete table " + std::string(table) + "\n";
+}
+
+// Rules of one family: "ip daddr { a, b } udp dport 1-2 counter drop".
+std::string media_rule(std::span<const IpAddress> addresses, uint8_t family,
+                       const std::string& ports) {
+  std::string set;
+  for (const IpAddress& address : addresses) {
+    if (address.family != family) continue;
+    if (!set.empty()) set += ", ";
+    set += address.to_string();
+  }
+  if (set.empty()) return {};
+  return std::string("    ") + (family == 4 ? "ip" : "ip6") + " daddr { " + set +
+         " } meta l4proto udp udp dport " + ports + " counter drop\n";
+}
+
+// Adds up every "counter packets N" of a listing.
+uint64_t sum_of_counters(std::string_view listing) {
+  constexpr std::string_view kLabel = "counter packets ";
+  uint64_t sum = 0;
+  for (size_t at = listing.find(kLabel); at != std::string_view::npos;
+       at = listing.find(kLabel, at)) {
+    at += kLabel.size();
+    uint64_t packets = 0;
+    std::from_chars(listing.data() + at, listing.data() + listing.size(), packets);
+    sum += packets;
+  }
+  return sum;
+}
+
+// Packets counted by a table; 0 when the table is not there.
+Result<uint64_t, std::string> packets_of(std::string_view table) {
+  const auto tables = run_nft("list tables");
+  if (!tables) return tables.error().text;
+  if (tables->find("table " + std::string(table) + "\n") == std::string::npos) return uint64_t{0};
+  const auto listing = run_nft("list table " + std::string(table));
+  if (!listing) return listing.error().text;
+  return sum_of_counters(*listing);
+}
+
+}  // namespace
+
+Outcome guard_media(std::span<const IpAddress> addresses, uint16_t port_low, uint16_t port_high) {
+  if (port_low == 0 || port_low > port_high) {
+    return "no media port range: " + std::to_string(port_low) + "-" + std::to_string(port_high);
+  }
+  for (const IpAddress& address : addresses) {
+    if (!address.is_v4() && !address.is_v6()) return std::string("a media address is none");
+  }
+  const std::string ports = std::to_string(port_low) + "-" + std::to_string(port_high);
+  // -450 stands before the kernel's reassembly for connection tracking (-400).
+  return apply(without(kMediaTable) + "table " + std::string(kMediaTable) +
+               " {\n  chain stray {\n    type filter hook prerouting priority -450; "
+               "policy accept;\n" +
+               media_rule(addresses, 4, ports) + media_rule(addresses, 6, ports) + "  }\n}\n");
+}
+
+Outcome guard_owned(std::span<const std::string> devices) {
+  std::string script = without(kOwnedTable);
+  if (devices.empty()) return apply(script);
+  script += "table " + std::string(kOwnedTable) + " {\n";
+  size_t number = 0;
+  for (const std::string& device : devices) {
+    if (const auto link = find_link(device); !link) return link.error();
+    script += "  chain port" + std::to_string(number++) +
+              " {\n    type filter hook ingress device \"" + device +
+              "\" priority -500; policy drop;\n    counter drop\n  }\n";
+  }
+  return apply(script + "}\n");
+}
+
+Result<GuardCounters, std::string> read_guard_counters() {
+  const auto media = packets_of(kMediaTable);
+  if (!media) return media.error();
+  const auto owned = packets_of(kOwnedTable);
+  if (!owned) return owned.error();
+  return GuardCounters{*media, *owned};
+}
+
+Outcome remove_guards() {
+  return apply(without(kMediaTable) + without(kOwnedTable));
+}
+
+}  // namespace holdfast::dataplane

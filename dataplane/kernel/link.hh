@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small questions and orders about a kernel network device: does it exist, what is it, bring it up.
+//
+// Every call is a few system calls in the caller's network namespace; slow thread or start-up only.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "dataplane/kernel/outcome.hh"
+#include "media/address.hh"
+
+namespace holdfast::dataplane {
+
+struct Link {
+  std::string name;
+  unsigned ifindex = 0;
+  MacAddress mac;
+  unsigned mtu_bytes = 0;
+  bool up = false;       // administratively (IFF_UP)
+  bool running = false;  // up, and the carrier is there (IFF_RUNNING)
+  std::string driver;    // "veth", "tun", "ixgbe"; empty when the driver does not tell
+};
+
+// A name the kernel could give a device and that is safe to put into a path or a rule: 1 to 15 of
+// letters, digits, '.', '_', '-', and neither "." nor "..".
+bool is_link_name(std::string_view name);
+
+// Refuses names that are no link name; says "no such interface" for one that does not exist.
+Result<Link, std::string> find_link(std::string_view name);
+
+Outcome set_link_up(std::string_view name, bool up);
+Outcome set_promiscuous(std::string_view name, bool on);
+Outcome set_mtu(std::string_view name, unsigned mtu_bytes);
+// The device may be up when the driver allows a live change (taps, veth).
+Outcome set_mac(std::string_view name, const MacAddress& mac);
+
+// Whether the kernel itself speaks IPv6 on the device. An owned port wants it off: else the kernel
+// sends router solicitations and MLD reports from it by itself. Kernels without IPv6: done.
+Outcome set_kernel_ipv6(std::string_view name, bool on);
+
+}  // namespace holdfast::dataplane

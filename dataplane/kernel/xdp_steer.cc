@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds the attached steer program by its name and its maps by theirs, since the PMD loaded them.
+#include "dataplane/kernel/xdp_steer.hh"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "dataplane/xdp/steer_maps.h"
+
+namespace holdfast::dataplane {
+namespace {
+
+static_assert(kMaxSteerAddresses == STEER_MAX_ADDRESSES);
+static_assert(sizeof(steer_address) == 16 && sizeof(steer_ports) == 4);
+
+// More maps than our program has; a program with more is not ours.
+constexpr size_t kMaxMaps = 16;
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::string failed(const std::string& what, int negative_errno) {
+  return what + ": " + std::strerror(-negative_errno);
+}
+
+std::string on_device(unsigned ifindex) {
+  return " on interface " + std::to_string(ifindex);
+}
+
+// The program attached to a device; fd is -1 when there is none.
+struct Attached {
+  Descriptor fd{-1};
+  std::string name;
+  std::vector<uint32_t> map_ids;
+};
+
+Result<Attached, std::string> attached_program(unsigned ifindex) {
+  uint32_t id = 0;
+  if (const int e = bpf_xdp_query_id(static_cast<int>(ifindex), 0, &id); e < 0) {
+    return failed("cannot ask for the XDP program" + on_device(ifindex), e);
+  }
+  if (id == 0) return Attached{};
+  Attached found{Descriptor(bpf_prog_get_fd_by_id(id)), {}, {}};
+  if (found.fd.get() < 0) {
+    return failed("cannot open the XDP program" + on_device(ifindex), found.fd.get());
+  }
+  std::array<uint32_t, kMaxMaps> ids{};
+  bpf_prog_info info{};
+  info.nr_map_ids = kMaxMaps;
+  info.map_ids = reinterpret_cast<uintptr_t>(ids.data());
+  uint32_t size = sizeof info;
+  if (const int e = bpf_obj_get_info_by_fd(found.fd.get(), &info, &size); e < 0) {
+    return failed("cannot read the XDP program" + on_device(ifindex), e);
+  }
+  found.name.assign(info.name, strnlen(info.name, sizeof info.name));
+  found.map_ids.assign(ids.begin(), ids.begin() + std::min<size_t>(info.nr_map_ids, kMaxMaps));
+  return found;
+}
+
+std::string foreign(const Attached& program, unsigned ifindex) {
+  const std::string name = program.name.empty() ? "(no name)" : program.name;
+  return "a foreign XDP program, " + name + ", is attached" + on_device(ifindex);
+}
+
+// Our program's map `name`; one with other sizes belongs to another version of us.
+Result<Descriptor, std::string> open_map(const Attached& program, std::string_view name,
+                                         uint32_t key_bytes, uint32_t value_bytes) {
+  for (const uint32_t id : program.map_ids) {
+    Descriptor map(bpf_map_get_fd_by_id(id));
+    if (map.get() < 0) return failed("cannot open a map of the XDP program", map.get());
+    bpf_map_info info{};
+    uint32_t size = sizeof info;
+    if (const int e = bpf_obj_get_info_by_fd(map.get(), &info, &size); e < 0) {
+      return failed("cannot read a map of the XDP program", e);
+    }
+    if (std::string_view(info.name, strnlen(info.name, sizeof info.name)) != name) continue;
+    if (info.key_size != key_bytes || info.value_size != value_bytes) {
+      return "XDP map " + std::string(name) + " is of another version of the program";
+    }
+    return map;
+  }
+  return "the attached XDP program has no map " + std::string(name);
+}
+
+// The attached steer program, or why it cannot be used.
+Result<Attached, std::string> our_program(unsigned ifindex) {
+  auto program = attached_program(ifindex);
+  if (!program) return program;
+  if (program->fd.get() < 0) return "no XDP program is attached" + on_device(ifindex);
+  if (program->name != kSteerProgram) return foreign(*program, ifindex);
+  return program;
+}
+
+steer_address key_of(const IpAddress& address) {
+  steer_address key{};
+  if (address.is_v6()) {
+    std::copy(address.bytes.begin(), address.bytes.end(), key.bytes);
+  } else {
+    key.bytes[10] = key.bytes[11] = 0xff;
+    std::copy_n(address.bytes.begin(), 4, key.bytes + 12);
+  }
+  return key;
+}
+
+bool same(const steer_address& a, const steer_address& b) {
+  return std::memcmp(a.bytes, b.bytes, sizeof a.bytes) == 0;
+}
+
+// Takes out what is in the map and not wanted; bounded by the map's size.
+void remove_others(int map, const std::vector<steer_address>& wanted) {
+  std::vector<steer_address> present;
+  steer_address key{};
+  while (present.size() < STEER_MAX_ADDRESSES &&
+         bpf_map_get_next_key(map, present.empty() ? nullptr : &present.back(), &key) == 0) {
+    present.push_back(key);
+  }
+  for (const steer_address& old : present) {
+    const bool keep = std::any_of(wanted.begin(), wanted.end(),
+                                  [&](const steer_address& w) { return same(w, old); });
+    if (!keep) bpf_map_delete_elem(map, &old);
+  }
+}
+
+}  // namespace
+
+Outcome detach_stale_steer(unsigned ifindex) {
+  const auto program = attached_program(ifindex);
+  if (!program) return program.error();
+  if (program->fd.get() < 0) return done();
+  if (program->name != kSteerProgram) return foreign(*program, ifindex);
+  // Names the program to be replaced, so that another one attached meanwhile is not hit.
+  LIBBPF_OPTS(bpf_xdp_attach_opts, options);
+  options.old_prog_fd = program->fd.get();
+  if (const int e = bpf_xdp_detach(static_cast<int>(ifindex), 0, &options); e < 0) {
+    return failed("cannot detach the XDP program" + on_device(ifindex), e);
+  }
+  return done();
+}
+
+Outcome detach_steer(unsigned ifindex) {
+  return detach_stale_steer(ifindex);
+}
+
+Outcome configure_steer(unsigned ifindex, std::span<const IpAddress> addresses, uint16_t port_low,
+                        uint16_t port_high, uint16_t vlan_id) {
+  if (port_low == 0 || port_low > port_high) {
+    return "no media port range: " + std::to_string(port_low) + "-" + std::to_string(port_high);
+  }
+  if (vlan_id > 4094) return "no VLAN id: " + std::to_string(vlan_id);
+  if (addresses.size() > kMaxSteerAddresses) {
+    return "too many media addresses for one port: " + std::to_string(addresses.size());
+  }
+  std::vector<steer_address> wanted;
+  for (const IpAddress& address : addresses) {
+    if (address.is_none()) return std::string("a media address is none");
+    wanted.push_back(key_of(address));
+  }
+  const auto program = our_program(ifindex);
+  if (!program) return program.error();
+  const auto config = open_map(*program, "steer_config", sizeof(uint32_t), sizeof(uint32_t));
+  if (!config) return config.error();
+  const auto media =
+      open_map(*program, "media_addresses", sizeof(steer_address), sizeof(steer_ports));
+  if (!media) return media.error();
+
+  const uint32_t first = 0;
+  const uint32_t vlan = vlan_id;
+  if (const int e = bpf_map_update_elem(config->get(), &first, &vlan, BPF_ANY); e < 0) {
+    return failed("cannot set the VLAN of the XDP program" + on_device(ifindex), e);
+  }
+  remove_others(media->get(), wanted);
+  const steer_ports ports{port_low, port_high};
+  for (const steer_address& address : wanted) {
+    if (const int e = bpf_map_update_elem(media->get(), &address, &ports, BPF_ANY); e < 0) {
+      return failed("cannot set a media address of the XDP program" + on_device(ifindex), e);
+    }
+  }
+  return done();
+}
+
+Result<SteerCounters, std::string> read_steer_counters(unsigned ifindex) {
+  const auto program = our_program(ifindex);
+  if (!program) return program.error();
+  const auto map = open_map(*program, "steer_counters", sizeof(uint32_t), sizeof(uint64_t));
+  if (!map) return map.error();
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus <= 0) return failed("cannot count the CPUs", cpus);
+  std::vector<uint64_t> per_cpu(static_cast<size_t>(cpus));
+  std::array<uint64_t, STEER_COUNTERS> sums{};
+  for (uint32_t key = 0; key < STEER_COUNTERS; ++key) {
+    if (const int e = bpf_map_lookup_elem(map->get(), &key, per_cpu.data()); e < 0) {
+      return failed("cannot read a counter of the XDP program" + on_device(ifindex), e);
+    }
+    for (const uint64_t n : per_cpu) sums[key] += n;
+  }
+  return SteerCounters{sums[STEER_STEERED], sums[STEER_PASSED], sums[STEER_FRAGMENTS_DROPPED]};
+}
+
+}  // namespace holdfast::dataplane
