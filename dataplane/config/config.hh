@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration of holdfast-dataplane as checked values, and the reading of it from TOML.
+//
+// Start-up only: nothing here is called once packets flow. A DataplaneConfig that load_config or
+// parse_config returned is complete and consistent; nobody needs to check it again.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "media/address.hh"
+#include "media/result.hh"
+
+namespace holdfast::config {
+
+inline constexpr size_t kMaxInterfaces = 16;
+inline constexpr size_t kMaxMediaAddresses = 8;         // of one interface
+inline constexpr size_t kMaxStaticNeighbors = 256;      // of one interface
+inline constexpr size_t kMaxCpus = 64;                  // lcores; far above any branch box
+inline constexpr size_t kMaxConfigBytes = 1024 * 1024;  // a larger file is not a configuration
+inline constexpr size_t kMaxErrors = 20;                // the rest is summed up in one line
+
+enum class HugePages : uint8_t { kAuto, kYes, kNo };
+enum class Take : uint8_t { kShared, kOwned };
+enum class Driver : uint8_t { kAfXdp, kAfPacket, kVirtioUser, kVhost, kRing, kNull, kPci };
+
+// The words of the configuration file ("af_xdp", "shared", ...).
+std::string_view to_string(HugePages);
+std::string_view to_string(Take);
+std::string_view to_string(Driver);
+
+struct StaticNeighbor {
+  IpAddress address;
+  MacAddress mac;
+};
+
+// UDP ports for media, both ends included. `first` is even and `last` is odd: RTP takes the even
+// port of a pair, RTCP the odd one (RFC 3550 section 11).
+struct PortRange {
+  uint16_t first = 20000;
+  uint16_t last = 29999;
+
+  uint32_t pairs() const { return (uint32_t{last} - first + 1) / 2; }
+  bool contains(uint16_t port) const { return port >= first && port <= last; }
+};
+
+struct InterfaceConfig {
+  std::string name;  // [a-z0-9-]{1,11}, unique
+  Take take = Take::kShared;
+  Driver driver = Driver::kAfXdp;
+  std::string device;              // netdev name, socket path or PCI address; empty for ring, null
+  std::optional<MacAddress> mac;   // unicast; only when the file sets it
+  uint16_t vlan = 0;               // 802.1Q id, 0 untagged
+  uint8_t pcp = 5;                 // 802.1p priority of media frames, with a VLAN only
+  uint16_t mtu = 1500;             // bytes of an IP packet
+  std::string tap;                 // exception tap, "hf-<name>" unless set; empty when shared
+  uint32_t exception_pps = 20000;  // packets/s to and from the kernel through the tap
+  std::vector<IpAddress> media_addresses;  // 1 to kMaxMediaAddresses, unique over all interfaces
+  PortRange media_ports;
+  std::vector<StaticNeighbor> static_neighbors;
+  uint8_t dscp_media = 46;  // 0 leaves packets as they came
+
+  // Legs that the ports of this interface hold: one pair a leg on each media address.
+  size_t leg_capacity() const { return size_t{media_ports.pairs()} * media_addresses.size(); }
+};
+
+struct DataplaneConfig {
+  std::string control_socket = "/run/holdfast/dataplane.sock";
+  std::string state_dir = "/run/holdfast";
+  HugePages huge_pages = HugePages::kAuto;
+  uint32_t memory_mib = 512;
+  std::vector<uint16_t> cpus = {0};  // one lcore each, no number twice
+  uint32_t max_legs = 4096;
+  uint32_t idle_sleep_us = 200;             // longest sleep of an idle lcore; 0 never sleeps
+  std::string xdp_program;                  // empty: beside the binary
+  std::vector<InterfaceConfig> interfaces;  // 1 to kMaxInterfaces, names unique
+
+  const InterfaceConfig* find_interface(std::string_view name) const;
+};
+
+// One thing that is wrong with a configuration file.
+struct ConfigError {
+  std::string file;
+  uint32_t line = 0;  // from 1; 0 when the file as a whole is meant
+  std::string key;    // "interface.lan.vlan"; empty when no key is meant
+  std::string what;   // what is wrong and how to mend it
+
+  // file:line: key: what. Always one line: control characters of the file are escaped.
+  std::string to_string() const;
+};
+
+// At least one error, in the order of the file, at most kMaxErrors and one that counts the rest.
+struct ConfigErrors {
+  std::vector<ConfigError> errors;
+
+  std::string to_string() const;  // one line each, no newline at the end
+};
+
+// Reads `path`. An unreadable or oversize file is an error like any other.
+Result<DataplaneConfig, ConfigErrors> load_config(const std::string& path);
+
+// Reads TOML 1.0 text; `name` is what the errors call the file. Any bytes may be given.
+Result<DataplaneConfig, ConfigErrors> parse_config(std::string_view text, std::string_view name);
+
+// docs/configuration.md and docs/holdfast-dataplane.sample.toml, written from the option tables.
+// The sample is a valid configuration.
+std::string reference_markdown();
+std::string sample_toml();
+
+}  // namespace holdfast::config

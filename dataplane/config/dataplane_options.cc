@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options of [dataplane].
+#include <algorithm>
+
+#include "dataplane/config/options.hh"
+
+namespace holdfast::config {
+namespace {
+
+using Wrong = std::optional<std::string>;
+
+constexpr size_t kMaxPath = 255;
+constexpr size_t kMaxSocketPath = 107;  // sun_path of Linux, less the closing zero
+constexpr int64_t kMaxCpu = 1023;       // CPU_SETSIZE
+constexpr std::string_view kHugePages[] = {"auto", "yes", "no"};
+
+Wrong read_cpus(const TomlValue& value, DataplaneConfig& config) {
+  const auto* list = value.list();
+  if (list == nullptr) return "needs a list of CPU numbers, for example [1, 2]";
+  if (list->empty() || list->size() > kMaxCpus) {
+    return "names " + std::to_string(list->size()) + " CPUs; give 1 to " + std::to_string(kMaxCpus);
+  }
+  std::vector<uint16_t> cpus;
+  for (const auto& item : *list) {
+    uint16_t cpu = 0;
+    if (auto wrong = read_number(item, cpu, 0, kMaxCpu)) return wrong;
+    if (std::find(cpus.begin(), cpus.end(), cpu) != cpus.end()) {
+      return "names CPU " + std::to_string(cpu) + " twice; give each lcore a CPU of its own";
+    }
+    cpus.push_back(cpu);
+  }
+  config.cpus = std::move(cpus);
+  return std::nullopt;
+}
+
+const Option<DataplaneConfig> kOptions[] = {
+    {{"control-socket", "text", "absolute path, at most 107 bytes",
+      "\"/run/holdfast/dataplane.sock\"",
+      "UNIX socket on which holdfast and holdfastd create legs and read counters.", ""},
+     [](const TomlValue& v, DataplaneConfig& c) {
+       return read_path(v, c.control_socket, kMaxSocketPath);
+     }},
+    {{"state-dir", "text", "absolute path", "\"/run/holdfast\"",
+      "Folder for what a restart needs: the table of legs, DPDK's run-time files.", ""},
+     [](const TomlValue& v, DataplaneConfig& c) { return read_path(v, c.state_dir, kMaxPath); }},
+    {{"huge-pages", "text", "auto, yes, no", "\"auto\"",
+      "Whether memory is taken from huge pages. `auto` uses them when enough are free and ordinary "
+      "pages otherwise; `yes` refuses to start without them.",
+      ""},
+     [](const TomlValue& v, DataplaneConfig& c) { return read_word(v, c.huge_pages, kHugePages); }},
+    {{"memory-mib", "whole number", "MiB, 64 to 65536", "512",
+      "Memory for packet buffers and tables, taken at start.", ""},
+     [](const TomlValue& v, DataplaneConfig& c) {
+       return read_number(v, c.memory_mib, 64, 65536);
+     }},
+    {{"cpus", "list of whole numbers", "CPU numbers, 1 to 64 of them", "[0]",
+      "CPUs that relay media, one lcore each. One is enough for a branch.", ""},
+     read_cpus},
+    {{"max-legs", "whole number", "legs, 2 to 65536", "4096",
+      "Legs that can exist at a time; a call has two. A value that is set here must fit the ports "
+      "of "
+      "all interfaces.",
+      ""},
+     [](const TomlValue& v, DataplaneConfig& c) { return read_number(v, c.max_legs, 2, 65536); }},
+    {{"idle-sleep-us", "whole number", "microseconds, 0 to 10000", "200",
+      "Longest sleep of an lcore that has nothing to do: the most that idling adds to a packet's "
+      "delay. 0 never sleeps and keeps the CPU busy.",
+      ""},
+     [](const TomlValue& v, DataplaneConfig& c) {
+       return read_number(v, c.idle_sleep_us, 0, 10000);
+     }},
+    {{"xdp-program", "text", "absolute path, or empty", "\"\"",
+      "Object file of the XDP program for af_xdp interfaces. Empty: the one beside the binary.",
+      ""},
+     [](const TomlValue& v, DataplaneConfig& c) -> Wrong {
+       if (v.text() != nullptr && v.text()->empty()) return std::nullopt;
+       return read_path(v, c.xdp_program, kMaxPath);
+     }},
+};
+
+}  // namespace
+
+std::span<const Option<DataplaneConfig>> dataplane_options() {
+  return kOptions;
+}
+
+std::string_view to_string(HugePages value) {
+  return kHugePages[static_cast<size_t>(value)];
+}
+
+}  // namespace holdfast::config

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options of [[interface]].
+#include <algorithm>
+#include <charconv>
+
+#include "dataplane/config/options.hh"
+
+namespace holdfast::config {
+namespace {
+
+using Wrong = std::optional<std::string>;
+using Section = InterfaceConfig;
+
+constexpr size_t kMaxName = 11;  // "hf-" and the name stay below the kernel's 15 characters
+constexpr size_t kMaxDevice = 107;
+constexpr std::string_view kTakes[] = {"shared", "owned"};
+constexpr std::string_view kDrivers[] = {"af_xdp", "af_packet", "virtio_user", "vhost",
+                                         "ring",   "null",      "pci"};
+
+Wrong read_name(const TomlValue& value, Section& s) {
+  std::string name;
+  if (auto wrong = read_text(value, name, kMaxName)) return wrong;
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  };
+  if (name.empty() || !std::all_of(name.begin(), name.end(), fits)) {
+    return quoted(name) + " is not 1 to 11 of a-z, 0-9 and -";
+  }
+  s.name = std::move(name);
+  return std::nullopt;
+}
+
+Wrong read_tap(const TomlValue& value, Section& s) {
+  std::string tap;
+  if (auto wrong = read_text(value, tap, kMaxNetdevName)) return wrong;
+  if (!is_netdev_name(tap)) return quoted(tap) + " cannot name a network device";
+  s.tap = std::move(tap);
+  return std::nullopt;
+}
+
+// A MAC address that a station can have: not zero, not a group address.
+Wrong read_unicast_mac(const TomlValue& value, MacAddress& out) {
+  std::string text;
+  if (auto wrong = read_text(value, text, 64)) return wrong;
+  const auto mac = MacAddress::parse(text);
+  if (!mac) return quoted(text) + " is not a MAC address; write it like 02:00:00:00:00:01";
+  if ((mac->bytes[0] & 1) != 0 || *mac == MacAddress{}) {
+    return quoted(text) + " is a group address or zero; give a station's address";
+  }
+  out = *mac;
+  return std::nullopt;
+}
+
+Wrong read_unicast_ip(const TomlValue& value, IpAddress& out) {
+  std::string text;
+  if (auto wrong = read_text(value, text, 64)) return wrong;
+  const auto ip = IpAddress::parse(text);
+  if (!ip) return quoted(text) + " is not an IPv4 or IPv6 address; names are not looked up";
+  const bool broadcast = ip->is_v4() && ip->bytes[0] >= 240;
+  if (ip->is_multicast() || ip->is_unspecified() || broadcast) {
+    return quoted(text) + " is no unicast address";
+  }
+  out = *ip;
+  return std::nullopt;
+}
+
+Wrong read_media_addresses(const TomlValue& value, Section& s) {
+  const auto* list = value.list();
+  if (list == nullptr) return "needs a list of addresses, for example [\"198.18.1.2\"]";
+  if (list->empty() || list->size() > kMaxMediaAddresses) {
+    return "names " + std::to_string(list->size()) + " addresses; give 1 to " +
+           std::to_string(kMaxMediaAddresses);
+  }
+  s.media_addresses.clear();
+  for (const auto& item : *list) {
+    IpAddress ip;
+    if (auto wrong = read_unicast_ip(item, ip)) return wrong;
+    s.media_addresses.push_back(ip);
+  }
+  return std::nullopt;
+}
+
+std::optional<uint32_t> port_number(std::string_view text) {
+  uint32_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc{} || end != text.data() + text.size() || port < 1 || port > 65535) {
+    return std::nullopt;
+  }
+  return port;
+}
+
+Wrong read_media_ports(const TomlValue& value, Section& s) {
+  std::string text;
+  if (auto wrong = read_text(value, text, 64)) return wrong;
+  const auto dash = text.find('-');
+  const auto first = port_number(std::string_view(text).substr(0, dash));
+  const auto last = dash == std::string::npos
+                        ? std::nullopt
+                        : port_number(std::string_view(text).substr(dash + 1));
+  if (!first || !last) return quoted(text) + " is not a range of ports; write it like 20000-29999";
+  if (*last < *first) return quoted(text) + " ends before it begins";
+  if (*first % 2 != 0) {
+    return quoted(text) +
+           " begins with an odd port; RTP takes the even port of a pair, begin with " +
+           std::to_string(*first + 1);
+  }
+  const uint32_t pairs = (*last - *first + 1) / 2;
+  if (pairs < 2) {
+    return quoted(text) + " holds " + std::to_string(pairs) + (pairs == 1 ? " leg" : " legs") +
+           " (a pair of ports each); a call needs 2, widen it";
+  }
+  // An even last port has no partner for RTCP; leave it out.
+  s.media_ports = {static_cast<uint16_t>(*first), static_cast<uint16_t>(*first + 2 * pairs - 1)};
+  return std::nullopt;
+}
+
+Wrong read_neighbor(const TomlValue& item, StaticNeighbor& out) {
+  constexpr std::string_view kShape =
+      "needs entries like {address = \"198.18.1.10\", mac = \"02:00:00:00:00:01\"}";
+  const auto* table = item.table();
+  if (table == nullptr || table->size() != 2) return std::string(kShape);
+  bool address = false, mac = false;
+  for (const auto& entry : *table) {
+    Wrong wrong;
+    if (entry.key == "address") {
+      address = true;
+      wrong = read_unicast_ip(entry.value, out.address);
+    } else if (entry.key == "mac") {
+      mac = true;
+      wrong = read_unicast_mac(entry.value, out.mac);
+    }
+    if (wrong) return wrong;
+  }
+  if (!address || !mac) return std::string(kShape);
+  return std::nullopt;
+}
+
+Wrong read_neighbors(const TomlValue& value, Section& s) {
+  const auto* list = value.list();
+  if (list == nullptr || list->size() > kMaxStaticNeighbors) {
+    return "needs a list of at most " + std::to_string(kMaxStaticNeighbors) + " neighbours";
+  }
+  s.static_neighbors.clear();
+  for (const auto& item : *list) {
+    StaticNeighbor neighbor;
+    if (auto wrong = read_neighbor(item, neighbor)) return wrong;
+    const auto same = [&](const StaticNeighbor& n) { return n.address == neighbor.address; };
+    if (std::any_of(s.static_neighbors.begin(), s.static_neighbors.end(), same)) {
+      return "names " + neighbor.address.to_string() + " twice";
+    }
+    s.static_neighbors.push_back(neighbor);
+  }
+  return std::nullopt;
+}
+
+const Option<InterfaceConfig> kOptions[] = {
+    {{"name", "text", "1 to 11 of a-z, 0-9, -", "required",
+      "What commands and reports call the interface. No two interfaces share a name.", "\"lan\""},
+     read_name},
+    {{"take", "text", "shared, owned", "\"shared\"",
+      "`shared`: the kernel keeps the device and only UDP to the media addresses and ports is "
+      "steered here. `owned`: the device belongs to DPDK and all that is not media goes to the "
+      "kernel through a tap.",
+      ""},
+     [](const TomlValue& v, Section& s) { return read_word(v, s.take, kTakes); }},
+    {{"driver", "text", "af_xdp, af_packet, virtio_user, vhost, ring, null, pci",
+      "af_xdp when shared, af_packet when owned",
+      "How the device is driven. A shared interface takes af_xdp only.", "#\"af_xdp\""},
+     [](const TomlValue& v, Section& s) { return read_word(v, s.driver, kDrivers); }},
+    {{"device", "text", "see help", "required, but for ring and null",
+      "af_xdp, af_packet: name of the kernel's network device. virtio_user, vhost: path of the "
+      "UNIX "
+      "socket. pci: address such as 0000:03:00.0.",
+      "\"eth0\""},
+     [](const TomlValue& v, Section& s) { return read_text(v, s.device, kMaxDevice); }},
+    {{"mac", "text", "MAC address", "the device's own",
+      "Ethernet address of the interface, for drivers whose device has none of its own "
+      "(virtio_user, vhost, ring, null).",
+      "#\"02:00:00:00:00:01\""},
+     [](const TomlValue& v, Section& s) -> Wrong {
+       MacAddress mac;
+       if (auto wrong = read_unicast_mac(v, mac)) return wrong;
+       s.mac = mac;
+       return std::nullopt;
+     }},
+    {{"vlan", "whole number", "802.1Q id, 0 to 4094", "0",
+      "VLAN of the voice traffic; the tag is put on and taken off here. 0: untagged.", ""},
+     [](const TomlValue& v, Section& s) { return read_number(v, s.vlan, 0, 4094); }},
+    {{"pcp", "whole number", "802.1p, 0 to 7", "5",
+      "Priority in the tag of media frames. Only together with vlan.", ""},
+     [](const TomlValue& v, Section& s) { return read_number(v, s.pcp, 0, 7); }},
+    {{"mtu", "whole number", "bytes, 576 to 9000", "1500",
+      "Largest IP packet on the link; at least 1280 with an IPv6 media address.", ""},
+     [](const TomlValue& v, Section& s) { return read_number(v, s.mtu, 576, 9000); }},
+    {{"tap", "text", "network device name, at most 15 characters", "\"hf-\" and the name",
+      "Owned only: the kernel's network device that carries all that is not media.", "#\"hf-lan\""},
+     read_tap},
+    {{"exception-pps", "whole number", "packets/s, 0 to 1000000", "20000",
+      "Owned only: packets a second that may pass to the kernel. Media is not held up by them.",
+      ""},
+     [](const TomlValue& v, Section& s) { return read_number(v, s.exception_pps, 0, 1'000'000); }},
+    {{"media-addresses", "list of text", "1 to 8 unicast addresses", "required",
+      "IPv4 and IPv6 addresses at which media arrives. No two interfaces share an address. The "
+      "first one is used when nothing says which family a leg wants.",
+      "[\"198.18.1.2\", \"2001:db8:1::2\"]"},
+     read_media_addresses},
+    {{"media-ports", "text", "FIRST-LAST, UDP ports, FIRST even", "\"20000-29999\"",
+      "UDP ports for media. Each leg takes a pair, RTP even and RTCP odd (RFC 3550 section 11).",
+      ""},
+     read_media_ports},
+    {{"static-neighbors", "list of tables", "{address, mac}, at most 256", "[]",
+      "Next hops whose MAC address is given here instead of learned from the kernel.", ""},
+     read_neighbors},
+    {{"dscp-media", "whole number", "0 to 63", "46",
+      "DSCP of relayed media; ECN is kept. 46 is EF (RFC 3246). 0 leaves packets as they came.",
+      ""},
+     [](const TomlValue& v, Section& s) { return read_number(v, s.dscp_media, 0, 63); }},
+};
+
+}  // namespace
+
+std::span<const Option<InterfaceConfig>> interface_options() {
+  return kOptions;
+}
+
+std::string_view to_string(Take value) {
+  return kTakes[static_cast<size_t>(value)];
+}
+std::string_view to_string(Driver value) {
+  return kDrivers[static_cast<size_t>(value)];
+}
+
+}  // namespace holdfast::config

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is asked and answered on the control socket, as types; docs/control-socket.md is the
+// contract.
+//
+// JSON appears only behind this header: decode_request() turns a frame into a checked Request,
+// encode_*() turns answers into frames. Requests are read strictly (an unknown key is an error, so
+// that a typo is not a silent default); answers are read leniently, so that a newer dataplane may
+// add counters.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "media/address.hh"
+#include "media/result.hh"
+
+namespace holdfast::control {
+
+inline constexpr uint32_t kProtocol = 1;
+inline constexpr std::string_view kVersion = "0.1.0";
+inline constexpr size_t kMaxFrameBytes = 1024 * 1024;  // body, without the 4 bytes of length
+inline constexpr size_t kMaxJsonDepth = 16;            // the deepest message needs 8
+inline constexpr size_t kMaxCallKeyBytes = 128;
+inline constexpr size_t kMaxClockRates = 4;
+inline constexpr uint32_t kMaxPageCalls = 256;
+inline constexpr uint32_t kDefaultPageCalls = 64;
+
+// Why a request was refused: the name goes over the wire, the meaning is in docs/control-socket.md.
+#define HOLDFAST_CONTROL_ERRORS(X)                                                          \
+  X(kBadJson, "bad_json", "the frame is not one JSON object in UTF-8")                      \
+  X(kTooLarge, "too_large", "the frame is longer than 1 MiB; the connection closes")        \
+  X(kHelloFirst, "hello_first", "the first request must be hello")                          \
+  X(kWrongProtocol, "wrong_protocol", "another protocol number; the connection closes")     \
+  X(kTooManyClients, "too_many_clients", "32 clients are connected; the connection closes") \
+  X(kUnknownOp, "unknown_op", "this dataplane has no such operation")                       \
+  X(kBadRequest, "bad_request", "a key is missing, unknown or out of bounds")               \
+  X(kCallExists, "call_exists", "a call with this key is there already")                    \
+  X(kUnknownCall, "unknown_call", "no call has this key")                                   \
+  X(kUnknownLeg, "unknown_leg", "no leg has this id")                                       \
+  X(kUnknownInterface, "unknown_interface", "no interface has this name")                   \
+  X(kNoSuchFamily, "no_such_family", "the interface has no media address of this family")   \
+  X(kNoFreePort, "no_free_port", "every media port of the interface is taken")              \
+  X(kPortTaken, "port_taken", "the local port asked for is taken")                          \
+  X(kBadLocalPort, "bad_local_port", "the local port asked for is not in media-ports")      \
+  X(kNoFreeLeg, "no_free_leg", "max-legs are in use")                                       \
+  X(kBusy, "busy", "too much is under way; ask again")                                      \
+  X(kInternal, "internal", "a fault of the dataplane; its log says more")
+
+enum class ErrorCode : uint8_t {
+#define X(id, name, help) id,
+  HOLDFAST_CONTROL_ERRORS(X)
+#undef X
+};
+std::string_view to_string(ErrorCode);
+std::optional<ErrorCode> error_code_from(std::string_view name);
+
+struct Error {
+  ErrorCode code = ErrorCode::kInternal;
+  std::string message;  // one line for a person
+};
+
+// ---- requests -------------------------------------------------------------------------------
+
+struct ClockRate {
+  uint8_t payload_type = 0;  // 0 to 127
+  uint32_t hz = 0;           // 1 to 1,000,000
+};
+
+enum class Learn : uint8_t {
+  kLock,   // the first source that sends valid media is learned, then locked
+  kStrict  // only `remote` may send
+};
+
+struct LegSpec {
+  std::string interface;
+  uint8_t family = 0;  // 4 or 6; 0: that of remote, else of the interface's first media address
+  std::optional<SocketAddress> remote;       // from SDP; none: learned from the first packet
+  std::optional<SocketAddress> remote_rtcp;  // a=rtcp (RFC 3605); none: the RTP port + 1
+  bool rtcp_mux = false;                     // RFC 5761
+  std::optional<uint8_t> dscp;               // none: the interface's dscp-media
+  std::vector<ClockRate> clock_rates;        // at most kMaxClockRates
+  Learn learn = Learn::kLock;                // kStrict comes with a remote
+  uint16_t local_port = 0;                   // even; 0: the dataplane chooses
+};
+
+struct Hello {
+  uint32_t protocol = kProtocol;
+  std::string client;  // name and version of the client, for the log
+};
+
+struct CallAdd {
+  std::string call;  // the control plane's key, 1 to 128 printable ASCII characters
+  std::array<LegSpec, 2> legs;
+};
+
+// Only what is set changes. A new remote, or relearn, opens the source lock again.
+struct LegUpdate {
+  uint32_t leg = 0;
+  std::optional<SocketAddress> remote;
+  std::optional<SocketAddress> remote_rtcp;
+  std::optional<uint8_t> dscp;
+  bool relearn = false;
+};
+
+struct CallDelete {
+  std::string call;
+};
+
+// One page. `after` is the `next` of the page before, 0 at first: an opaque number for the client,
+// rising from call to call for the dataplane (the smaller leg id of a call does well).
+struct CallList {
+  uint64_t after = 0;
+  uint32_t limit = kDefaultPageCalls;  // 1 to kMaxPageCalls
+  bool finished = false;               // the kept reports of ended calls instead of the live ones
+};
+
+struct StatusGet {};
+
+using Operation = std::variant<Hello, CallAdd, LegUpdate, CallDelete, CallList, StatusGet>;
+
+struct Request {
+  uint64_t id = 0;
+  Operation operation;
+};
+
+// ---- answers --------------------------------------------------------------------------------
+
+struct NamedCount {
+  std::string name;
+  uint64_t count = 0;
+};
+
+struct PacketCount {
+  uint64_t packets = 0;
+  uint64_t octets = 0;  // UDP payload
+};
+
+// One SSRC in one direction; belongs to the leg at which it arrives.
+struct StreamReport {
+  uint32_t ssrc = 0;
+  uint8_t payload_type = 0;  // of the newest packet
+  uint32_t clock_hz = 0;     // 0 unknown
+  uint16_t first_seq = 0;
+  uint32_t last_ext_seq = 0;
+  uint64_t expected = 0;
+  uint64_t received = 0;
+  uint64_t lost = 0;
+  uint64_t duplicates = 0;
+  uint64_t reordered = 0;
+  uint64_t restarts = 0;
+  uint32_t jitter_last = 0;  // the three in timestamp units (RFC 3550 A.8)
+  uint32_t jitter_mean = 0;
+  uint32_t jitter_max = 0;
+  std::vector<NamedCount> loss_runs;  // {"1": 12, "60": 1}: length of the run, how many
+  uint8_t dscp_in = 0;                // as received, newest packet
+  bool active = false;                // a packet came within the last seconds
+};
+
+struct NextHop {
+  std::string state;                 // "resolved", "resolving", "unreachable", "unknown", "local"
+  std::optional<MacAddress> mac;     // when resolved
+  std::optional<IpAddress> gateway;  // when not on the link
+};
+
+struct LegReport {
+  uint32_t leg = 0;
+  std::string interface;
+  SocketAddress local;
+  SocketAddress local_rtcp;  // equals local with rtcp-mux
+  std::optional<SocketAddress> remote;
+  std::optional<SocketAddress> remote_rtcp;
+  std::optional<SocketAddress> learned_source;  // RTP, once locked
+  NextHop next_hop;
+  uint8_t dscp = 0;
+  PacketCount rx;                 // valid media in from the endpoint
+  PacketCount tx;                 // media out to the endpoint
+  uint64_t rtcp_received = 0;     // packets
+  uint64_t rtcp_sent = 0;         // packets
+  std::vector<NamedCount> drops;  // by drop reason, zero counts left out
+  std::vector<StreamReport> streams;
+};
+
+// Answer of call.add (fresh counters) and call.delete (final ones), and the row of call.list.
+struct CallReport {
+  std::string call;
+  uint64_t started_ms = 0;           // Unix time
+  std::optional<uint64_t> ended_ms;  // once deleted
+  std::vector<LegReport> legs;       // in the order of call.add
+};
+
+struct PortStatus {
+  std::string name;
+  std::string take;
+  std::string driver;
+  std::string device;
+  std::string link;                  // "up", "down", "unknown"
+  uint64_t rx = 0;                   // frames that arrived
+  uint64_t relayed = 0;              // of these, gone out at some port
+  uint64_t to_kernel = 0;            // of these, given to the kernel
+  uint64_t from_kernel = 0;          // frames of the kernel to send here
+  uint64_t tx = 0;                   // frames sent here, whatever their origin
+  std::vector<NamedCount> drops;     // of rx: why the others went no further
+  std::vector<NamedCount> tx_drops;  // of from_kernel: why they did not go out
+
+  uint64_t dropped() const;
+  // rx = relayed + to_kernel + dropped.
+  bool balanced() const { return rx == relayed + to_kernel + dropped(); }
+};
+
+struct LcoreStatus {
+  uint32_t cpu = 0;
+  uint64_t polls = 0;
+  double idle_ratio = 0;              // 0 to 1: part of the time without a packet
+  uint64_t heap_allocated_bytes = 0;  // since the packet loop began; stays 0
+};
+
+struct StatusReport {
+  std::string version;
+  uint32_t pid = 0;
+  uint64_t uptime_s = 0;
+  bool huge_pages = false;
+  uint32_t legs_in_use = 0;
+  uint32_t legs_max = 0;
+  std::vector<PortStatus> ports;
+  std::vector<LcoreStatus> lcores;
+  std::vector<NamedCount> control;    // ControlServer::counters()
+  std::vector<std::string> warnings;  // one line each, for a person
+};
+
+// A page of call.list under construction. It takes calls until the page is full, by count or by
+// bytes, so that an answer always fits a frame.
+class CallPage {
+ public:
+  explicit CallPage(const CallList& request);
+
+  // False: full, the call was not taken, ask again with the next page. `cursor` rises from call to
+  // call and is > request.after.
+  bool add(const CallReport& report, uint64_t cursor);
+  // Says that calls are left behind the last one taken; add() returning false says so by itself.
+  void set_more() { more_ = true; }
+
+  std::string to_json() const;  // the members of the answer, used by Reply
+
+ private:
+  uint32_t limit_;
+  uint32_t count_ = 0;
+  uint64_t last_cursor_;
+  bool more_ = false;
+  std::string calls_;  // serialised, comma between
+};
+
+// ---- wire -----------------------------------------------------------------------------------
+
+// A frame's body to a Request. On an error the id is the one of the request where it could be read.
+struct RequestError {
+  std::optional<uint64_t> id;
+  Error error;
+};
+Result<Request, RequestError> decode_request(std::string_view body);
+
+// The name and the members of a request without id: what a client sends.
+std::string_view operation_name(const Operation&);
+nlohmann::json to_json(const Operation&);
+
+nlohmann::json to_json(const CallReport&);
+nlohmann::json to_json(const LegReport&);
+nlohmann::json to_json(const StatusReport&);
+
+// Lenient readers for clients; the text says which key is wrong.
+Result<CallReport, std::string> call_report_from(const nlohmann::json&);
+Result<LegReport, std::string> leg_report_from(const nlohmann::json&);
+Result<StatusReport, std::string> status_report_from(const nlohmann::json&);
+
+// Whether a call key is 1 to kMaxCallKeyBytes printable ASCII characters.
+bool valid_call_key(std::string_view key);
+
+}  // namespace holdfast::control
