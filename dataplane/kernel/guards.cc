@@ -44,18 +44,10 @@ std::string without(std::string_view table) {
   return "add table " + std::string(table) + "\ndelete table " + std::string(table) + "\n";
 }
 
-// Rules of one family: "ip daddr { a, b } udp dport 1-2 counter drop".
-std::string media_rule(std::span<const IpAddress> addresses, uint8_t family,
-                       const std::string& ports) {
-  std::string set;
-  for (const IpAddress& address : addresses) {
-    if (address.family != family) continue;
-    if (!set.empty()) set += ", ";
-    set += address.to_string();
-  }
-  if (set.empty()) return {};
-  return std::string("    ") + (family == 4 ? "ip" : "ip6") + " daddr { " + set +
-         " } meta l4proto udp udp dport " + ports + " counter drop\n";
+std::string media_rule(const MediaRange& range) {
+  return std::string("    ") + (range.address.is_v4() ? "ip" : "ip6") + " daddr " +
+         range.address.to_string() + " meta l4proto udp udp dport " +
+         std::to_string(range.port_low) + "-" + std::to_string(range.port_high) + " counter drop\n";
 }
 
 // Adds up every "counter packets N" of a listing.
@@ -84,19 +76,21 @@ Result<uint64_t, std::string> packets_of(std::string_view table) {
 
 }  // namespace
 
-Outcome guard_media(std::span<const IpAddress> addresses, uint16_t port_low, uint16_t port_high) {
-  if (port_low == 0 || port_low > port_high) {
-    return "no media port range: " + std::to_string(port_low) + "-" + std::to_string(port_high);
+Outcome guard_media(std::span<const MediaRange> ranges) {
+  std::string rules;
+  for (const MediaRange& range : ranges) {
+    if (range.port_low == 0 || range.port_low > range.port_high) {
+      return "no media port range: " + std::to_string(range.port_low) + "-" +
+             std::to_string(range.port_high);
+    }
+    if (range.address.is_none()) return std::string("a media address is none");
+    rules += media_rule(range);
   }
-  for (const IpAddress& address : addresses) {
-    if (!address.is_v4() && !address.is_v6()) return std::string("a media address is none");
-  }
-  const std::string ports = std::to_string(port_low) + "-" + std::to_string(port_high);
   // -450 stands before the kernel's reassembly for connection tracking (-400).
-  return apply(without(kMediaTable) + "table " + std::string(kMediaTable) +
-               " {\n  chain stray {\n    type filter hook prerouting priority -450; "
-               "policy accept;\n" +
-               media_rule(addresses, 4, ports) + media_rule(addresses, 6, ports) + "  }\n}\n");
+  return apply(
+      without(kMediaTable) + "table " + std::string(kMediaTable) +
+      " {\n  chain stray {\n    type filter hook prerouting priority -450; policy accept;\n" +
+      rules + "  }\n}\n");
 }
 
 Outcome guard_owned(std::span<const std::string> devices) {

@@ -16,13 +16,20 @@
 
 namespace holdfast::dataplane {
 
-// Table `inet holdfast_media`: drops UDP to (address, port_low..port_high) before the kernel's own
-// look-up, counted, so that a stray media packet never draws an ICMP port unreachable, which makes
-// phones hang up. It stands before reassembly: of a fragmented datagram into the range the first
-// fragment goes, and the kernel gives up on the others without a word (RFC 792 and RFC 4443 3.3: no
+// Where an interface takes media: UDP to `address`, both ports included.
+struct MediaRange {
+  IpAddress address;
+  uint16_t port_low = 0;
+  uint16_t port_high = 0;
+};
+
+// Table `inet holdfast_media`: drops UDP to any of the ranges before the kernel's own look-up,
+// counted, so that a stray media packet never draws an ICMP port unreachable, which makes phones
+// hang up. It stands before reassembly: of a fragmented datagram into the range the first fragment
+// goes, and the kernel gives up on the others without a word (RFC 792 and RFC 4443 3.3: no
 // time-exceeded without the first fragment). Fragmented SIP on the same address is not touched.
 // Refuses an empty or reversed range, port 0, and addresses that are none.
-Outcome guard_media(std::span<const IpAddress> addresses, uint16_t port_low, uint16_t port_high);
+Outcome guard_media(std::span<const MediaRange> ranges);
 
 // Table `netdev holdfast_owned`: drops everything the kernel would receive on these devices.
 // AF_PACKET sockets are fed before it, so the dataplane sees all and the kernel answers nothing by

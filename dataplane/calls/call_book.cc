@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+// Adds, changes, lists and ends calls.
+#include "dataplane/calls/call_book.hh"
+
+#include <algorithm>
+#include <chrono>
+
+#include "dataplane/calls/leg_report.hh"
+
+namespace holdfast::dataplane {
+namespace {
+
+using control::Error;
+using control::ErrorCode;
+
+uint64_t unix_ms() {
+  using namespace std::chrono;
+  return static_cast<uint64_t>(
+      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
+}
+
+uint32_t token_of(LegIndex leg, PathKind path) {
+  return leg * kPaths + static_cast<uint32_t>(path);
+}
+
+Error core_busy() {
+  return {ErrorCode::kBusy, "the packet loop did not answer within a second"};
+}
+
+std::array<SocketAddress, kPaths> remotes_of(const control::LegSpec& spec) {
+  std::array<SocketAddress, kPaths> remote;
+  if (spec.remote) remote[0] = *spec.remote;
+  if (spec.remote_rtcp) {
+    remote[1] = *spec.remote_rtcp;
+  } else if (spec.remote && spec.remote->port < UINT16_MAX) {
+    remote[1] = {spec.remote->ip, static_cast<uint16_t>(spec.remote->port + 1)};
+  }
+  return remote;
+}
+
+}  // namespace
+
+CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
+                   std::vector<BookInterface> interfaces, uint32_t max_legs)
+    : board_(board),
+      lines_(std::move(lines)),
+      interfaces_(std::move(interfaces)),
+      legs_(size_t{board.legs_per_core()} * board.cores() + 1),
+      free_legs_(board.cores()),
+      slices_(board.addresses()) {
+  for (LegIndex leg = 1; leg <= max_legs; ++leg)
+    free_legs_[board_.owner_of_leg(leg)].push_back(leg);
+  for (const PortIo& port : board_.ports()) {
+    const uint32_t pairs = Switchboard::pairs(port.filter);
+    const uint32_t per_core = pairs / board_.cores();
+    for (const auto& address : port.filter.addresses) {
+      for (uint32_t core = 0; core < board_.cores(); ++core) {
+        const uint32_t first = port.filter.first_port + 2 * per_core * core;
+        const uint32_t count = core + 1 == board_.cores() ? pairs - per_core * core : per_core;
+        slices_[address.index].push_back(
+            {core, PortAllocator(static_cast<uint16_t>(first), count)});
+      }
+    }
+  }
+}
+
+std::optional<uint32_t> CallBook::choose_core() const {
+  const auto most =
+      std::max_element(free_legs_.begin(), free_legs_.end(),
+                       [](const auto& a, const auto& b) { return a.size() < b.size(); });
+  if (most->size() < 2) return std::nullopt;
+  return static_cast<uint32_t>(most - free_legs_.begin());
+}
+
+const PortFilter::Address* CallBook::choose_address(const PortFilter& filter,
+                                                    uint8_t family) const {
+  for (const auto& address : filter.addresses) {
+    if (family == 0 || address.ip.family == family) return &address;
+  }
+  return nullptr;
+}
+
+Answer<LegSetup> CallBook::plan_leg(const control::LegSpec& spec, uint32_t core) {
+  const auto found = std::find_if(interfaces_.begin(), interfaces_.end(),
+                                  [&](const BookInterface& i) { return i.name == spec.interface; });
+  if (found == interfaces_.end()) {
+    return Error{ErrorCode::kUnknownInterface, "no interface is named " + spec.interface};
+  }
+  const uint16_t port = static_cast<uint16_t>(found - interfaces_.begin());
+  const PortFilter& filter = board_.ports()[port].filter;
+  const uint8_t family = spec.family != 0 ? spec.family
+                         : spec.remote    ? spec.remote->ip.family
+                                          : uint8_t{0};
+  const auto* address = choose_address(filter, family);
+  if (address == nullptr) {
+    return Error{ErrorCode::kNoSuchFamily, "interface " + spec.interface + " has no IPv" +
+                                               std::to_string(family) + " media address"};
+  }
+  LegSetup setup;
+  setup.port = port;
+  setup.address_index = address->index;
+  setup.local = address->ip;
+  setup.remote = remotes_of(spec);
+  for (const SocketAddress& remote : setup.remote) {
+    if (!remote.is_none() && remote.ip.family != address->ip.family) {
+      return Error{ErrorCode::kBadRequest,
+                   "remote " + remote.to_string() + " is not of the leg's address family"};
+    }
+  }
+  setup.rtcp_explicit = spec.remote_rtcp.has_value();
+  setup.rtcp_mux = spec.rtcp_mux;
+  setup.strict_source = spec.learn == control::Learn::kStrict;
+  setup.dscp = spec.dscp.value_or(found->dscp);
+  for (size_t i = 0; i < spec.clock_rates.size(); ++i) {
+    setup.clock_rates[i] = {spec.clock_rates[i].payload_type, spec.clock_rates[i].hz};
+  }
+
+  PortAllocator& ports = ports_of(address->index, core);
+  uint16_t rtp = spec.local_port;
+  if (rtp != 0) {
+    if (!ports.owns(rtp)) {
+      return Error{ErrorCode::kBadLocalPort,
+                   "port " + std::to_string(rtp) + " is not in the media range"};
+    }
+    if (!ports.take(rtp))
+      return Error{ErrorCode::kPortTaken, "port " + std::to_string(rtp) + " is taken"};
+  } else if (const auto taken = ports.take()) {
+    rtp = *taken;
+  } else {
+    return Error{ErrorCode::kNoFreePort,
+                 "every media port of interface " + spec.interface + " is taken"};
+  }
+  setup.local_port = {rtp, static_cast<uint16_t>(rtp + 1)};
+  return setup;
+}
+
+Answer<control::CallReport> CallBook::add(const control::CallAdd& request) {
+  if (by_key_.contains(request.call))
+    return Error{ErrorCode::kCallExists, "call " + request.call + " exists"};
+  std::optional<uint32_t> core = choose_core();
+  // A port that was asked for belongs to one lcore, and so does its call.
+  for (const control::LegSpec& spec : request.legs) {
+    for (const PortIo& port : board_.ports()) {
+      const bool in_range =
+          spec.local_port >= port.filter.first_port && spec.local_port <= port.filter.last_port;
+      if (core && port.name == spec.interface && in_range)
+        core = board_.owner_of_port(port.filter, spec.local_port);
+    }
+  }
+  if (!core || free_legs_[*core].size() < 2)
+    return Error{ErrorCode::kNoFreeLeg, "max-legs are in use"};
+
+  std::array<LegSetup, 2> setups;
+  for (size_t i = 0; i < 2; ++i) {
+    auto planned = plan_leg(request.legs[i], *core);
+    if (!planned) {
+      if (i == 1) ports_of(setups[0].address_index, *core).give_back(setups[0].local_port[0]);
+      return planned.error();
+    }
+    setups[i] = *planned;
+  }
+  BookCall call{.key = request.call, .started_ms = unix_ms()};
+  const uint64_t serial = next_serial_++;
+  for (LegIndex& leg : call.legs) {
+    leg = free_legs_[*core].front();
+    free_legs_[*core].pop_front();
+  }
+  for (size_t i = 0; i < 2; ++i) {
+    setups[i].call = serial;
+    setups[i].peer = call.legs[1 - i];
+    legs_[call.legs[i]] = {.call = serial, .setup = setups[i]};
+  }
+  for (size_t i = 0; i < 2; ++i) {
+    // An lcore that is stuck keeps what it may already have: these legs and ports are not lent
+    // again.
+    if (!lines_[*core]->install(call.legs[i], setups[i])) return core_busy();
+  }
+  legs_in_use_ += 2;
+  by_key_[call.key] = serial;
+  const BookCall& stored = calls_.emplace(serial, std::move(call)).first->second;
+  for (const LegIndex leg : stored.legs) {
+    for (const PathKind path : {PathKind::rtp, PathKind::rtcp}) {
+      watch(leg, path, legs_[leg].setup.remote[static_cast<size_t>(path)]);
+    }
+  }
+  flush();
+  return report(stored, false);
+}
+
+Answer<control::LegReport> CallBook::update(const control::LegUpdate& request) {
+  if (request.leg == kNoLeg || request.leg >= legs_.size() || legs_[request.leg].call == 0) {
+    return Error{ErrorCode::kUnknownLeg, "no leg " + std::to_string(request.leg)};
+  }
+  BookLeg& leg = legs_[request.leg];
+  LegSetup setup = leg.setup;
+  if (request.remote) {
+    setup.remote[0] = *request.remote;
+    if (!setup.rtcp_explicit && request.remote->port < UINT16_MAX) {
+      setup.remote[1] = {request.remote->ip, static_cast<uint16_t>(request.remote->port + 1)};
+    }
+  }
+  if (request.remote_rtcp) {
+    setup.remote[1] = *request.remote_rtcp;
+    setup.rtcp_explicit = true;
+  }
+  for (const SocketAddress& remote : setup.remote) {
+    if (!remote.is_none() && remote.ip.family != setup.local.family) {
+      return Error{ErrorCode::kBadRequest,
+                   "remote " + remote.to_string() + " is not of the leg's address family"};
+    }
+  }
+  setup.dscp = request.dscp.value_or(setup.dscp);
+  const bool relearn = request.relearn || request.remote || request.remote_rtcp;
+  CoreLine& line = *lines_[board_.owner_of_leg(request.leg)];
+  if (!line.update(request.leg, setup, relearn)) return core_busy();
+  const bool remarked = leg.setup.dscp != setup.dscp;
+  leg.setup = setup;
+  for (const PathKind path : {PathKind::rtp, PathKind::rtcp}) {
+    const auto i = static_cast<size_t>(path);
+    if (relearn && !setup.remote[i].is_none()) {
+      watch(request.leg, path, setup.remote[i]);
+    } else if (remarked && !leg.destination[i].is_none()) {
+      watch(request.leg, path, leg.destination[i]);
+    }
+  }
+  flush();
+  const LegIndex index[] = {request.leg};
+  const auto snapshots = line.snapshot(index);
+  if (snapshots.empty()) return core_busy();
+  return leg_report(snapshots[0], interfaces_[leg.setup.port].name, leg.next_hop[0]);
+}
+
+Answer<control::CallReport> CallBook::remove(const std::string& call) {
+  const auto key = by_key_.find(call);
+  if (key == by_key_.end()) return Error{ErrorCode::kUnknownCall, "no call " + call};
+  const auto entry = calls_.find(key->second);
+  auto last = report(entry->second, true);
+  if (!last) return last;
+  const uint32_t core = board_.owner_of_leg(entry->second.legs[0]);
+  for (const LegIndex leg : entry->second.legs) {
+    unwatch(leg);
+    ports_of(legs_[leg].setup.address_index, core).give_back(legs_[leg].setup.local_port[0]);
+    legs_[leg] = {};
+    free_legs_[core].push_back(leg);
+  }
+  legs_in_use_ -= 2;
+  finished_.emplace_back(entry->first, *last);
+  if (finished_.size() > kFinishedCalls) finished_.pop_front();
+  calls_.erase(entry);
+  by_key_.erase(key);
+  return last;
+}
+
+Answer<control::CallReport> CallBook::report(const BookCall& call, bool final) {
+  CoreLine& line = *lines_[board_.owner_of_leg(call.legs[0])];
+  const auto snapshots = final ? line.remove(call.legs) : line.snapshot(call.legs);
+  if (snapshots.empty()) return core_busy();
+  control::CallReport result;
+  result.call = call.key;
+  result.started_ms = call.started_ms;
+  if (final) result.ended_ms = unix_ms();
+  for (const LegSnapshot& snapshot : snapshots) {
+    const BookLeg& leg = legs_[snapshot.index];
+    result.legs.push_back(leg_report(snapshot, interfaces_[leg.setup.port].name, leg.next_hop[0]));
+  }
+  return result;
+}
+
+Answer<control::CallPage> CallBook::list(const control::CallList& request) {
+  control::CallPage page(request);
+  if (request.finished) {
+    for (const auto& [serial, last] : finished_) {
+      if (serial > request.after && !page.add(last, serial)) break;
+    }
+    return page;
+  }
+  uint32_t asked = 0;  // a report costs a question to the lcore: no more than can be on the page
+  for (auto call = calls_.upper_bound(request.after); call != calls_.end(); ++call) {
+    if (asked++ == request.limit) {
+      page.set_more();
+      break;
+    }
+    auto row = report(call->second, false);
+    if (!row) return row.error();
+    if (!page.add(*row, call->first)) break;
+  }
+  return page;
+}
+
+void CallBook::watch(LegIndex leg, PathKind path, const SocketAddress& destination) {
+  const auto i = static_cast<size_t>(path);
+  BookLeg& entry = legs_[leg];
+  entry.destination[i] = destination;
+  entry.next_hop[i] = {};
+  if (destination.is_none() || next_hops_ == nullptr) return;
+  next_hops_->watch(token_of(leg, path), interfaces_[entry.setup.port].ifindex, destination.ip);
+}
+
+void CallBook::unwatch(LegIndex leg) {
+  if (next_hops_ == nullptr) return;
+  for (const PathKind path : {PathKind::rtp, PathKind::rtcp})
+    next_hops_->unwatch(token_of(leg, path));
+}
+
+void CallBook::on_next_hop(uint32_t token, const NextHop& hop) {
+  const LegIndex leg = token / kPaths;
+  const auto path = static_cast<PathKind>(token % kPaths);
+  BookLeg& entry = legs_[leg];
+  const auto i = static_cast<size_t>(path);
+  entry.next_hop[i] = hop;
+  if (hop.state == NextHopState::resolving) return;
+  updates_.push_back({.leg = leg,
+                      .path = path,
+                      .reachable = hop.state == NextHopState::resolved,
+                      .destination = entry.destination[i],
+                      .mac = hop.mac});
+}
+
+void CallBook::on_path_event(const PathEvent& event) {
+  if (event.leg >= legs_.size() || legs_[event.leg].call == 0) return;  // it ended meanwhile
+  watch(event.leg, event.path, event.destination);
+}
+
+void CallBook::flush() {
+  if (updates_.empty()) return;
+  std::stable_sort(updates_.begin(), updates_.end(),
+                   [this](const NextHopUpdate& a, const NextHopUpdate& b) {
+                     return board_.owner_of_leg(a.leg) < board_.owner_of_leg(b.leg);
+                   });
+  for (auto first = updates_.begin(); first != updates_.end();) {
+    const uint32_t core = board_.owner_of_leg(first->leg);
+    const auto last = std::find_if(first, updates_.end(), [&](const NextHopUpdate& u) {
+      return board_.owner_of_leg(u.leg) != core;
+    });
+    lines_[core]->next_hops({&*first, static_cast<size_t>(last - first)});
+    first = last;
+  }
+  updates_.clear();
+}
+
+}  // namespace holdfast::dataplane

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// The calls of this dataplane: which legs and ports they have, who their next hops are, how they
+// ended.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "dataplane/calls/core_line.hh"
+#include "dataplane/calls/port_allocator.hh"
+#include "dataplane/control/messages.hh"
+#include "dataplane/kernel/next_hops.hh"
+#include "dataplane/relay/switchboard.hh"
+
+namespace holdfast::dataplane {
+
+// What the book needs to know of an interface; the index is that of the switchboard's port.
+struct BookInterface {
+  std::string name;
+  unsigned ifindex =
+      0;  // of the kernel device whose routes and neighbours count (a shared port's, or the tap)
+  uint8_t dscp = 46;
+};
+
+template <typename T>
+using Answer = Result<T, control::Error>;
+
+// Slow thread only.
+class CallBook {
+ public:
+  static constexpr size_t kFinishedCalls =
+      4096;  // reports kept for those who ask later; the oldest goes first
+
+  CallBook(Switchboard& board, std::vector<CoreLine*> lines, std::vector<BookInterface> interfaces,
+           uint32_t max_legs);
+  // Before the first call. The book watches next hops through it.
+  void set_next_hops(NextHops* next_hops) { next_hops_ = next_hops; }
+
+  Answer<control::CallReport> add(const control::CallAdd& request);
+  Answer<control::LegReport> update(const control::LegUpdate& request);
+  Answer<control::CallReport> remove(const std::string& call);
+  Answer<control::CallPage> list(const control::CallList& request);
+
+  // From NextHops; carried to the lcores by flush().
+  void on_next_hop(uint32_t token, const NextHop& hop);
+  // From an lcore: a path found a new address to send to.
+  void on_path_event(const PathEvent& event);
+  void flush();
+
+  uint32_t legs_in_use() const { return legs_in_use_; }
+
+ private:
+  struct BookLeg {
+    uint64_t call = 0;  // serial; 0 when free
+    LegSetup setup;
+    std::array<SocketAddress, kPaths> destination;
+    std::array<NextHop, kPaths> next_hop;
+  };
+  struct BookCall {
+    std::string key;
+    uint64_t started_ms = 0;
+    std::array<LegIndex, 2> legs{};
+  };
+  struct Slice {  // the ports of one media address that belong to one lcore
+    uint32_t core;
+    PortAllocator ports;
+  };
+
+  Answer<LegSetup> plan_leg(const control::LegSpec& spec, uint32_t core);
+  std::optional<uint32_t> choose_core() const;
+  const PortFilter::Address* choose_address(const PortFilter& filter, uint8_t family) const;
+  PortAllocator& ports_of(uint32_t address_index, uint32_t core) {
+    return slices_[address_index][core].ports;
+  }
+  void watch(LegIndex leg, PathKind path, const SocketAddress& destination);
+  void unwatch(LegIndex leg);
+  Answer<control::CallReport> report(const BookCall& call, bool final);
+
+  Switchboard& board_;
+  std::vector<CoreLine*> lines_;
+  std::vector<BookInterface> interfaces_;
+  NextHops* next_hops_ = nullptr;
+  std::vector<BookLeg> legs_;                    // by LegIndex
+  std::vector<std::deque<LegIndex>> free_legs_;  // by lcore
+  std::vector<std::vector<Slice>> slices_;       // [media address][lcore]
+  std::map<uint64_t, BookCall> calls_;           // by serial
+  std::unordered_map<std::string, uint64_t> by_key_;
+  std::deque<std::pair<uint64_t, control::CallReport>> finished_;
+  std::vector<NextHopUpdate> updates_;
+  uint32_t legs_in_use_ = 0;
+  uint64_t next_serial_ = 1;
+};
+
+}  // namespace holdfast::dataplane

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Asks one lcore and waits.
+#include "dataplane/calls/core_line.hh"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace holdfast::dataplane {
+namespace {
+
+constexpr auto kPatience =
+    std::chrono::seconds(1);  // an lcore answers between two bursts; this is a fault
+
+}  // namespace
+
+CoreLine::CoreLine(RelayCore& relay, Doorbell& bell)
+    : relay_(relay), bell_(bell), snapshots_(CoreRequest::kMaxRequestItems) {
+  updates_.reserve(CoreRequest::kMaxRequestItems);
+}
+
+bool CoreLine::is_free() {
+  if (lent_ && request_.done.load(std::memory_order_acquire)) lent_ = false;
+  return !lent_;
+}
+
+bool CoreLine::ask() {
+  request_.done.store(false, std::memory_order_relaxed);
+  if (!relay_.requests().push(&request_)) return false;
+  lent_ = true;
+  bell_.ring();
+  const auto give_up = std::chrono::steady_clock::now() + kPatience;
+  while (!is_free()) {
+    if (std::chrono::steady_clock::now() > give_up) return false;
+    sched_yield();
+  }
+  return true;
+}
+
+bool CoreLine::install(LegIndex leg, const LegSetup& setup) {
+  if (!is_free()) return false;
+  request_.kind = CoreRequest::Kind::install;
+  request_.leg = leg;
+  request_.setup = setup;
+  return ask();
+}
+
+bool CoreLine::update(LegIndex leg, const LegSetup& setup, bool relearn) {
+  if (!is_free()) return false;
+  request_.kind = CoreRequest::Kind::update;
+  request_.leg = leg;
+  request_.setup = setup;
+  request_.relearn = relearn;
+  return ask();
+}
+
+bool CoreLine::next_hops(std::span<const NextHopUpdate> updates) {
+  while (!updates.empty()) {
+    if (!is_free()) return false;
+    const size_t n = std::min(updates.size(), CoreRequest::kMaxRequestItems);
+    updates_.assign(updates.begin(), updates.begin() + static_cast<ptrdiff_t>(n));
+    request_.kind = CoreRequest::Kind::next_hops;
+    request_.next_hops = updates_;
+    if (!ask()) return false;
+    updates = updates.subspan(n);
+  }
+  return true;
+}
+
+std::span<const LegSnapshot> CoreLine::snapshot(std::span<const LegIndex> legs) {
+  return ask_for(CoreRequest::Kind::snapshot, legs);
+}
+
+std::span<const LegSnapshot> CoreLine::remove(std::span<const LegIndex> legs) {
+  return ask_for(CoreRequest::Kind::remove, legs);
+}
+
+std::span<const LegSnapshot> CoreLine::ask_for(CoreRequest::Kind kind,
+                                               std::span<const LegIndex> legs) {
+  if (!is_free()) return {};
+  const size_t n = std::min(legs.size(), snapshots_.size());
+  for (size_t i = 0; i < n; ++i) snapshots_[i].index = legs[i];
+  request_.kind = kind;
+  request_.snapshots = {snapshots_.data(), n};
+  if (!ask()) return {};
+  return {snapshots_.data(), n};
+}
+
+}  // namespace holdfast::dataplane

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The slow thread's line to one lcore: asks, waits for the answer (microseconds), gives up after a
+// second.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "dataplane/relay/core_request.hh"
+#include "dataplane/relay/relay_core.hh"
+#include "dataplane/runtime/doorbell.hh"
+
+namespace holdfast::dataplane {
+
+// Slow thread only. An lcore that does not answer in time keeps the request; until it gives it
+// back, everything asked of it fails at once, so that one stuck lcore cannot stall the slow thread.
+class CoreLine {
+ public:
+  CoreLine(RelayCore& relay, Doorbell& bell);
+
+  bool install(LegIndex leg, const LegSetup& setup);
+  bool update(LegIndex leg, const LegSetup& setup, bool relearn);
+  bool next_hops(std::span<const NextHopUpdate> updates);  // any number
+  // At most CoreRequest::kMaxRequestItems legs; the answer is valid until the next question, empty
+  // on failure.
+  std::span<const LegSnapshot> snapshot(std::span<const LegIndex> legs);
+  std::span<const LegSnapshot> remove(std::span<const LegIndex> legs);
+
+ private:
+  bool is_free();
+  bool ask();
+  std::span<const LegSnapshot> ask_for(CoreRequest::Kind kind, std::span<const LegIndex> legs);
+
+  RelayCore& relay_;
+  Doorbell& bell_;
+  CoreRequest request_;
+  bool lent_ = false;  // the lcore still has request_
+  std::vector<LegSnapshot> snapshots_;
+  std::vector<NextHopUpdate> updates_;
+};
+
+}  // namespace holdfast::dataplane

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Turns snapshots into reports.
+#include "dataplane/calls/leg_report.hh"
+
+#include <cmath>
+
+#include "dataplane/runtime/lcore_loop.hh"
+
+namespace holdfast::dataplane {
+namespace {
+
+constexpr uint64_t kActiveNs =
+    2'000'000'000;  // a stream without a packet for so long is silent, held or over
+
+control::StreamReport stream_report(const StreamSlot& slot, uint64_t now_ns) {
+  const media::StreamReport account = slot.account.report();
+  control::StreamReport out;
+  out.ssrc = account.ssrc;
+  out.payload_type = slot.payload_type;
+  out.clock_hz = slot.clock_hz;
+  out.first_seq = account.first_seq;
+  out.last_ext_seq = static_cast<uint32_t>(account.last_ext_seq);
+  out.expected = account.expected;
+  out.received = account.received;
+  out.lost = account.lost;
+  out.duplicates = account.duplicates;
+  out.reordered = account.reordered;
+  out.restarts = account.restarts;
+  out.jitter_last = account.jitter_last_ticks;
+  out.jitter_mean = static_cast<uint32_t>(std::lround(account.jitter_mean_ticks));
+  out.jitter_max = account.jitter_max_ticks;
+  for (const media::LossRun& run : account.loss_runs())
+    out.loss_runs.push_back({std::to_string(run.length), run.count});
+  if (account.other_runs > 0) out.loss_runs.push_back({"other", account.other_runs});
+  out.dscp_in = slot.dscp_in;
+  out.active = now_ns < account.last_arrival_ns + kActiveNs;
+  return out;
+}
+
+std::optional<SocketAddress> given(const SocketAddress& address) {
+  if (address.is_none()) return std::nullopt;
+  return address;
+}
+
+}  // namespace
+
+control::LegReport leg_report(const LegSnapshot& snapshot, const std::string& interface,
+                              const NextHop& next_hop) {
+  const Leg& leg = snapshot.leg;
+  const Path& rtp = leg.paths[static_cast<size_t>(PathKind::rtp)];
+  const Path& rtcp = leg.paths[static_cast<size_t>(PathKind::rtcp)];
+  control::LegReport out;
+  out.leg = snapshot.index;
+  out.interface = interface;
+  out.local = {leg.setup.local, leg.setup.local_port[0]};
+  out.local_rtcp = {leg.setup.local, leg.setup.local_port[leg.setup.rtcp_mux ? 0 : 1]};
+  out.remote = given(rtp.destination);
+  out.remote_rtcp = given(rtcp.destination);
+  if (!leg.setup.strict_source) out.learned_source = given(rtp.source);
+  out.next_hop.state = rtp.destination.is_none() ? "unknown" : to_string(next_hop.state);
+  if (next_hop.state == NextHopState::resolved) out.next_hop.mac = next_hop.mac;
+  if (!next_hop.gateway.is_none()) out.next_hop.gateway = next_hop.gateway;
+  out.dscp = leg.setup.dscp;
+  out.rx = {leg.counters.rx_packets, leg.counters.rx_octets};
+  out.tx = {leg.counters.tx_packets, leg.counters.tx_octets};
+  out.rtcp_received = leg.counters.rtcp_rx_packets;
+  out.rtcp_sent = leg.counters.rtcp_tx_packets;
+  for (size_t i = 0; i < kLegDropReasons; ++i) {
+    if (leg.counters.drops[i] > 0)
+      out.drops.push_back({std::string(name_of(leg_drop_at(i))), leg.counters.drops[i]});
+  }
+  const uint64_t now_ns = steady_ns();
+  for (uint32_t i = 0; i < snapshot.stream_count; ++i)
+    out.streams.push_back(stream_report(snapshot.streams[i], now_ns));
+  return out;
+}
+
+}  // namespace holdfast::dataplane

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starts DPDK's environment.
+#include "dataplane/ports/eal.hh"
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <thread>
+
+namespace holdfast::dataplane {
+namespace {
+
+constexpr const char* kHugePages = "/sys/kernel/mm/hugepages/hugepages-2048kB";
+constexpr uint64_t kHugePageMib = 2;
+
+uint64_t free_huge_memory_mib() {
+  std::ifstream file(std::string(kHugePages) + "/free_hugepages");
+  uint64_t pages = 0;
+  return file >> pages ? pages * kHugePageMib : 0;
+}
+
+// lcore 0 is this thread and may run anywhere; the packet lcores are pinned.
+std::string lcore_map(const std::vector<uint16_t>& cpus) {
+  const unsigned online = std::max(1u, std::thread::hardware_concurrency());
+  std::string map = "0@(0-" + std::to_string(online - 1) + ")";
+  for (size_t i = 0; i < cpus.size(); ++i)
+    map += "," + std::to_string(i + 1) + "@" + std::to_string(cpus[i]);
+  return map;
+}
+
+}  // namespace
+
+Result<Eal, std::string> Eal::start(const EalOptions& options) {
+  for (const uint16_t cpu : options.cpus) {
+    if (cpu >= std::thread::hardware_concurrency()) {
+      return "cpus: this machine has no CPU " + std::to_string(cpu) + "; its CPUs are 0 to " +
+             std::to_string(std::thread::hardware_concurrency() - 1);
+    }
+  }
+  const uint64_t free_mib = free_huge_memory_mib();
+  const bool enough = free_mib >= options.memory_mib;
+  if (options.huge_pages == EalOptions::HugePages::yes && !enough) {
+    return "huge-pages: " + std::to_string(options.memory_mib) + " MiB are wanted, " +
+           std::to_string(free_mib) + " MiB are free; raise " + kHugePages +
+           "/nr_hugepages or set huge-pages = \"no\"";
+  }
+  const bool huge = options.huge_pages != EalOptions::HugePages::no && enough;
+
+  std::vector<std::string> words = {"holdfast-dataplane",
+                                    "--lcores",
+                                    lcore_map(options.cpus),
+                                    "--main-lcore",
+                                    "0",
+                                    "--no-telemetry",
+                                    "--iova-mode",
+                                    "va",
+                                    "--log-level",
+                                    "*:warning",
+                                    "--file-prefix",
+                                    "holdfast-" + std::to_string(getpid()),
+                                    "-m",
+                                    std::to_string(options.memory_mib)};
+  if (huge) {
+    words.insert(words.end(), {"--in-memory", "--single-file-segments"});
+  } else {
+    words.insert(words.end(), {"--no-huge", "--no-shconf"});
+  }
+  if (options.pci_addresses.empty()) words.emplace_back("--no-pci");
+  for (const std::string& address : options.pci_addresses)
+    words.insert(words.end(), {"-a", address});
+
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) < 0) {
+    return std::string("DPDK does not start: ") + rte_strerror(rte_errno);
+  }
+  return Eal(huge);
+}
+
+Eal::~Eal() {
+  if (live_) rte_eal_cleanup();
+}
+
+}  // namespace holdfast::dataplane

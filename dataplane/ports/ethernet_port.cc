@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opens DPDK ports by driver.
+#include "dataplane/ports/ethernet_port.hh"
+
+#include <dirent.h>
+#include <rte_bus.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+namespace holdfast::dataplane {
+namespace {
+
+constexpr uint16_t kDescriptors = 1024;
+constexpr unsigned kPoolCache = 256;
+
+struct DriverArguments {
+  std::string bus = "vdev";
+  std::string device;
+  std::string arguments;
+};
+
+DriverArguments arguments_for(const PortRequest& request) {
+  const std::string device = "net_" + request.driver + "_" + request.name;
+  if (request.driver == "af_xdp") {
+    // Busy polling is off: it would pay a system call per empty poll, and an idle lcore sleeps
+    // anyway.
+    return {"vdev", device,
+            "iface=" + request.device + ",busy_budget=0,xdp_prog=" + request.xdp_program};
+  }
+  if (request.driver == "af_packet") {
+    return {"vdev", device,
+            "iface=" + request.device + ",blocksz=65536,framesz=2048,framecnt=2048,qdisc_bypass=1"};
+  }
+  if (request.driver == "virtio_user") {
+    std::string arguments = "path=" + request.device + ",queues=1,queue_size=1024";
+    if (request.mac) arguments += ",mac=" + request.mac->to_string();
+    return {"vdev", device, arguments};
+  }
+  if (request.driver == "vhost") return {"vdev", device, "iface=" + request.device + ",queues=1"};
+  if (request.driver == "pci") return {"pci", request.device, ""};
+  return {"vdev", device, ""};  // ring, null
+}
+
+// The sockets of this process that a packet driver may have opened.
+std::vector<int> packet_sockets() {
+  std::vector<int> found;
+  DIR* folder = opendir("/proc/self/fd");
+  if (folder == nullptr) return found;
+  while (const dirent* entry = readdir(folder)) {
+    const int fd = std::atoi(entry->d_name);
+    int domain = 0;
+    socklen_t size = sizeof domain;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+        (domain == AF_XDP || domain == AF_PACKET)) {
+      found.push_back(fd);
+    }
+  }
+  closedir(folder);
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::string set_up_queues(uint16_t id, rte_mempool* pool) {
+  rte_eth_conf conf{};
+  if (const int error = rte_eth_dev_configure(id, 1, 1, &conf); error != 0)
+    return rte_strerror(-error);
+  uint16_t rx = kDescriptors;
+  uint16_t tx = kDescriptors;
+  if (const int error = rte_eth_dev_adjust_nb_rx_tx_desc(id, &rx, &tx); error != 0)
+    return rte_strerror(-error);
+  if (const int error = rte_eth_rx_queue_setup(id, 0, rx, SOCKET_ID_ANY, nullptr, pool);
+      error != 0) {
+    return rte_strerror(-error);
+  }
+  if (const int error = rte_eth_tx_queue_setup(id, 0, tx, SOCKET_ID_ANY, nullptr); error != 0) {
+    return rte_strerror(-error);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<EthernetPort>, std::string> EthernetPort::open(const PortRequest& request,
+                                                                      rte_mempool* pool) {
+  const DriverArguments driver = arguments_for(request);
+  const std::string what =
+      "interface " + request.name + ": " + request.driver + " on " + request.device;
+  const std::vector<int> before = packet_sockets();
+  if (driver.bus == "vdev") {
+    if (const int error =
+            rte_eal_hotplug_add("vdev", driver.device.c_str(), driver.arguments.c_str());
+        error != 0) {
+      return what + ": the DPDK driver refuses it: " + rte_strerror(-error);
+    }
+  }
+  uint16_t id = 0;
+  if (rte_eth_dev_get_port_by_name(driver.device.c_str(), &id) != 0)
+    return what + ": DPDK made no port of it";
+  std::unique_ptr<EthernetPort> port(new EthernetPort(id));
+  if (std::string error = set_up_queues(id, pool); !error.empty()) return what + ": " + error;
+  const std::vector<int> after = packet_sockets();
+  std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
+                      std::back_inserter(port->wake_fds_));
+  return port;
+}
+
+EthernetPort::~EthernetPort() {
+  stop();
+  rte_eth_dev_close(id_);
+}
+
+std::string EthernetPort::start() {
+  if (const int error = rte_eth_dev_start(id_); error != 0) return rte_strerror(-error);
+  started_ = true;
+  return {};
+}
+
+void EthernetPort::stop() {
+  if (started_) rte_eth_dev_stop(id_);
+  started_ = false;
+}
+
+MacAddress EthernetPort::mac() const {
+  rte_ether_addr address{};
+  rte_eth_macaddr_get(id_, &address);
+  MacAddress mac;
+  std::memcpy(mac.bytes.data(), address.addr_bytes, mac.bytes.size());
+  return mac;
+}
+
+bool EthernetPort::link_up() const {
+  rte_eth_link link{};
+  return rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+rte_mempool* make_packet_pool(uint32_t frames, uint16_t longest_frame, std::string& error) {
+  const uint16_t room = static_cast<uint16_t>(
+      std::max<unsigned>(RTE_MBUF_DEFAULT_DATAROOM, longest_frame) + RTE_PKTMBUF_HEADROOM);
+  rte_mempool* pool =
+      rte_pktmbuf_pool_create("holdfast_frames", frames, kPoolCache, 0, room, SOCKET_ID_ANY);
+  if (pool == nullptr) {
+    error = "memory-mib: no room for " + std::to_string(frames) + " packet buffers of " +
+            std::to_string(room) + " bytes: " + rte_strerror(rte_errno);
+  }
+  return pool;
+}
+
+}  // namespace holdfast::dataplane

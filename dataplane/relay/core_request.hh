@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the slow thread asks of an lcore, and what an lcore tells the slow thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+
+#include "dataplane/relay/leg.hh"
+
+namespace holdfast::dataplane {
+
+// A next hop for one path. Ignored when the path's destination is no longer the one that was asked
+// about.
+struct NextHopUpdate {
+  LegIndex leg = kNoLeg;
+  PathKind path = PathKind::rtp;
+  bool reachable = false;
+  SocketAddress destination;
+  MacAddress mac;
+};
+
+// A path of a leg now sends to a new address: the slow thread should look for its next hop.
+struct PathEvent {
+  LegIndex leg = kNoLeg;
+  PathKind path = PathKind::rtp;
+  SocketAddress destination;
+};
+
+// Owned by the slow thread, carried out by the lcore between two bursts. After `done` the lcore
+// does not touch it. Spans have at most kMaxRequestItems items, so that no request holds up the
+// packets for long.
+struct CoreRequest {
+  enum class Kind : uint8_t { install, update, remove, next_hops, snapshot };
+  static constexpr size_t kMaxRequestItems = 32;
+
+  Kind kind = Kind::snapshot;
+  LegIndex leg = kNoLeg;  // install, update
+  LegSetup setup;         // install, update
+  bool relearn = false;   // update: forget the learned sources
+  std::span<const NextHopUpdate> next_hops;
+  std::span<LegSnapshot>
+      snapshots;  // snapshot, remove: `index` filled in by the asker, the rest by the lcore
+  std::atomic<bool> done{false};
+};
+
+}  // namespace holdfast::dataplane

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state of a leg on the packet path: who may send to it, how its packets leave, what was
+// counted.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <type_traits>
+
+#include "dataplane/drop_reason.hh"
+#include "dataplane/frame/header_template.hh"
+#include "media/address.hh"
+#include "media/stream_account.hh"
+
+namespace holdfast::dataplane {
+
+// Index into the leg table; the table is divided among the lcores, so it also names the owner. 0 is
+// no leg.
+using LegIndex = uint32_t;
+inline constexpr LegIndex kNoLeg = 0;
+
+// A leg has two paths, each with its own UDP port. RTCP may come on the RTP path (RFC 5761).
+enum class PathKind : uint8_t { rtp = 0, rtcp = 1 };
+inline constexpr size_t kPaths = 2;
+inline constexpr size_t kMaxClockRates = 4;
+
+struct ClockRate {
+  uint8_t payload_type = 0;
+  uint32_t hz = 0;
+};
+
+// What the slow thread says about a leg; the owner lcore copies it.
+struct LegSetup {
+  uint64_t call = 0;  // serial number of the call, for the slow thread's books
+  LegIndex peer = kNoLeg;
+  uint16_t port = 0;  // index of the interface that the leg lives on
+  uint32_t address_index = 0;
+  IpAddress local;
+  std::array<uint16_t, kPaths> local_port{};
+  std::array<SocketAddress, kPaths> remote{};  // from SDP; none: learn it
+  bool rtcp_explicit = false;  // a=rtcp named the RTCP address: do not derive it from RTP's
+  bool rtcp_mux = false;
+  bool strict_source = false;  // only `remote` may send; else the first valid sender is learned
+  uint8_t dscp = 0;
+  std::array<ClockRate, kMaxClockRates> clock_rates{};
+};
+
+struct Path {
+  SocketAddress source;       // who may send to us; none until learned (or given, when strict)
+  SocketAddress destination;  // where we send; none until given or learned
+  HeaderTemplate out;         // not ready until the next hop is known
+};
+
+struct LegCounters {
+  uint64_t rx_packets = 0,
+           rx_octets = 0;  // RTP payload octets (RFC 3550 section 6.4.1) accepted here
+  uint64_t rtcp_rx_packets = 0, rtcp_tx_packets = 0;
+  uint64_t tx_packets = 0, tx_octets = 0;  // RTP given to the port of this leg
+  uint64_t tx_refused_packets = 0;         // of RTP and RTCP: what the port did not take
+  uint64_t unaccounted_packets = 0;        // relayed, but no stream slot was free
+  std::array<uint32_t, kLegDropReasons> drops{};
+};
+
+// Totals of streams that lost their slot to a newer SSRC, so that a leg's sums stay whole.
+struct FoldedStreams {
+  uint64_t streams = 0, expected = 0, received = 0, lost = 0, duplicates = 0;
+};
+
+inline constexpr uint32_t kNoStream = UINT32_MAX;
+inline constexpr uint32_t kMaxStreamsPerLeg = 8;
+
+struct StreamSlot {
+  media::StreamAccount account;
+  uint32_t next = kNoStream;  // of the same leg, most recently used first
+  uint32_t clock_hz = 0;
+  uint8_t payload_type = 0;
+  uint8_t dscp_in = 0;  // as it arrived last
+};
+
+struct Leg {
+  bool in_use = false;
+  LegSetup setup;
+  std::array<Path, kPaths> paths;
+  uint32_t streams = kNoStream;
+  uint32_t stream_count = 0;
+  LegCounters counters;
+  FoldedStreams folded;
+};
+
+// A copy of one leg and its streams, made by the owner lcore on request.
+struct LegSnapshot {
+  LegIndex index = kNoLeg;
+  Leg leg;
+  uint32_t stream_count = 0;
+  std::array<StreamSlot, kMaxStreamsPerLeg> streams;
+};
+
+static_assert(std::is_trivially_copyable_v<Leg>);
+
+}  // namespace holdfast::dataplane

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bursts: polling, sorting, sending, and the way to and from the kernel.
+#include "dataplane/relay/relay_core.hh"
+
+#include <rte_ethdev.h>
+#include <rte_prefetch.h>
+
+#include <algorithm>
+#include <bit>
+
+namespace holdfast::dataplane {
+namespace {
+
+constexpr size_t kRequestQueue = 256;
+constexpr uint32_t kStreamsPerLeg = 2;  // of the pool: one SSRC is usual, one change is common
+
+}  // namespace
+
+RelayCore::RelayCore(Switchboard& board, uint32_t core)
+    : board_(board),
+      core_(core),
+      legs_(board.legs_per_core()),
+      streams_(board.legs_per_core() * kStreamsPerLeg),
+      tx_(board.ports().size()),
+      kernel_backlog_(board.ports().size()),
+      kernel_backlog_count_(board.ports().size(), 0),
+      counters_(board.ports().size()),
+      requests_(kRequestQueue),
+      // At most one event per path is outstanding between two next-hop answers; learning again
+      // needs a request.
+      events_(size_t{board.legs_per_core()} * kPaths * 2) {
+  for (size_t i = 0; i < board.ports().size(); ++i) {
+    if (board.ports()[i].core == core) own_ports_.push_back(i);
+  }
+}
+
+bool RelayCore::has_messages() const {
+  if (!requests_.empty()) return true;
+  if (board_.cores() > 1 && rte_ring_empty(board_.inbox(core_)) == 0) return true;
+  for (const size_t port : own_ports_) {
+    const rte_ring* ring = board_.ports()[port].from_kernel.get();
+    if (ring != nullptr && rte_ring_empty(ring) == 0) return true;
+  }
+  return false;
+}
+
+unsigned RelayCore::poll(uint64_t now_ns) {
+  unsigned done = serve_requests();
+  for (const size_t port : own_ports_) done += poll_port(port, now_ns);
+  if (board_.cores() > 1) done += poll_inbox(now_ns);
+  for (size_t port = 0; port < tx_.size(); ++port) flush_tx(port);
+  for (; to_wake_ != 0; to_wake_ &= to_wake_ - 1)
+    board_.core_bell(static_cast<uint32_t>(std::countr_zero(to_wake_))).ring();
+  // Media first: the kernel's frames take what is left of this round.
+  for (const size_t port : own_ports_) done += poll_from_kernel(port);
+  return done;
+}
+
+unsigned RelayCore::poll_port(size_t port, uint64_t now_ns) {
+  std::array<rte_mbuf*, kBurst> frames;
+  const uint16_t n = rte_eth_rx_burst(board_.ports()[port].dpdk_port, 0, frames.data(), kBurst);
+  if (n == 0) return 0;
+  counters_[port].rx.add(n);
+  take_burst({frames.data(), n}, now_ns, true);
+  return n;
+}
+
+unsigned RelayCore::poll_inbox(uint64_t now_ns) {
+  std::array<rte_mbuf*, kBurst> frames;
+  const unsigned n = rte_ring_sc_dequeue_burst(
+      board_.inbox(core_), reinterpret_cast<void**>(frames.data()), kBurst, nullptr);
+  unsigned to_relay = 0;
+  for (unsigned i = 0; i < n; ++i) {
+    const FrameNote& note = board_.note(frames[i]);
+    switch (note.task) {
+      case FrameNote::Task::relay:
+        frames[to_relay++] = frames[i];
+        break;
+      case FrameNote::Task::send:
+        queue_tx(frames[i], note.out_port, note.leg);
+        break;
+      case FrameNote::Task::rejected:
+        count_reject(board_.index_of_dpdk_port(frames[i]->port), leg_of(note.leg));
+        rte_pktmbuf_free(frames[i]);
+        break;
+    }
+  }
+  if (to_relay > 0) take_burst({frames.data(), to_relay}, now_ns, false);
+  return n;
+}
+
+void RelayCore::take_burst(std::span<rte_mbuf*> frames, uint64_t now_ns, bool from_port) {
+  std::array<Work, kBurst> work;
+  std::array<rte_mbuf*, kBurst> for_kernel;
+  size_t works = 0;
+  size_t kernel_frames = 0;
+  const size_t port = board_.index_of_dpdk_port(frames[0]->port);
+
+  for (rte_mbuf* frame : frames) rte_prefetch0(rte_pktmbuf_mtod(frame, void*));
+  for (rte_mbuf* frame : frames) {
+    // Frames of the inbox may come from different ports; those of a poll all come from one.
+    const size_t ingress = from_port ? port : board_.index_of_dpdk_port(frame->port);
+    const PortFilter& filter = board_.ports()[ingress].filter;
+    if (frame->nb_segs != 1) {
+      drop(frame, DropReason::frame_too_long);
+      continue;
+    }
+    const FrameView view =
+        view_frame(rte_pktmbuf_mtod(frame, const uint8_t*), frame->data_len, filter);
+    if (view.fate == FrameFate::drop) {
+      drop(frame, view.reason);
+    } else if (view.fate == FrameFate::kernel) {
+      for_kernel[kernel_frames++] = frame;
+    } else if (const uint32_t owner = board_.owner_of_port(filter, view.destination_port);
+               owner != core_) {
+      hand_over(frame, owner, {FrameNote::Task::relay, 0, kNoLeg});
+    } else if (Leg* leg = leg_of(board_.leg_at(view.address_index, view.destination_port));
+               leg == nullptr) {
+      drop(frame, DropReason::no_leg);
+    } else {
+      rte_prefetch0(leg);
+      work[works++] = {frame, view, leg};
+    }
+  }
+  for (size_t i = 0; i < works; ++i) {
+    const DropReason reason = relay(work[i], now_ns);
+    if (reason == DropReason::none) continue;
+    if (is_leg_drop(reason)) ++work[i].leg->counters.drops[leg_drop_index(reason)];
+    drop(work[i].frame, reason);
+  }
+  if (kernel_frames > 0) send_to_kernel(port, {for_kernel.data(), kernel_frames});
+}
+
+void RelayCore::drop(rte_mbuf* frame, DropReason reason) {
+  counters_[board_.index_of_dpdk_port(frame->port)].drop(reason);
+  rte_pktmbuf_free(frame);
+}
+
+void RelayCore::hand_over(rte_mbuf* frame, uint32_t core, const FrameNote& note) {
+  board_.note(frame) = note;
+  if (rte_ring_mp_enqueue(board_.inbox(core), frame) != 0) {
+    drop(frame, DropReason::handover_full);
+    return;
+  }
+  to_wake_ |= 1u << core;
+}
+
+void RelayCore::send_to_kernel(size_t port, std::span<rte_mbuf*> frames) {
+  rte_ring* ring = board_.ports()[port].to_kernel.get();
+  unsigned taken = 0;
+  if (ring != nullptr) {
+    taken = rte_ring_sp_enqueue_burst(ring, reinterpret_cast<void**>(frames.data()),
+                                      static_cast<unsigned>(frames.size()), nullptr);
+    if (taken > 0) board_.slow_bell().ring();
+  }
+  const DropReason reason = ring != nullptr ? DropReason::to_kernel_full : DropReason::not_media;
+  for (size_t i = taken; i < frames.size(); ++i) drop(frames[i], reason);
+}
+
+void RelayCore::queue_tx(rte_mbuf* frame, size_t out_port, LegIndex leg) {
+  if (const uint32_t sender = board_.ports()[out_port].core; sender != core_) {
+    hand_over(frame, sender, {FrameNote::Task::send, static_cast<uint16_t>(out_port), leg});
+    return;
+  }
+  TxBatch& batch = tx_[out_port];
+  if (batch.count == batch.frames.size()) flush_tx(out_port);
+  batch.frames[batch.count] = frame;
+  batch.ingress[batch.count] = static_cast<uint16_t>(board_.index_of_dpdk_port(frame->port));
+  batch.legs[batch.count] = leg;
+  ++batch.count;
+}
+
+void RelayCore::flush_tx(size_t port) {
+  TxBatch& batch = tx_[port];
+  if (batch.count == 0) return;
+  const uint16_t sent =
+      rte_eth_tx_burst(board_.ports()[port].dpdk_port, 0, batch.frames.data(), batch.count);
+  counters_[port].tx_media.add(sent);
+  for (uint16_t i = 0; i < sent; ++i) counters_[batch.ingress[i]].relayed.add(1);
+  // The newest are dropped, the queue is left as it is: a stream is never muted, and recovers with
+  // the next burst.
+  for (uint16_t i = sent; i < batch.count; ++i)
+    reject(batch.frames[i], batch.ingress[i], batch.legs[i]);
+  batch.count = 0;
+}
+
+void RelayCore::reject(rte_mbuf* frame, size_t ingress, LegIndex leg) {
+  const uint32_t owner = board_.owner_of_leg(leg);
+  if (owner != core_) {
+    board_.note(frame) = {FrameNote::Task::rejected, 0, leg};
+    to_wake_ |= 1u << owner;
+    if (rte_ring_mp_enqueue(board_.inbox(owner), frame) == 0) return;
+  }
+  count_reject(ingress, leg_of(leg));
+  rte_pktmbuf_free(frame);
+}
+
+void RelayCore::count_reject(size_t ingress, Leg* leg) {
+  counters_[ingress].drop(DropReason::tx_full);
+  if (leg == nullptr || !leg->in_use) return;
+  ++leg->counters.drops[leg_drop_index(DropReason::tx_full)];
+  ++leg->counters.tx_refused_packets;
+}
+
+unsigned RelayCore::poll_from_kernel(size_t port) {
+  rte_ring* ring = board_.ports()[port].from_kernel.get();
+  if (ring == nullptr) return 0;
+  auto& backlog = kernel_backlog_[port];
+  uint16_t& count = kernel_backlog_count_[port];
+  if (count < kBurst) {
+    count = static_cast<uint16_t>(
+        count + rte_ring_sc_dequeue_burst(ring, reinterpret_cast<void**>(&backlog[count]),
+                                          kBurst - count, nullptr));
+  }
+  if (count == 0) return 0;
+  const uint16_t sent = rte_eth_tx_burst(board_.ports()[port].dpdk_port, 0, backlog.data(), count);
+  counters_[port].tx_kernel.add(sent);
+  // What the port refused stays first in line: TCP sees a short delay, not a loss.
+  std::copy(backlog.begin() + sent, backlog.begin() + count, backlog.begin());
+  count = static_cast<uint16_t>(count - sent);
+  return sent;
+}
+
+}  // namespace holdfast::dataplane

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The packet loop of one lcore: polls its ports, relays media between legs, passes the rest to and
+// from the kernel.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "dataplane/frame/frame_view.hh"
+#include "dataplane/relay/core_request.hh"
+#include "dataplane/relay/counters.hh"
+#include "dataplane/relay/stream_pool.hh"
+#include "dataplane/relay/switchboard.hh"
+#include "dataplane/runtime/spsc_queue.hh"
+#include "media/rtp_packet.hh"
+
+namespace holdfast::dataplane {
+
+// poll() belongs to one lcore. The queues and counters are the only parts that the slow thread
+// touches. Nothing in poll() allocates, locks, logs, or calls the kernel by itself (a driver may,
+// once per burst).
+class RelayCore {
+ public:
+  RelayCore(Switchboard& board, uint32_t core);
+
+  // One round; `now_ns` is a steady clock, read once by the caller. Returns the frames and requests
+  // handled, so 0 means that there was nothing to do.
+  unsigned poll(uint64_t now_ns);
+  // Whether poll() would find something that came from another thread; for the last look before
+  // sleeping.
+  bool has_messages() const;
+  uint32_t legs_in_use() const { return static_cast<uint32_t>(legs_in_use_.read()); }
+
+  // Slow thread -> lcore and back. Ring the core's bell after a push.
+  SpscQueue<CoreRequest*>& requests() { return requests_; }
+  SpscQueue<PathEvent>& events() { return events_; }
+  const PortCounters& counters(size_t port) const { return counters_[port]; }
+  CoreCounters& core_counters() { return core_counters_; }
+
+ private:
+  // Frames that wait for one tx_burst, with what is needed to account for those that the port does
+  // not take.
+  struct TxBatch {
+    std::array<rte_mbuf*, 2 * kBurst> frames;
+    std::array<uint16_t, 2 * kBurst> ingress;
+    std::array<LegIndex, 2 * kBurst> legs;
+    uint16_t count = 0;
+  };
+  // A media frame between classification and relay.
+  struct Work {
+    rte_mbuf* frame;
+    FrameView view;
+    Leg* leg;
+  };
+
+  // relay_core.cc: bursts
+  unsigned poll_port(size_t port, uint64_t now_ns);
+  unsigned poll_inbox(uint64_t now_ns);
+  unsigned poll_from_kernel(size_t port);
+  void take_burst(std::span<rte_mbuf*> frames, uint64_t now_ns, bool from_port);
+  void hand_over(rte_mbuf* frame, uint32_t core, const FrameNote& note);
+  void send_to_kernel(size_t port, std::span<rte_mbuf*> frames);
+  void drop(rte_mbuf* frame, DropReason reason);
+  void queue_tx(rte_mbuf* frame, size_t out_port, LegIndex leg);
+  void flush_tx(size_t port);
+  void reject(rte_mbuf* frame, size_t ingress, LegIndex leg);
+  void count_reject(size_t ingress, Leg* leg);
+
+  // relay_media.cc: one packet
+  DropReason relay(const Work& work, uint64_t now_ns);
+  static DropReason admit(const Leg& leg, const Work& work, PathKind path);
+  void learn(Leg& leg, const Work& work, PathKind path);
+  void set_destination(Leg& leg, PathKind path, const SocketAddress& to, const MacAddress& mac);
+  void build_header(Leg& leg, PathKind path, const MacAddress& next_hop);
+  void account(Leg& leg, const FrameView& view, const media::RtpPacket& packet, uint64_t now_ns);
+
+  // relay_requests.cc: what the slow thread asks
+  unsigned serve_requests();
+  void serve(CoreRequest& request);
+  void install(LegIndex index, const LegSetup& setup);
+  void update(LegIndex index, const LegSetup& setup, bool relearn);
+  void remove(std::span<LegSnapshot> legs);
+  void apply(const NextHopUpdate& update);
+
+  Leg* leg_of(LegIndex index) {
+    return index != kNoLeg && board_.owner_of_leg(index) == core_
+               ? &legs_[board_.slot_of_leg(index)]
+               : nullptr;
+  }
+
+  LegIndex index_of(const Leg& leg) const {
+    return static_cast<LegIndex>(core_ * board_.legs_per_core() +
+                                 static_cast<size_t>(&leg - legs_.data()) + 1);
+  }
+
+  Switchboard& board_;
+  const uint32_t core_;
+  std::vector<Leg> legs_;
+  StreamPool streams_;
+  std::vector<size_t> own_ports_;
+  std::vector<TxBatch> tx_;  // by port
+  std::vector<std::array<rte_mbuf*, kBurst>>
+      kernel_backlog_;  // by port: frames of the kernel that the port refused
+  std::vector<uint16_t> kernel_backlog_count_;
+  uint32_t to_wake_ = 0;  // lcores that got frames from us in this round
+  std::vector<PortCounters> counters_;
+  CoreCounters core_counters_;
+  Counter legs_in_use_;
+  SpscQueue<CoreRequest*> requests_;
+  SpscQueue<PathEvent> events_;
+};
+
+}  // namespace holdfast::dataplane

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// One media packet: who sent it, what it is, account for it, and out of the other leg.
+#include <rte_mbuf.h>
+
+#include <cstring>
+
+#include "dataplane/relay/relay_core.hh"
+#include "media/rtcp_packet.hh"
+#include "media/rtp_packet.hh"
+
+namespace holdfast::dataplane {
+namespace {
+
+bool same_source(const SocketAddress& known, const uint8_t* ip, const FrameView& view) {
+  return known.port == view.source_port &&
+         std::memcmp(known.ip.bytes.data(), ip, view.ip_version == 4 ? 4 : 16) == 0;
+}
+
+SocketAddress source_of(const uint8_t* ip, const FrameView& view) {
+  return {view.ip_version == 4 ? IpAddress::v4(ip) : IpAddress::v6(ip), view.source_port};
+}
+
+DropReason drop_of(media::MediaKind kind) {
+  switch (kind) {
+    case media::MediaKind::stun:
+      return DropReason::stun;
+    case media::MediaKind::dtls:
+      return DropReason::dtls;
+    case media::MediaKind::zrtp:
+      return DropReason::zrtp;
+    case media::MediaKind::turn:
+      return DropReason::turn;
+    default:
+      return DropReason::unknown_payload;
+  }
+}
+
+}  // namespace
+
+DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
+  rte_mbuf* frame = work.frame;
+  const FrameView& view = work.view;
+  Leg& leg = *work.leg;
+  const uint8_t* bytes = rte_pktmbuf_mtod(frame, const uint8_t*);
+  const std::span<const uint8_t> payload(bytes + view.payload_offset, view.payload_size);
+
+  const UdpChecksum checksum = check_udp(bytes, view);
+  if (!checksum.good) return DropReason::udp_bad_checksum;
+  const PathKind path =
+      view.destination_port == leg.setup.local_port[0] ? PathKind::rtp : PathKind::rtcp;
+  if (const DropReason reason = admit(leg, work, path); reason != DropReason::none) return reason;
+
+  const media::MediaKind kind = media::classify(payload);
+  const bool is_rtp = kind == media::MediaKind::rtp;
+  if (is_rtp) {
+    if (path == PathKind::rtcp) return DropReason::rtp_on_rtcp_port;
+    const auto packet = media::parse_rtp(payload);
+    if (!packet) return dataplane::drop_of(packet.error());
+    account(leg, view, *packet, now_ns);
+  } else if (kind == media::MediaKind::rtcp) {
+    if (const auto compound = media::parse_rtcp(payload); !compound)
+      return dataplane::drop_of(compound.error());
+    ++leg.counters.rtcp_rx_packets;
+  } else {
+    return drop_of(kind);
+  }
+  if (leg.paths[static_cast<size_t>(path)].source.is_none()) learn(leg, work, path);
+
+  Leg& out_leg = *leg_of(leg.setup.peer);
+  const PathKind out_path = is_rtp || out_leg.setup.rtcp_mux ? PathKind::rtp : PathKind::rtcp;
+  const Path& out = out_leg.paths[static_cast<size_t>(out_path)];
+  if (out.destination.is_none()) return DropReason::no_remote;
+  if (!out.out.is_ready()) return DropReason::no_next_hop;
+  if (out.out.ip_size() + view.payload_size > board_.ports()[out_leg.setup.port].mtu)
+    return DropReason::too_big;
+
+  // Old headers off, Ethernet padding off, new headers on: the mbuf's headroom holds the longest of
+  // ours.
+  static_assert(RTE_PKTMBUF_HEADROOM >= kMaxHeaderSize);
+  const uint8_t ecn = view.ecn();
+  frame->data_off = static_cast<uint16_t>(frame->data_off + view.payload_offset - out.out.size());
+  frame->data_len = static_cast<uint16_t>(out.out.size() + view.payload_size);
+  frame->pkt_len = frame->data_len;
+  frame->ol_flags = 0;
+  out.out.write(rte_pktmbuf_mtod(frame, uint8_t*), view.payload_size, ecn, checksum.payload_sum,
+                checksum.absent);
+
+  if (is_rtp) {
+    ++out_leg.counters.tx_packets;
+    out_leg.counters.tx_octets += view.payload_size;
+  } else {
+    ++out_leg.counters.rtcp_tx_packets;
+  }
+  queue_tx(frame, out_leg.setup.port, leg.setup.peer);
+  return DropReason::none;
+}
+
+DropReason RelayCore::admit(const Leg& leg, const Work& work, PathKind path) {
+  const SocketAddress& known = leg.paths[static_cast<size_t>(path)].source;
+  const uint8_t* ip = work.view.source_ip(rte_pktmbuf_mtod(work.frame, const uint8_t*));
+  if (known.is_none() || same_source(known, ip, work.view)) return DropReason::none;
+  return DropReason::wrong_source;
+}
+
+void RelayCore::account(Leg& leg, const FrameView& view, const media::RtpPacket& packet,
+                        uint64_t now_ns) {
+  ++leg.counters.rx_packets;
+  leg.counters.rx_octets += packet.payload_length;
+  StreamSlot* slot = streams_.find_or_add(leg, packet.ssrc, packet.payload_type);
+  if (slot == nullptr) {
+    ++leg.counters.unaccounted_packets;
+    return;
+  }
+  slot->dscp_in = view.traffic_class >> 2;
+  slot->account.on_packet(packet.sequence, packet.timestamp, now_ns);
+}
+
+// Symmetric RTP (RFC 4961): the first valid sender is who we talk to. Its Ethernet source is the
+// next hop until the kernel's own answer comes, so that not one packet waits for it.
+void RelayCore::learn(Leg& leg, const Work& work, PathKind path) {
+  const uint8_t* bytes = rte_pktmbuf_mtod(work.frame, const uint8_t*);
+  const SocketAddress source = source_of(work.view.source_ip(bytes), work.view);
+  MacAddress mac;
+  std::memcpy(mac.bytes.data(), bytes + 6, mac.bytes.size());
+  leg.paths[static_cast<size_t>(path)].source = source;
+  set_destination(leg, path, source, mac);
+  Path& rtcp = leg.paths[static_cast<size_t>(PathKind::rtcp)];
+  const bool derive = path == PathKind::rtp && !leg.setup.rtcp_explicit && rtcp.source.is_none();
+  if (derive && source.port < UINT16_MAX) {
+    set_destination(leg, PathKind::rtcp, {source.ip, static_cast<uint16_t>(source.port + 1)}, mac);
+  }
+}
+
+void RelayCore::set_destination(Leg& leg, PathKind path, const SocketAddress& to,
+                                const MacAddress& mac) {
+  Path& target = leg.paths[static_cast<size_t>(path)];
+  if (target.destination == to && target.out.is_ready()) return;
+  target.destination = to;
+  build_header(leg, path, mac);
+  // The queue holds all that can be outstanding; should it be full all the same, the learned next
+  // hop stays in use.
+  if (events_.push({index_of(leg), path, to})) board_.slow_bell().ring();
+}
+
+void RelayCore::build_header(Leg& leg, PathKind path, const MacAddress& next_hop) {
+  const PortIo& port = board_.ports()[leg.setup.port];
+  Path& target = leg.paths[static_cast<size_t>(path)];
+  target.out =
+      HeaderTemplate({.source = {leg.setup.local, leg.setup.local_port[static_cast<size_t>(path)]},
+                      .destination = target.destination,
+                      .source_mac = port.filter.mac,
+                      .destination_mac = next_hop,
+                      .vlan = port.filter.vlan,
+                      .pcp = port.pcp,
+                      .dscp = leg.setup.dscp});
+}
+
+}  // namespace holdfast::dataplane

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the slow thread asks of this lcore, carried out between bursts.
+#include "dataplane/relay/relay_core.hh"
+
+namespace holdfast::dataplane {
+namespace {
+
+constexpr unsigned kRequestsPerPoll = 4;  // each is bounded, so this bounds how long packets wait
+
+}  // namespace
+
+unsigned RelayCore::serve_requests() {
+  unsigned served = 0;
+  CoreRequest* request = nullptr;
+  while (served < kRequestsPerPoll && requests_.pop(request)) {
+    serve(*request);
+    request->done.store(
+        true, std::memory_order_release);  // from here on it belongs to the slow thread again
+    ++served;
+  }
+  return served;
+}
+
+void RelayCore::serve(CoreRequest& request) {
+  switch (request.kind) {
+    case CoreRequest::Kind::install:
+      install(request.leg, request.setup);
+      break;
+    case CoreRequest::Kind::update:
+      update(request.leg, request.setup, request.relearn);
+      break;
+    case CoreRequest::Kind::remove:
+      remove(request.snapshots);
+      break;
+    case CoreRequest::Kind::next_hops:
+      for (const NextHopUpdate& update : request.next_hops) apply(update);
+      break;
+    case CoreRequest::Kind::snapshot:
+      for (LegSnapshot& snapshot : request.snapshots) {
+        if (const Leg* leg = leg_of(snapshot.index)) streams_.snapshot(*leg, snapshot);
+      }
+      break;
+  }
+}
+
+void RelayCore::install(LegIndex index, const LegSetup& setup) {
+  Leg& leg = *leg_of(index);
+  leg = Leg{};
+  leg.in_use = true;
+  leg.setup = setup;
+  for (size_t path = 0; path < kPaths; ++path) {
+    leg.paths[path].destination = setup.remote[path];
+    if (setup.strict_source) leg.paths[path].source = setup.remote[path];
+    board_.leg_at(setup.address_index, setup.local_port[path]) = index;
+  }
+  legs_in_use_.add(1);
+}
+
+// Address, ports and peer of a leg never change; who it talks to and how its packets are marked do.
+void RelayCore::update(LegIndex index, const LegSetup& setup, bool relearn) {
+  Leg& leg = *leg_of(index);
+  const bool remarked = leg.setup.dscp != setup.dscp;
+  leg.setup = setup;
+  for (size_t path = 0; path < kPaths; ++path) {
+    Path& target = leg.paths[path];
+    if (relearn) target.source = setup.strict_source ? setup.remote[path] : SocketAddress{};
+    const bool moved =
+        relearn && !setup.remote[path].is_none() && !(target.destination == setup.remote[path]);
+    if (moved) target.destination = setup.remote[path];
+    // The slow thread sends the next hop right after an update, which builds the header anew.
+    if (moved || remarked) target.out = HeaderTemplate{};
+  }
+}
+
+// All legs of a call go in one request, so that no leg ever points at a successor of its peer.
+void RelayCore::remove(std::span<LegSnapshot> legs) {
+  for (LegSnapshot& last : legs) {
+    Leg& leg = *leg_of(last.index);
+    streams_.snapshot(leg, last);
+    for (const uint16_t udp_port : leg.setup.local_port)
+      board_.leg_at(leg.setup.address_index, udp_port) = kNoLeg;
+    streams_.release_all(leg);
+    leg = Leg{};
+    legs_in_use_.add(UINT64_MAX);  // one less
+  }
+}
+
+void RelayCore::apply(const NextHopUpdate& update) {
+  Leg* leg = leg_of(update.leg);
+  if (leg == nullptr || !leg->in_use) return;
+  Path& path = leg->paths[static_cast<size_t>(update.path)];
+  if (!(path.destination == update.destination)) return;  // it moved on while the kernel was asked
+  if (update.reachable) {
+    build_header(*leg, update.path, update.mac);
+  } else if (path.source.is_none()) {
+    path.out = HeaderTemplate{};
+  }
+  // A learned source keeps the way its packets came by, whatever the kernel thinks of the address.
+}
+
+}  // namespace holdfast::dataplane

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lends stream slots to legs.
+#include "dataplane/relay/stream_pool.hh"
+
+#include "media/rtp_packet.hh"
+
+namespace holdfast::dataplane {
+namespace {
+
+uint32_t clock_rate_of(const LegSetup& setup, uint8_t payload_type) {
+  for (const ClockRate& rate : setup.clock_rates) {
+    if (rate.hz != 0 && rate.payload_type == payload_type) return rate.hz;
+  }
+  return media::clock_rate_hz(payload_type);
+}
+
+}  // namespace
+
+StreamPool::StreamPool(uint32_t slots) : slots_(slots) {
+  for (uint32_t i = slots; i-- > 0;) {
+    slots_[i].next = free_;
+    free_ = i;
+  }
+}
+
+StreamSlot* StreamPool::find_or_add(Leg& leg, uint32_t ssrc, uint8_t payload_type) {
+  uint32_t previous = kNoStream;
+  for (uint32_t i = leg.streams; i != kNoStream; previous = i, i = slots_[i].next) {
+    StreamSlot& slot = slots_[i];
+    if (slot.account.ssrc() != ssrc) continue;
+    if (previous != kNoStream) {
+      slots_[previous].next = slot.next;
+      slot.next = leg.streams;
+      leg.streams = i;
+    }
+    return &slot;
+  }
+  StreamSlot* slot = take(leg);
+  if (slot == nullptr) return nullptr;
+  slot->clock_hz = clock_rate_of(leg.setup, payload_type);
+  slot->account = media::StreamAccount(ssrc, slot->clock_hz);
+  slot->payload_type = payload_type;
+  slot->dscp_in = 0;
+  slot->next = leg.streams;
+  leg.streams = static_cast<uint32_t>(slot - slots_.data());
+  ++leg.stream_count;
+  return slot;
+}
+
+StreamSlot* StreamPool::take(Leg& leg) {
+  if (leg.stream_count == kMaxStreamsPerLeg || (free_ == kNoStream && leg.stream_count > 0))
+    fold_oldest(leg);
+  if (free_ == kNoStream) return nullptr;
+  StreamSlot& slot = slots_[free_];
+  free_ = slot.next;
+  return &slot;
+}
+
+void StreamPool::fold_oldest(Leg& leg) {
+  uint32_t* link = &leg.streams;
+  while (slots_[*link].next != kNoStream) link = &slots_[*link].next;
+  StreamSlot& slot = slots_[*link];
+  const media::StreamReport report = slot.account.report();
+  ++leg.folded.streams;
+  leg.folded.expected += report.expected;
+  leg.folded.received += report.received;
+  leg.folded.lost += report.lost;
+  leg.folded.duplicates += report.duplicates;
+  slot.next = free_;
+  free_ = *link;
+  *link = kNoStream;
+  --leg.stream_count;
+}
+
+void StreamPool::release_all(Leg& leg) {
+  while (leg.streams != kNoStream) {
+    const uint32_t i = leg.streams;
+    leg.streams = slots_[i].next;
+    slots_[i].next = free_;
+    free_ = i;
+  }
+  leg.stream_count = 0;
+}
+
+void StreamPool::snapshot(const Leg& leg, LegSnapshot& out) const {
+  out.leg = leg;
+  out.stream_count = 0;
+  for (uint32_t i = leg.streams; i != kNoStream; i = slots_[i].next)
+    out.streams[out.stream_count++] = slots_[i];
+}
+
+}  // namespace holdfast::dataplane

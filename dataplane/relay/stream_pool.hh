@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stream slots of one lcore: allocated once, lent to legs as SSRCs appear.
+#pragma once
+
+#include <vector>
+
+#include "dataplane/relay/leg.hh"
+
+namespace holdfast::dataplane {
+
+class StreamPool {
+ public:
+  explicit StreamPool(uint32_t slots);
+
+  StreamSlot& operator[](uint32_t index) { return slots_[index]; }
+  const StreamSlot& operator[](uint32_t index) const { return slots_[index]; }
+
+  // The slot of `ssrc` on this leg, moved to the front of the leg's list; a new one when the SSRC
+  // is new. A leg with kMaxStreamsPerLeg SSRCs, or an empty pool, gives up the leg's longest unused
+  // slot and keeps its totals in `folded`. Null only when the pool is empty and the leg has no slot
+  // to give.
+  StreamSlot* find_or_add(Leg& leg, uint32_t ssrc, uint8_t payload_type);
+  void release_all(Leg& leg);
+  void snapshot(const Leg& leg, LegSnapshot& out) const;
+
+ private:
+  StreamSlot* take(Leg& leg);
+  void fold_oldest(Leg& leg);
+
+  std::vector<StreamSlot> slots_;
+  uint32_t free_ = kNoStream;
+};
+
+}  // namespace holdfast::dataplane

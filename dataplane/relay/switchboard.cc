@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Builds what the lcores share.
+#include "dataplane/relay/switchboard.hh"
+
+#include <rte_errno.h>
+
+#include <stdexcept>
+
+namespace holdfast::dataplane {
+namespace {
+
+constexpr unsigned kInboxFrames = 4096;
+
+}  // namespace
+
+RingPtr make_ring(const std::string& name, unsigned size, unsigned flags) {
+  RingPtr ring(rte_ring_create(name.c_str(), size, SOCKET_ID_ANY, flags));
+  if (!ring)
+    throw std::runtime_error("no memory for ring " + name + ": " + rte_strerror(rte_errno));
+  return ring;
+}
+
+Switchboard::Switchboard(uint32_t cores, uint32_t max_legs, std::vector<PortIo> ports)
+    : cores_(cores), legs_per_core_((max_legs + cores - 1) / cores), ports_(std::move(ports)) {
+  static const rte_mbuf_dynfield kNoteField = {.name = "holdfast_frame_note",
+                                               .size = sizeof(FrameNote),
+                                               .align = alignof(FrameNote),
+                                               .flags = 0};
+  note_offset_ = rte_mbuf_dynfield_register(&kNoteField);
+  if (note_offset_ < 0) throw std::runtime_error("no room in the mbuf for a frame note");
+
+  by_dpdk_port_.resize(RTE_MAX_ETHPORTS, 0);
+  for (size_t i = 0; i < ports_.size(); ++i) {
+    const PortFilter& filter = ports_[i].filter;
+    by_dpdk_port_[ports_[i].dpdk_port] = i;
+    for (const auto& address : filter.addresses) {
+      if (by_address_.size() <= address.index) by_address_.resize(address.index + 1);
+      by_address_[address.index].first_port = filter.first_port;
+      by_address_[address.index].legs.assign(filter.last_port - filter.first_port + size_t{1},
+                                             kNoLeg);
+    }
+  }
+  for (uint32_t core = 0; core < cores_; ++core) {
+    bells_.push_back(std::make_unique<Doorbell>());
+    if (cores_ > 1)
+      inbox_.push_back(make_ring("hf_inbox_" + std::to_string(core), kInboxFrames, RING_F_SC_DEQ));
+  }
+}
+
+}  // namespace holdfast::dataplane

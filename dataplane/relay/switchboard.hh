@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all lcores share: the ports, who owns which, the leg numbers, and the rings between threads.
+#pragma once
+
+#include <rte_mbuf.h>
+#include <rte_mbuf_dyn.h>
+#include <rte_ring.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/frame/frame_view.hh"
+#include "dataplane/relay/leg.hh"
+#include "dataplane/runtime/doorbell.hh"
+
+namespace holdfast::dataplane {
+
+inline constexpr uint16_t kBurst = 32;  // frames of one poll
+inline constexpr size_t kMaxPorts = 16;
+inline constexpr size_t kMaxCores = 16;
+
+struct RingDeleter {
+  void operator()(rte_ring* ring) const { rte_ring_free(ring); }
+};
+using RingPtr = std::unique_ptr<rte_ring, RingDeleter>;
+// Throws std::runtime_error when memory is short.
+RingPtr make_ring(const std::string& name, unsigned size, unsigned flags);
+
+// One interface. Filled in at start, constant while the lcores run.
+struct PortIo {
+  std::string name;
+  uint16_t dpdk_port = 0;
+  uint32_t core = 0;    // the lcore that polls it and sends on it
+  uint16_t mtu = 1500;  // octets of IP packet (RFC 8200 section 1)
+  uint8_t pcp = 0;
+  PortFilter filter;
+  RingPtr to_kernel;    // `owned` ports only: lcore -> slow thread
+  RingPtr from_kernel;  //                     slow thread -> lcore
+};
+
+// What travels with a frame that changes lcores.
+struct FrameNote {
+  enum class Task : uint16_t { relay, send, rejected };
+  Task task = Task::relay;
+  uint16_t out_port = 0;
+  LegIndex leg = kNoLeg;
+};
+
+// Divides the legs and the media ports among the lcores.
+class Switchboard {
+ public:
+  // Throws std::runtime_error when DPDK has no room for the rings.
+  Switchboard(uint32_t cores, uint32_t max_legs, std::vector<PortIo> ports);
+
+  uint32_t cores() const { return cores_; }
+  uint32_t legs_per_core() const { return legs_per_core_; }
+  std::vector<PortIo>& ports() { return ports_; }
+  const std::vector<PortIo>& ports() const { return ports_; }
+  size_t addresses() const { return by_address_.size(); }
+
+  uint32_t owner_of_leg(LegIndex leg) const { return (leg - 1) / legs_per_core_; }
+  uint32_t slot_of_leg(LegIndex leg) const { return (leg - 1) % legs_per_core_; }
+  // The media ports of a core on one interface: a contiguous slice, so that the port alone names
+  // the core.
+  uint32_t owner_of_port(const PortFilter& filter, uint16_t udp_port) const {
+    const uint32_t pair = static_cast<uint32_t>(udp_port - filter.first_port) / 2;
+    const uint32_t per_core = pairs(filter) / cores_;
+    const uint32_t owner = per_core == 0 ? 0 : pair / per_core;
+    return owner < cores_ ? owner : cores_ - 1;
+  }
+  static uint32_t pairs(const PortFilter& filter) {
+    return (filter.last_port - filter.first_port + 1u) / 2;
+  }
+
+  // table[address][udp port]: the local port is the handle. Only the owner of the port reads or
+  // writes an entry.
+  LegIndex& leg_at(uint32_t address_index, uint16_t udp_port) {
+    AddressTable& table = by_address_[address_index];
+    return table.legs[static_cast<size_t>(udp_port - table.first_port)];
+  }
+
+  rte_ring* inbox(uint32_t core) { return inbox_[core].get(); }
+  Doorbell& core_bell(uint32_t core) { return *bells_[core]; }
+  Doorbell& slow_bell() { return slow_bell_; }
+  FrameNote& note(rte_mbuf* frame) const {
+    return *RTE_MBUF_DYNFIELD(frame, note_offset_, FrameNote*);
+  }
+  size_t index_of_dpdk_port(uint16_t dpdk_port) const { return by_dpdk_port_[dpdk_port]; }
+
+ private:
+  struct AddressTable {
+    uint16_t first_port = 0;
+    std::vector<LegIndex> legs;
+  };
+
+  uint32_t cores_;
+  uint32_t legs_per_core_;
+  std::vector<PortIo> ports_;
+  std::vector<size_t> by_dpdk_port_;
+  std::vector<AddressTable> by_address_;
+  std::vector<RingPtr> inbox_;  // empty with one lcore: nothing changes lcores then
+  std::vector<std::unique_ptr<Doorbell>> bells_;
+  Doorbell slow_bell_;
+  int note_offset_ = -1;
+};
+
+}  // namespace holdfast::dataplane

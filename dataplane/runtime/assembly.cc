@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+// Puts the dataplane together.
+#include "dataplane/runtime/assembly.hh"
+
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <stdexcept>
+
+#include "dataplane/frame/wire.hh"
+#include "dataplane/kernel/guards.hh"
+#include "dataplane/kernel/xdp_steer.hh"
+
+namespace holdfast::dataplane {
+namespace {
+
+using config::Driver;
+using config::InterfaceConfig;
+using config::Take;
+
+constexpr uint32_t kFramesPerPort =
+    8192;  // receive and transmit queues, the rings, and bursts under way
+constexpr uint32_t kFramesPerCore = 4096;
+
+bool on_kernel_device(const InterfaceConfig& interface) {
+  return interface.driver == Driver::kAfXdp || interface.driver == Driver::kAfPacket;
+}
+
+EalOptions eal_options(const config::DataplaneConfig& config) {
+  EalOptions options;
+  options.memory_mib = config.memory_mib;
+  options.cpus = config.cpus;
+  switch (config.huge_pages) {
+    case config::HugePages::kAuto:
+      options.huge_pages = EalOptions::HugePages::automatic;
+      break;
+    case config::HugePages::kYes:
+      options.huge_pages = EalOptions::HugePages::yes;
+      break;
+    case config::HugePages::kNo:
+      options.huge_pages = EalOptions::HugePages::no;
+      break;
+  }
+  for (const InterfaceConfig& interface : config.interfaces) {
+    if (interface.driver == Driver::kPci) options.pci_addresses.push_back(interface.device);
+  }
+  return options;
+}
+
+std::string set_guards(const config::DataplaneConfig& config) {
+  std::vector<MediaRange> ranges;
+  std::vector<std::string> owned;
+  for (const InterfaceConfig& interface : config.interfaces) {
+    for (const IpAddress& address : interface.media_addresses) {
+      ranges.push_back({address, interface.media_ports.first, interface.media_ports.last});
+    }
+    if (interface.take == Take::kOwned && on_kernel_device(interface))
+      owned.push_back(interface.device);
+  }
+  if (const Outcome guarded = guard_media(ranges); !guarded)
+    return "media guard: " + guarded.error();
+  if (const Outcome guarded = guard_owned(owned); !guarded)
+    return "owned ports' guard: " + guarded.error();
+  for (const std::string& device : owned) {
+    if (const Outcome quiet = set_kernel_ipv6(device, false); !quiet)
+      return device + ": " + quiet.error();
+    if (const Outcome up = set_link_up(device, true); !up) return device + ": " + up.error();
+  }
+  return {};
+}
+
+std::string open_ports(const config::DataplaneConfig& config, Assembly& parts) {
+  uint16_t longest = 0;
+  for (const InterfaceConfig& i : config.interfaces) longest = std::max(longest, i.mtu);
+  const uint32_t frames = static_cast<uint32_t>(config.interfaces.size()) * kFramesPerPort +
+                          static_cast<uint32_t>(config.cpus.size()) * kFramesPerCore;
+  std::string error;
+  parts.pool =
+      make_packet_pool(frames, static_cast<uint16_t>(longest + kEthernetSize + kVlanSize), error);
+  if (parts.pool == nullptr) return error;
+  for (const InterfaceConfig& interface : config.interfaces) {
+    if (interface.driver == Driver::kAfXdp) {
+      const auto link = find_link(interface.device);
+      if (!link) return link.error();
+      if (const Outcome cleared = detach_stale_steer(link->ifindex); !cleared)
+        return cleared.error();
+    }
+    auto port = EthernetPort::open({.name = interface.name,
+                                    .driver = std::string(to_string(interface.driver)),
+                                    .device = interface.device,
+                                    .xdp_program = xdp_program_path(config),
+                                    .mac = interface.mac},
+                                   parts.pool);
+    if (!port) return port.error();
+    parts.ports.push_back(std::move(port).value());
+  }
+  return {};
+}
+
+void build_board(const config::DataplaneConfig& config, Assembly& parts) {
+  std::vector<PortIo> ios;
+  uint32_t address_index = 0;
+  for (size_t i = 0; i < config.interfaces.size(); ++i) {
+    const InterfaceConfig& interface = config.interfaces[i];
+    PortIo io;
+    io.name = interface.name;
+    io.dpdk_port = parts.ports[i]->id();
+    io.core = static_cast<uint32_t>(i % config.cpus.size());
+    io.mtu = interface.mtu;
+    io.pcp = interface.pcp;
+    io.filter = {.mac = parts.ports[i]->mac(),
+                 .vlan = interface.vlan,
+                 .first_port = interface.media_ports.first,
+                 .last_port = interface.media_ports.last,
+                 .addresses = {}};
+    for (const IpAddress& ip : interface.media_addresses)
+      io.filter.addresses.push_back({ip, address_index++});
+    if (interface.take == Take::kOwned) {
+      io.to_kernel =
+          make_ring("hf_to_" + interface.name, kExceptionRing, RING_F_SP_ENQ | RING_F_SC_DEQ);
+      io.from_kernel =
+          make_ring("hf_from_" + interface.name, kExceptionRing, RING_F_SP_ENQ | RING_F_SC_DEQ);
+    }
+    ios.push_back(std::move(io));
+  }
+  const auto cores = static_cast<uint32_t>(config.cpus.size());
+  parts.board = std::make_unique<Switchboard>(cores, config.max_legs, std::move(ios));
+  parts.slow_counters = std::vector<PortCounters>(config.interfaces.size());
+  for (uint32_t core = 0; core < cores; ++core) {
+    parts.cores.push_back(std::make_unique<RelayCore>(*parts.board, core));
+    parts.lines.push_back(
+        std::make_unique<CoreLine>(*parts.cores[core], parts.board->core_bell(core)));
+    std::vector<int> wake_fds;
+    bool all_wake = true;
+    for (size_t i = 0; i < parts.ports.size(); ++i) {
+      if (parts.board->ports()[i].core != core) continue;
+      const auto& fds = parts.ports[i]->wake_fds();
+      wake_fds.insert(wake_fds.end(), fds.begin(), fds.end());
+      all_wake = all_wake && !fds.empty();
+    }
+    parts.loops.push_back(std::make_unique<LcoreLoop>(*parts.board, *parts.cores[core], core,
+                                                      config.idle_sleep_us, std::move(wake_fds),
+                                                      all_wake));
+  }
+}
+
+std::string open_taps(const config::DataplaneConfig& config, Assembly& parts) {
+  for (size_t i = 0; i < config.interfaces.size(); ++i) {
+    const InterfaceConfig& interface = config.interfaces[i];
+    parts.exceptions.emplace_back();
+    if (interface.take != Take::kOwned) continue;
+    PortIo& io = parts.board->ports()[i];
+    auto tap = Tap::open(interface.tap, io.filter.mac, interface.mtu);
+    if (!tap) return tap.error();
+    parts.exceptions[i] = std::make_unique<ExceptionPath>(
+        io, std::move(tap).value(), parts.pool, parts.slow_counters[i],
+        parts.board->core_bell(io.core), interface.exception_pps);
+  }
+  return {};
+}
+
+std::string open_book(const config::DataplaneConfig& config, Assembly& parts) {
+  std::vector<BookInterface> interfaces;
+  for (size_t i = 0; i < config.interfaces.size(); ++i) {
+    const InterfaceConfig& interface = config.interfaces[i];
+    unsigned ifindex = 0;
+    if (parts.exceptions[i] != nullptr) {
+      ifindex = parts.exceptions[i]->tap().ifindex();
+    } else if (const auto link = find_link(interface.device); link) {
+      ifindex = link->ifindex;
+    }
+    interfaces.push_back({interface.name, ifindex, interface.dscp_media});
+  }
+  std::vector<CoreLine*> lines;
+  for (const auto& line : parts.lines) lines.push_back(line.get());
+  parts.book = std::make_unique<CallBook>(*parts.board, lines, interfaces, config.max_legs);
+  auto next_hops = NextHops::open([book = parts.book.get()](uint32_t token, const NextHop& hop) {
+    book->on_next_hop(token, hop);
+  });
+  if (!next_hops) return next_hops.error();
+  parts.next_hops = std::move(next_hops).value();
+  parts.book->set_next_hops(parts.next_hops.get());
+  for (size_t i = 0; i < config.interfaces.size(); ++i) {
+    for (const auto& neighbor : config.interfaces[i].static_neighbors) {
+      parts.next_hops->add_static(interfaces[i].ifindex, neighbor.address, neighbor.mac);
+    }
+  }
+  return {};
+}
+
+int run_loop(void* loop) {
+  static_cast<LcoreLoop*>(loop)->run();
+  return 0;
+}
+
+std::string launch(const config::DataplaneConfig& config, Assembly& parts) {
+  for (size_t i = 0; i < config.interfaces.size(); ++i) {
+    const InterfaceConfig& interface = config.interfaces[i];
+    if (std::string error = parts.ports[i]->start(); !error.empty())
+      return "interface " + interface.name + ": " + error;
+    if (interface.driver != Driver::kAfXdp) continue;
+    const auto link = find_link(interface.device);
+    if (!link) return link.error();
+    const Outcome steered =
+        configure_steer(link->ifindex, interface.media_addresses, interface.media_ports.first,
+                        interface.media_ports.last, interface.vlan);
+    if (!steered) return "interface " + interface.name + ": " + steered.error();
+  }
+  parts.running = true;
+  for (size_t core = 0; core < parts.loops.size(); ++core) {
+    const int error =
+        rte_eal_remote_launch(run_loop, parts.loops[core].get(), static_cast<unsigned>(core + 1));
+    if (error != 0) return "lcore " + std::to_string(core + 1) + " does not start";
+  }
+  return {};
+}
+
+}  // namespace
+
+Assembly::~Assembly() {
+  if (running) {
+    for (const auto& loop : loops) loop->stop();
+    rte_eal_mp_wait_lcore();
+  }
+  for (const auto& port : ports) port->stop();
+}
+
+std::string xdp_program_path(const config::DataplaneConfig& config) {
+  if (!config.xdp_program.empty()) return config.xdp_program;
+  std::error_code ignored;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  return (self.parent_path() / "xdp" / "steer.bpf.o").string();
+}
+
+std::string preflight(const config::DataplaneConfig& config) {
+  if (geteuid() != 0) return "must run as root: it takes network ports";
+  for (const InterfaceConfig& interface : config.interfaces) {
+    const std::string what = "interface " + interface.name + ": ";
+    if (interface.driver == Driver::kAfXdp && access(xdp_program_path(config).c_str(), R_OK) != 0) {
+      return what + "no XDP program at " + xdp_program_path(config) + "; set xdp-program";
+    }
+    if (interface.driver == Driver::kVirtioUser && access(interface.device.c_str(), F_OK) != 0) {
+      return what + "no vhost-user socket at " + interface.device;
+    }
+    if (!on_kernel_device(interface)) continue;
+    const auto link = find_link(interface.device);
+    if (!link) return what + link.error();
+    if (link->mtu_bytes < interface.mtu) {
+      return what + "mtu " + std::to_string(interface.mtu) + " is more than the " +
+             std::to_string(link->mtu_bytes) + " of " + interface.device;
+    }
+    if (interface.take == Take::kShared && !link->up)
+      return what + interface.device + " is down; bring it up first";
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Assembly>, std::string> assemble(const config::DataplaneConfig& config) {
+  auto parts = std::make_unique<Assembly>();
+  auto eal = Eal::start(eal_options(config));
+  if (!eal) return eal.error();
+  parts->eal.emplace(std::move(eal).value());
+  if (std::string error = set_guards(config); !error.empty()) return error;
+  if (std::string error = open_ports(config, *parts); !error.empty()) return error;
+  try {
+    build_board(config, *parts);
+  } catch (const std::runtime_error& failure) {
+    return std::string(failure.what());
+  }
+  if (std::string error = open_taps(config, *parts); !error.empty()) return error;
+  if (std::string error = open_book(config, *parts); !error.empty()) return error;
+  if (std::string error = launch(config, *parts); !error.empty()) return error;
+  return parts;
+}
+
+std::string release(const config::DataplaneConfig& config) {
+  if (const Outcome removed = remove_guards(); !removed) return removed.error();
+  for (const InterfaceConfig& interface : config.interfaces) {
+    if (interface.take == Take::kOwned) {
+      if (const Outcome removed = remove_tap(interface.tap); !removed) return removed.error();
+    } else if (const auto link = find_link(interface.device); link) {
+      if (const Outcome detached = detach_steer(link->ifindex); !detached) return detached.error();
+    }
+  }
+  return {};
+}
+
+}  // namespace holdfast::dataplane

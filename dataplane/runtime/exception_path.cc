@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Moves frames between a port's rings and its tap; takes the port's VLAN tag off and puts it on.
+#include "dataplane/runtime/exception_path.hh"
+
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "dataplane/frame/wire.hh"
+#include "media/endian.hh"
+
+namespace holdfast::dataplane {
+namespace {
+
+constexpr unsigned kFramesPerPump =
+    64;  // each way, so that netlink and control requests get their turn
+constexpr uint64_t kBucketDivisor = 50;  // the bucket holds 20 ms of the rate
+constexpr uint64_t kNsPerS = 1'000'000'000;
+constexpr size_t kTagAt = 12;  // after the two addresses
+
+// The tag, if there is one: the classifier let only our VLAN's frames through.
+void take_tag_off(rte_mbuf* frame) {
+  uint8_t* bytes = rte_pktmbuf_mtod(frame, uint8_t*);
+  if (frame->data_len < kEthernetSize + kVlanSize || load_be16(bytes + kTagAt) != kEtherTypeVlan)
+    return;
+  std::memmove(bytes + kVlanSize, bytes, kTagAt);
+  rte_pktmbuf_adj(frame, kVlanSize);
+}
+
+void put_tag_on(rte_mbuf* frame, uint16_t vlan) {
+  char* front = rte_pktmbuf_prepend(frame, kVlanSize);
+  std::memmove(front, front + kVlanSize, kTagAt);
+  const be16 tag[2] = {be16(kEtherTypeVlan), be16(vlan)};
+  std::memcpy(front + kTagAt, tag, sizeof tag);
+}
+
+}  // namespace
+
+ExceptionPath::ExceptionPath(PortIo& port, Tap tap, rte_mempool* pool, PortCounters& counters,
+                             Doorbell& port_bell, uint32_t packets_per_s)
+    : port_(port),
+      tap_(std::move(tap)),
+      pool_(pool),
+      counters_(counters),
+      port_bell_(port_bell),
+      packets_per_s_(packets_per_s) {}
+
+ExceptionPath::~ExceptionPath() {
+  void* frame = nullptr;
+  while (rte_ring_sc_dequeue(port_.to_kernel.get(), &frame) == 0)
+    rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
+}
+
+void ExceptionPath::refill(uint64_t now_ns) {
+  const uint64_t bucket = std::max<uint64_t>(1, packets_per_s_ / kBucketDivisor);
+  if (last_refill_ns_ == 0) last_refill_ns_ = now_ns - kNsPerS / kBucketDivisor;
+  const uint64_t earned = (now_ns - last_refill_ns_) * packets_per_s_ / kNsPerS;
+  if (earned == 0) return;
+  last_refill_ns_ = earned >= bucket ? now_ns : last_refill_ns_ + earned * kNsPerS / packets_per_s_;
+  in_tokens_ = std::min(bucket, in_tokens_ + earned);
+  out_tokens_ = std::min(bucket, out_tokens_ + earned);
+}
+
+bool ExceptionPath::pump(uint64_t now_ns) {
+  refill(now_ns);
+  throttled_ = false;
+  const bool more_in = to_kernel();
+  const bool more_out = from_kernel();
+  if (rte_ring_empty(port_.from_kernel.get()) == 0) port_bell_.ring();
+  return more_in || more_out;
+}
+
+bool ExceptionPath::to_kernel() {
+  for (unsigned n = 0; n < kFramesPerPump; ++n) {
+    if (in_tokens_ == 0) {
+      throttled_ = throttled_ || has_frames();
+      return false;
+    }
+    void* object = nullptr;
+    if (rte_ring_sc_dequeue(port_.to_kernel.get(), &object) != 0) return false;
+    auto* frame = static_cast<rte_mbuf*>(object);
+    --in_tokens_;
+    take_tag_off(frame);
+    const TapResult result = tap_.write({rte_pktmbuf_mtod(frame, const uint8_t*), frame->data_len});
+    rte_pktmbuf_free(frame);
+    if (result.status == TapIo::frame) {
+      counters_.to_kernel.add(1);
+    } else {
+      counters_.drop(result.status == TapIo::would_block ? DropReason::to_kernel_full
+                                                         : DropReason::tap_refused);
+    }
+  }
+  return true;
+}
+
+bool ExceptionPath::from_kernel() {
+  for (unsigned n = 0; n < kFramesPerPump; ++n) {
+    // A full ring means that the port is slower than the kernel: leave the rest with the kernel.
+    if (out_tokens_ == 0 || rte_ring_full(port_.from_kernel.get()) != 0) {
+      throttled_ = true;
+      return false;
+    }
+    rte_mbuf* frame = rte_pktmbuf_alloc(pool_);
+    if (frame == nullptr) {
+      throttled_ = true;
+      return false;
+    }
+    const TapResult result =
+        tap_.read({rte_pktmbuf_mtod(frame, uint8_t*), rte_pktmbuf_tailroom(frame)});
+    if (result.status != TapIo::frame) {
+      rte_pktmbuf_free(frame);
+      if (result.status != TapIo::oversize) return false;
+      counters_.from_kernel.add(1);
+      counters_.kernel_drop(DropReason::tap_oversize);
+      continue;
+    }
+    --out_tokens_;
+    counters_.from_kernel.add(1);
+    frame->data_len = static_cast<uint16_t>(result.bytes);
+    frame->pkt_len = frame->data_len;
+    frame->port = port_.dpdk_port;
+    if (port_.filter.vlan != 0) put_tag_on(frame, port_.filter.vlan);
+    rte_ring_sp_enqueue(port_.from_kernel.get(),
+                        frame);  // there is room: this thread is the only producer
+  }
+  return true;
+}
+
+}  // namespace holdfast::dataplane

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// A relay between two real DPDK ports whose wires are rings in the test's hands.
+#pragma once
+
+#include <rte_mempool.h>
+#include <rte_ring.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/relay/relay_core.hh"
+#include "dataplane/relay/switchboard.hh"
+#include "tests/dataplane/test_frames.hh"
+
+namespace holdfast::dataplane::test_rig {
+
+using test::Bytes;
+
+struct RigOptions {
+  uint32_t cores = 1;
+  uint32_t max_legs = 64;
+  uint16_t vlan = 0;
+  bool owned = false;  // with rings to and from the kernel
+  uint16_t mtu = 1500;
+};
+
+// Ports 0 "lan" (198.18.1.2, 2001:db8:1::2, MAC ...:01) and 1 "wan" (198.18.2.2, 2001:db8:2::2, MAC
+// ...:02), media ports 20000-20199. With two cores port i belongs to core i.
+class Rig {
+ public:
+  explicit Rig(const RigOptions& options = {});
+  ~Rig();
+
+  Switchboard& board() { return *board_; }
+  RelayCore& core(uint32_t i = 0) { return *cores_[i]; }
+
+  // Puts a frame on the wire of a port. False when the wire is full.
+  bool arrive(size_t port, const Bytes& frame);
+  // Runs all cores from this thread until they find nothing to do.
+  void run(uint64_t now_ns = 1'000'000'000);
+  // Takes what went out of a port.
+  std::vector<Bytes> departed(size_t port);
+  size_t wire_room(size_t port) const { return rte_ring_free_count(out_[port]); }
+
+  // A call with a leg on each port; the remotes may be none. Next hops are resolved to ...:a0 +
+  // port.
+  void add_call(LegIndex lan, LegIndex wan, LegSetup lan_setup, LegSetup wan_setup);
+  LegSetup setup(size_t port, uint16_t local_port, const char* remote, bool ipv6 = false);
+  void resolve(LegIndex leg);
+  void request(CoreRequest& request, LegIndex leg);
+  LegSnapshot snapshot(LegIndex leg);
+  // Drops of a port by name, summed over the cores, zeroes left out.
+  std::map<std::string, uint64_t> drops(size_t port);
+  uint64_t sum(size_t port, Counter PortCounters::*counter);
+  // rx = relayed + to_kernel + drops on each port, and tx_media of all = relayed of all.
+  void expect_balanced();
+  uint32_t frames_in_use() const;
+
+ private:
+  rte_mempool* pool_;
+  std::vector<rte_ring*> in_, out_;
+  std::vector<uint16_t> ids_;
+  std::unique_ptr<Switchboard> board_;
+  std::vector<std::unique_ptr<RelayCore>> cores_;
+};
+
+}  // namespace holdfast::dataplane::test_rig
