@@ -42,7 +42,9 @@ void add_sample(std::string& out, std::span<const Option<Section>> options) {
   for (const auto& [doc, read] : options) {
     out += "\n";
     add_comment(out, doc.help);
-    add_comment(out, "(" + std::string(doc.unit) + "; default: " + std::string(doc.standard) + ")");
+    const bool required = doc.standard.starts_with("required");
+    add_comment(out, "(" + std::string(doc.unit) + (required ? "; " : "; default: ") +
+                         std::string(doc.standard) + ")");
     const bool shown = !doc.sample.empty() && doc.sample[0] != '#';
     const auto value = doc.sample.empty() ? doc.standard : doc.sample.substr(shown ? 0 : 1);
     out += (shown ? "" : "#") + std::string(doc.name) + " = " + std::string(value) + "\n";

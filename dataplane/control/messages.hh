@@ -29,6 +29,8 @@ inline constexpr size_t kMaxFrameBytes = 1024 * 1024;  // body, without the 4 by
 inline constexpr size_t kMaxJsonDepth = 16;            // the deepest message needs 8
 inline constexpr size_t kMaxCallKeyBytes = 128;
 inline constexpr size_t kMaxClockRates = 4;
+inline constexpr size_t kMaxStreams = 64;      // of one leg in one report
+inline constexpr size_t kMaxNamedCounts = 64;  // of one list; keeps every report below a frame
 inline constexpr uint32_t kMaxPageCalls = 256;
 inline constexpr uint32_t kDefaultPageCalls = 64;
 
@@ -179,12 +181,13 @@ struct LegReport {
   std::optional<SocketAddress> learned_source;  // RTP, once locked
   NextHop next_hop;
   uint8_t dscp = 0;
-  PacketCount rx;                 // valid media in from the endpoint
-  PacketCount tx;                 // media out to the endpoint
-  uint64_t rtcp_received = 0;     // packets
-  uint64_t rtcp_sent = 0;         // packets
-  std::vector<NamedCount> drops;  // by drop reason, zero counts left out
-  std::vector<StreamReport> streams;
+  PacketCount rx;                     // valid media in from the endpoint
+  PacketCount tx;                     // media out to the endpoint
+  uint64_t rtcp_received = 0;         // packets
+  uint64_t rtcp_sent = 0;             // packets
+  std::vector<NamedCount> drops;      // by drop reason, zero counts left out
+  std::vector<StreamReport> streams;  // the wire carries the first kMaxStreams of them
+  uint64_t streams_left_out = 0;      // how many more there were; filled in by the wire too
 };
 
 // Answer of call.add (fresh counters) and call.delete (final ones), and the row of call.list.
@@ -246,7 +249,7 @@ class CallPage {
   // Says that calls are left behind the last one taken; add() returning false says so by itself.
   void set_more() { more_ = true; }
 
-  std::string to_json() const;  // the members of the answer, used by Reply
+  std::string to_json() const;  // the answer as one JSON object; never larger than a frame
 
  private:
   uint32_t limit_;

@@ -34,6 +34,7 @@ class Reply {
  private:
   friend class ServerCore;
   struct Token;
+  void send_object(const std::string& object);
   explicit Reply(std::shared_ptr<Token> token) : token_(std::move(token)) {}
   std::shared_ptr<Token> token_;
 };

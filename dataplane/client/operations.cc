@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The client's typed operations, and the paging of lists.
+#include <nlohmann/json.hpp>
+
+#include "dataplane/client/client.hh"
+#include "dataplane/control/json_fields.hh"
+
+namespace holdfast::control {
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kMaxCalls = 65536;  // far above max-legs; a server that pages on is at fault
+
+ClientError senseless(const std::string& what) {
+  return {ClientError::Kind::kBadAnswer, "the dataplane's answer makes no sense: " + what,
+          std::nullopt};
+}
+
+// Performs one operation and reads its answer into a T.
+template <typename T>
+Result<T, ClientError> perform(DataplaneClient& client, const Operation& operation,
+                               Result<T, std::string> (*read)(const json&)) {
+  const auto answer = client.call(operation_name(operation), to_json(operation));
+  if (!answer) return answer.error();
+  auto value = read(*answer);
+  if (!value) return senseless(value.error());
+  return std::move(value).value();
+}
+
+}  // namespace
+
+Result<CallReport, ClientError> DataplaneClient::add(const CallAdd& request) {
+  return perform<CallReport>(*this, request, call_report_from);
+}
+
+Result<LegReport, ClientError> DataplaneClient::update(const LegUpdate& request) {
+  return perform<LegReport>(*this, request, leg_report_from);
+}
+
+Result<CallReport, ClientError> DataplaneClient::remove(const CallDelete& request) {
+  return perform<CallReport>(*this, request, call_report_from);
+}
+
+Result<StatusReport, ClientError> DataplaneClient::status() {
+  return perform<StatusReport>(*this, StatusGet{}, status_report_from);
+}
+
+Result<std::vector<CallReport>, ClientError> DataplaneClient::calls(bool finished) {
+  std::vector<CallReport> all;
+  CallList page{0, kMaxPageCalls, finished};
+  for (;;) {
+    const auto answer = call("call.list", to_json(Operation(page)));
+    if (!answer) return answer.error();
+    std::string wrong;
+    std::optional<uint64_t> next;
+    Fields fields(*answer, "", wrong);
+    fields.number("next", next, Fields::kMay, page.after + 1);
+    if (const auto* calls = fields.list("calls", Fields::kMust, kMaxPageCalls)) {
+      for (const auto& item : *calls) {
+        auto report = call_report_from(item);
+        if (!report) return senseless(report.error());
+        all.push_back(std::move(report).value());
+      }
+    }
+    if (!wrong.empty()) return senseless(wrong);
+    if (!next) return all;
+    if (all.size() > kMaxCalls) return senseless("the list does not end");
+    page.after = *next;
+  }
+}
+
+}  // namespace holdfast::control

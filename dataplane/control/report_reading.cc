@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers from JSON, for clients: what identifies a thing must be there, counters may be missing.
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "dataplane/control/json_fields.hh"
+#include "dataplane/control/messages.hh"
+
+namespace holdfast::control {
+namespace {
+
+using nlohmann::json;
+constexpr auto kMay = Fields::kMay;
+constexpr auto kMust = Fields::kMust;
+
+constexpr size_t kMaxText = 1024;  // of a name or warning
+constexpr size_t kMaxRows = 4096;  // of a list inside an answer; a frame bounds it as well
+
+void read_counts(Fields& fields, std::string_view key, std::vector<NamedCount>& out) {
+  const auto* object = fields.object(key, kMay);
+  if (object == nullptr) return;
+  for (const auto& [name, count] : object->items()) {
+    if (!count.is_number_unsigned()) return fields.fail(key, "needs counts");
+    out.push_back({name, count.get<uint64_t>()});
+  }
+}
+
+void read_packets(Fields& fields, std::string_view key, PacketCount& out, std::string& error) {
+  const auto* object = fields.object(key, kMay);
+  if (object == nullptr) return;
+  Fields counts(*object, fields.path(key), error);
+  counts.number("packets", out.packets, kMay);
+  counts.number("octets", out.octets, kMay);
+}
+
+void read_ssrc(Fields& fields, uint32_t& out) {
+  std::string text;
+  fields.text("ssrc", text, kMust, 10);
+  if (!fields.ok()) return;
+  const char* end = text.data() + text.size();
+  if (text.starts_with("0x") && text.size() > 2) {
+    const auto [stop, failed] = std::from_chars(text.data() + 2, end, out, 16);
+    if (failed == std::errc{} && stop == end) return;
+  }
+  fields.fail("ssrc", "needs 0x and 8 hexadecimal digits");
+}
+
+StreamReport read_stream(const json& item, const std::string& path, std::string& error) {
+  StreamReport s;
+  Fields fields(item, path, error);
+  read_ssrc(fields, s.ssrc);
+  fields.number("payload_type", s.payload_type, kMay);
+  fields.number("clock_hz", s.clock_hz, kMay);
+  fields.number("first_seq", s.first_seq, kMay);
+  fields.number("last_ext_seq", s.last_ext_seq, kMay);
+  fields.number("expected", s.expected, kMust);
+  fields.number("received", s.received, kMust);
+  fields.number("lost", s.lost, kMust);
+  fields.number("duplicates", s.duplicates, kMay);
+  fields.number("reordered", s.reordered, kMay);
+  fields.number("restarts", s.restarts, kMay);
+  fields.number("jitter_last", s.jitter_last, kMay);
+  fields.number("jitter_mean", s.jitter_mean, kMay);
+  fields.number("jitter_max", s.jitter_max, kMay);
+  read_counts(fields, "loss_runs", s.loss_runs);
+  fields.number("dscp_in", s.dscp_in, kMay);
+  fields.flag("active", s.active, kMay);
+  return s;
+}
+
+void read_next_hop(Fields& leg, NextHop& out, std::string& error) {
+  const auto* object = leg.object("next_hop", kMay);
+  if (object == nullptr) return;
+  Fields fields(*object, leg.path("next_hop"), error);
+  std::string mac, gateway;
+  fields.text("state", out.state, kMay, kMaxText);
+  fields.text("mac", mac, kMay, kMaxText);
+  fields.text("gateway", gateway, kMay, kMaxText);
+  out.mac = MacAddress::parse(mac);
+  out.gateway = IpAddress::parse(gateway);
+}
+
+LegReport read_leg(const json& item, const std::string& path, std::string& error) {
+  LegReport leg;
+  Fields fields(item, path, error);
+  fields.number("leg", leg.leg, kMust);
+  fields.text("interface", leg.interface, kMust, kMaxText);
+  fields.address("local", leg.local, kMust);
+  fields.address("local_rtcp", leg.local_rtcp, kMust);
+  fields.address("remote", leg.remote, kMay);
+  fields.address("remote_rtcp", leg.remote_rtcp, kMay);
+  fields.address("learned_source", leg.learned_source, kMay);
+  read_next_hop(fields, leg.next_hop, error);
+  fields.number("dscp", leg.dscp, kMay);
+  read_packets(fields, "rx", leg.rx, error);
+  read_packets(fields, "tx", leg.tx, error);
+  if (const auto* rtcp = fields.object("rtcp", kMay)) {
+    Fields counts(*rtcp, fields.path("rtcp"), error);
+    counts.number("received", leg.rtcp_received, kMay);
+    counts.number("sent", leg.rtcp_sent, kMay);
+  }
+  read_counts(fields, "drops", leg.drops);
+  if (const auto* streams = fields.list("streams", kMay, kMaxRows)) {
+    for (const auto& stream : *streams) {
+      leg.streams.push_back(read_stream(stream, fields.path("streams"), error));
+    }
+  }
+  fields.number("streams_left_out", leg.streams_left_out, kMay);
+  return leg;
+}
+
+PortStatus read_port(const json& item, std::string& error) {
+  PortStatus p;
+  Fields fields(item, "ports", error);
+  fields.text("name", p.name, kMust, kMaxText);
+  fields.text("take", p.take, kMay, kMaxText);
+  fields.text("driver", p.driver, kMay, kMaxText);
+  fields.text("device", p.device, kMay, kMaxText);
+  fields.text("link", p.link, kMay, kMaxText);
+  fields.number("rx", p.rx, kMust);
+  fields.number("relayed", p.relayed, kMust);
+  fields.number("to_kernel", p.to_kernel, kMust);
+  fields.number("from_kernel", p.from_kernel, kMay);
+  fields.number("tx", p.tx, kMay);
+  read_counts(fields, "drops", p.drops);
+  read_counts(fields, "tx_drops", p.tx_drops);
+  return p;
+}
+
+LcoreStatus read_lcore(const json& item, std::string& error) {
+  LcoreStatus l;
+  Fields fields(item, "lcores", error);
+  fields.number("cpu", l.cpu, kMust);
+  fields.number("polls", l.polls, kMay);
+  fields.ratio("idle_ratio", l.idle_ratio, kMay);
+  fields.number("heap_allocated_bytes", l.heap_allocated_bytes, kMay);
+  return l;
+}
+
+}  // namespace
+
+Result<LegReport, std::string> leg_report_from(const json& answer) {
+  std::string error;
+  auto leg = read_leg(answer, "", error);
+  if (!error.empty()) return error;
+  return leg;
+}
+
+Result<CallReport, std::string> call_report_from(const json& answer) {
+  std::string error;
+  CallReport report;
+  Fields fields(answer, "", error);
+  fields.text("call", report.call, kMust, kMaxCallKeyBytes);
+  fields.number("started", report.started_ms, kMay);
+  fields.number("ended", report.ended_ms, kMay);
+  if (const auto* legs = fields.list("legs", kMust, kMaxRows)) {
+    for (const auto& leg : *legs) report.legs.push_back(read_leg(leg, "legs", error));
+  }
+  if (!error.empty()) return error;
+  return report;
+}
+
+Result<StatusReport, std::string> status_report_from(const json& answer) {
+  std::string error;
+  StatusReport s;
+  Fields fields(answer, "", error);
+  fields.text("version", s.version, kMust, kMaxText);
+  fields.number("pid", s.pid, kMust);
+  fields.number("uptime_s", s.uptime_s, kMay);
+  fields.flag("huge_pages", s.huge_pages, kMay);
+  if (const auto* legs = fields.object("legs", kMay)) {
+    Fields counts(*legs, "legs", error);
+    counts.number("in_use", s.legs_in_use, kMay);
+    counts.number("max", s.legs_max, kMay);
+  }
+  if (const auto* ports = fields.list("ports", kMust, kMaxRows)) {
+    for (const auto& port : *ports) s.ports.push_back(read_port(port, error));
+  }
+  if (const auto* lcores = fields.list("lcores", kMay, kMaxRows)) {
+    for (const auto& lcore : *lcores) s.lcores.push_back(read_lcore(lcore, error));
+  }
+  read_counts(fields, "control", s.control);
+  if (const auto* warnings = fields.list("warnings", kMay, kMaxRows)) {
+    for (const auto& warning : *warnings) {
+      if (warning.is_string()) s.warnings.push_back(warning.get<std::string>());
+    }
+  }
+  if (!error.empty()) return error;
+  return s;
+}
+
+}  // namespace holdfast::control

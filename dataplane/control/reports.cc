@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers to JSON, each bounded so that it fits a frame.
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "dataplane/control/json_fields.hh"
+#include "dataplane/control/messages.hh"
+
+namespace holdfast::control {
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kMaxWarnings = 64;
+// Room for {"id":...,"ok":true,"calls":[...],"next":...} around the calls of a page.
+constexpr size_t kPageEnvelopeBytes = 256;
+
+json to_json(const std::vector<NamedCount>& counts) {
+  json j = json::object();
+  for (const auto& [name, count] : counts) {
+    if (j.size() == kMaxNamedCounts) break;
+    j[name] = count;
+  }
+  return j;
+}
+
+json to_json(const PacketCount& count) {
+  return {{"packets", count.packets}, {"octets", count.octets}};
+}
+
+json to_json(const StreamReport& s) {
+  char ssrc[16];
+  std::snprintf(ssrc, sizeof ssrc, "0x%08x", s.ssrc);
+  return {{"ssrc", ssrc},
+          {"payload_type", s.payload_type},
+          {"clock_hz", s.clock_hz},
+          {"first_seq", s.first_seq},
+          {"last_ext_seq", s.last_ext_seq},
+          {"expected", s.expected},
+          {"received", s.received},
+          {"lost", s.lost},
+          {"duplicates", s.duplicates},
+          {"reordered", s.reordered},
+          {"restarts", s.restarts},
+          {"jitter_last", s.jitter_last},
+          {"jitter_mean", s.jitter_mean},
+          {"jitter_max", s.jitter_max},
+          {"loss_runs", to_json(s.loss_runs)},
+          {"dscp_in", s.dscp_in},
+          {"active", s.active}};
+}
+
+json to_json(const PortStatus& p) {
+  return {{"name", p.name},
+          {"take", p.take},
+          {"driver", p.driver},
+          {"device", p.device},
+          {"link", p.link},
+          {"rx", p.rx},
+          {"relayed", p.relayed},
+          {"to_kernel", p.to_kernel},
+          {"tx", p.tx},
+          {"from_kernel", p.from_kernel},
+          {"drops", to_json(p.drops)},
+          {"tx_drops", to_json(p.tx_drops)}};
+}
+
+json to_json(const LcoreStatus& l) {
+  return {{"cpu", l.cpu},
+          {"polls", l.polls},
+          {"idle_ratio", std::isfinite(l.idle_ratio) ? l.idle_ratio : 0},
+          {"heap_allocated_bytes", l.heap_allocated_bytes}};
+}
+
+void set_if(json& j, const char* key, const std::optional<SocketAddress>& address) {
+  if (address) j[key] = address->to_string();
+}
+
+}  // namespace
+
+uint64_t PortStatus::dropped() const {
+  uint64_t sum = 0;
+  for (const auto& drop : drops) sum += drop.count;
+  return sum;
+}
+
+json to_json(const LegReport& leg) {
+  json next_hop{{"state", leg.next_hop.state}};
+  if (leg.next_hop.mac) next_hop["mac"] = leg.next_hop.mac->to_string();
+  if (leg.next_hop.gateway) next_hop["gateway"] = leg.next_hop.gateway->to_string();
+  json j{{"leg", leg.leg},
+         {"interface", leg.interface},
+         {"local", leg.local.to_string()},
+         {"local_rtcp", leg.local_rtcp.to_string()},
+         {"next_hop", std::move(next_hop)},
+         {"dscp", leg.dscp},
+         {"rx", to_json(leg.rx)},
+         {"tx", to_json(leg.tx)},
+         {"rtcp", {{"received", leg.rtcp_received}, {"sent", leg.rtcp_sent}}},
+         {"drops", to_json(leg.drops)}};
+  set_if(j, "remote", leg.remote);
+  set_if(j, "remote_rtcp", leg.remote_rtcp);
+  set_if(j, "learned_source", leg.learned_source);
+  json streams = json::array();
+  uint64_t left_out = leg.streams_left_out;
+  for (const auto& stream : leg.streams) {
+    if (streams.size() < kMaxStreams) {
+      streams.push_back(to_json(stream));
+    } else {
+      ++left_out;
+    }
+  }
+  j["streams"] = std::move(streams);
+  if (left_out > 0) j["streams_left_out"] = left_out;
+  return j;
+}
+
+json to_json(const CallReport& report) {
+  json j{{"call", report.call}, {"started", report.started_ms}, {"legs", json::array()}};
+  if (report.ended_ms) j["ended"] = *report.ended_ms;
+  for (const auto& leg : report.legs) {
+    if (j["legs"].size() < 2) j["legs"].push_back(to_json(leg));
+  }
+  return j;
+}
+
+json to_json(const StatusReport& s) {
+  json j{{"version", s.version},
+         {"pid", s.pid},
+         {"uptime_s", s.uptime_s},
+         {"huge_pages", s.huge_pages},
+         {"legs", {{"in_use", s.legs_in_use}, {"max", s.legs_max}}},
+         {"ports", json::array()},
+         {"lcores", json::array()},
+         {"control", to_json(s.control)},
+         {"warnings", json::array()}};
+  for (const auto& port : s.ports) j["ports"].push_back(to_json(port));
+  for (const auto& lcore : s.lcores) j["lcores"].push_back(to_json(lcore));
+  for (const auto& warning : s.warnings) {
+    if (j["warnings"].size() < kMaxWarnings) j["warnings"].push_back(warning);
+  }
+  return j;
+}
+
+CallPage::CallPage(const CallList& request) : limit_(request.limit), last_cursor_(request.after) {}
+
+bool CallPage::add(const CallReport& report, uint64_t cursor) {
+  if (more_) return false;
+  const std::string text = count_ < limit_ ? dump_json(control::to_json(report)) : "";
+  if (text.empty() || calls_.size() + 1 + text.size() + kPageEnvelopeBytes > kMaxFrameBytes) {
+    more_ = true;
+    return false;
+  }
+  if (count_ > 0) calls_ += ',';
+  calls_ += text;
+  ++count_;
+  last_cursor_ = cursor;
+  return true;
+}
+
+std::string CallPage::to_json() const {
+  std::string text = "{\"calls\":[" + calls_ + "]";
+  if (more_) text += ",\"next\":" + std::to_string(last_cursor_);
+  return text + "}";
+}
+
+}  // namespace holdfast::control
