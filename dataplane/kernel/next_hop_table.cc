@@ -239,7 +239,13 @@ void NextHopTable::heard(const KernelNews& news) {
   switch (news.kind) {
     case KernelNews::neighbour: {
       const auto hop = hops_.find({news.entry.ifindex, news.entry.address});
-      if (hop != hops_.end()) apply(*hop->second, news.entry.state, news.entry.mac);
+      if (hop == hops_.end()) return;
+      Neighbour entry = news.entry;
+      // Deleting an entry is told as a failure first: what stands there now is the truth.
+      if (entry.state == NeighbourState::failed) {
+        entry = kernel_->neighbour(entry.ifindex, entry.address);
+      }
+      apply(*hop->second, entry.state, entry.mac);
       return;
     }
     case KernelNews::routes_changed:
