@@ -12,10 +12,11 @@ constexpr uint32_t kWindow = ReceiveWindow::kSize;
 // Extended numbers of a run begin here, so that looking a window back never goes below zero.
 constexpr uint64_t kFirstCycle = uint64_t{1} << 16;
 constexpr uint64_t kCycleMask = 0xffff;
+constexpr int64_t kEver = int64_t{1} << 60;  // ticks
 
 // Time passed in proportion to the packets that are missing. A quarter less, since steps vary; up
 // to twice as much, since the sender may have been silent for half of it.
-bool in_proportion(uint64_t passed_ticks, uint64_t wanted_ticks) {
+bool in_proportion(int64_t passed_ticks, int64_t wanted_ticks) {
   return passed_ticks >= wanted_ticks - wanted_ticks / 4 && passed_ticks <= wanted_ticks * 2;
 }
 
@@ -179,19 +180,18 @@ uint64_t StreamAccount::usual_step_ticks() const {
 // Whether a jump ahead is a gap in this run. A short one is, unless the clocks contradict it; a
 // long one is only if both the sender's clock and ours moved in proportion.
 bool StreamAccount::is_loss(uint32_t jump, uint32_t timestamp, uint64_t arrival_ns) const {
-  if (jump <= kMaxMisorder || (jump < kMaxDropout && step_ticks_ == 0)) return true;
-  const auto sent = static_cast<int32_t>(timestamp - highest_timestamp_);
-  if (sent <= 0 || arrival_ns < highest_arrival_ns_) return false;
-  const auto sent_ticks = static_cast<uint64_t>(sent);
-  const uint64_t passed_ticks = ticks(arrival_ns) - ticks(highest_arrival_ns_);
-  const uint64_t wanted_ticks = jump * usual_step_ticks();
-  if (jump >= kMaxDropout)
-    return in_proportion(sent_ticks, wanted_ticks) && in_proportion(passed_ticks, wanted_ticks);
-  if (in_proportion(sent_ticks, wanted_ticks)) return true;
-  const uint64_t apart =
-      sent_ticks > passed_ticks ? sent_ticks - passed_ticks : passed_ticks - sent_ticks;
-  return passed_ticks >= wanted_ticks - wanted_ticks / 4 &&
-         apart <= passed_ticks / 4 + 2 * clock_rate_hz_;
+  if (jump <= kMaxMisorder) return true;
+  const int64_t sent_ticks = static_cast<int32_t>(timestamp - highest_timestamp_);
+  const auto raw_ticks = static_cast<int64_t>(ticks(arrival_ns) - ticks(highest_arrival_ns_));
+  const int64_t passed_ticks = std::clamp(raw_ticks, -kEver, kEver);  // sums below cannot overflow
+  const auto wanted_ticks = static_cast<int64_t>(jump * usual_step_ticks());
+  const bool sent_fits = in_proportion(sent_ticks, wanted_ticks);
+  if (jump >= kMaxDropout) return sent_fits && in_proportion(passed_ticks, wanted_ticks);
+  if (sent_fits && step_ticks_ != 0) return true;
+  const int64_t slack_ticks = passed_ticks / 4 + 2 * int64_t{clock_rate_hz_};
+  if (sent_ticks < passed_ticks - slack_ticks || sent_ticks > passed_ticks + slack_ticks)
+    return false;
+  return step_ticks_ == 0 || passed_ticks >= wanted_ticks - wanted_ticks / 4;
 }
 
 // Whether a timestamp is as old as a packet `behind` numbers back must be, and no older than the
