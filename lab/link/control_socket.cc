@@ -66,7 +66,7 @@ std::string ControlSocket::open(const std::string& path) {
   if (epoll_ < 0 || fd < 0) return system_error(path);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       listen(fd, kMaxControlClients) != 0) {
-    const std::string error = system_error(path);
+    std::string error = system_error(path);
     close(fd);
     return error;
   }

@@ -26,7 +26,7 @@ void store16(uint8_t* p, uint16_t value) {
 // Offset of the UDP header, or nothing if this is not a UDP datagram's first part.
 std::optional<size_t> udp_offset(std::span<const uint8_t> frame) {
   size_t at = kMacBytes;
-  for (int tags = 0; tags <= 2; ++tags) {
+  for (int tags = 0; tags < 2; ++tags) {
     if (frame.size() < at + 2) return {};
     const uint16_t type = load16(&frame[at]);
     if (type != kTpidVlan && type != kTpidService) break;
