@@ -20,7 +20,7 @@ uint64_t unix_ms() {
 }
 
 uint32_t token_of(LegIndex leg, PathKind path) {
-  return leg * kPaths + static_cast<uint32_t>(path);
+  return leg * uint32_t{kPaths} + static_cast<uint32_t>(path);
 }
 
 Error core_busy() {
@@ -168,7 +168,7 @@ Answer<control::CallReport> CallBook::add(const control::CallAdd& request) {
   for (size_t i = 0; i < 2; ++i) {
     setups[i].call = serial;
     setups[i].peer = call.legs[1 - i];
-    legs_[call.legs[i]] = {.call = serial, .setup = setups[i]};
+    legs_[call.legs[i]] = {.call = serial, .setup = setups[i], .destination = {}, .next_hop = {}};
   }
   for (size_t i = 0; i < 2; ++i) {
     // An lcore that is stuck keeps what it may already have: these legs and ports are not lent

@@ -29,7 +29,11 @@ void take_tag_off(rte_mbuf* frame) {
 }
 
 void put_tag_on(rte_mbuf* frame, uint16_t vlan) {
-  char* front = rte_pktmbuf_prepend(frame, kVlanSize);
+  static_assert(RTE_PKTMBUF_HEADROOM >= kVlanSize);  // and the frame is fresh from the pool
+  frame->data_off = static_cast<uint16_t>(frame->data_off - kVlanSize);
+  frame->data_len = static_cast<uint16_t>(frame->data_len + kVlanSize);
+  frame->pkt_len = frame->data_len;
+  uint8_t* front = rte_pktmbuf_mtod(frame, uint8_t*);
   std::memmove(front, front + kVlanSize, kTagAt);
   const be16 tag[2] = {be16(kEtherTypeVlan), be16(vlan)};
   std::memcpy(front + kTagAt, tag, sizeof tag);

@@ -50,6 +50,12 @@ struct Udp {
   int fd;
 };
 
+std::vector<MediaRange> ranges_of(std::span<const IpAddress> addresses, uint16_t low, uint16_t high) {
+  std::vector<MediaRange> ranges;
+  for (const IpAddress& address : addresses) ranges.push_back({address, low, high});
+  return ranges;
+}
+
 class GuardsTest : public test::TwoHosts {
  protected:
   // Sends one datagram from the peer; true when an ICMP port unreachable came back in 150 ms.
@@ -87,7 +93,7 @@ TEST_F(GuardsTest, StrayMediaDrawsNoIcmpAndTheRestDoes) {
     EXPECT_TRUE(draws_icmp(address, 20'000)) << "without a guard, else this test proves nothing";
   }
   ASSERT_TRUE(test::run("ip addr add 198.18.9.11/24 dev va"));
-  const auto guarded = guard_media(addresses, 20'000, 20'999);
+  const auto guarded = guard_media(ranges_of(addresses, 20'000, 20'999));
   ASSERT_TRUE(guarded) << guarded.error();
   for (const char* address : {"198.18.9.1", "2001:db8:9::1"}) {
     EXPECT_FALSE(draws_icmp(address, 20'000)) << address;
@@ -101,7 +107,7 @@ TEST_F(GuardsTest, StrayMediaDrawsNoIcmpAndTheRestDoes) {
 }
 
 TEST_F(GuardsTest, FragmentedSipPassesAndFragmentedMediaDoesNot) {  // RFC 3261 18.1.1, RFC 791 2.3
-  ASSERT_TRUE(guard_media(addresses, 20'000, 20'999));
+  ASSERT_TRUE(guard_media(ranges_of(addresses, 20'000, 20'999)));
   for (const char* address : {"198.18.9.1", "2001:db8:9::1"}) {
     EXPECT_TRUE(arrives(address, 5'060, 4'000)) << address;
     EXPECT_FALSE(arrives(address, 20'100, 4'000)) << address;
@@ -115,29 +121,29 @@ TEST_F(GuardsTest, WithConnectionTrackingInUseTheSameHolds) {
           "add rule inet t c ct state established accept'")) {
     GTEST_SKIP() << "this kernel has no connection tracking in nftables";
   }
-  ASSERT_TRUE(guard_media(addresses, 20'000, 20'999));
+  ASSERT_TRUE(guard_media(ranges_of(addresses, 20'000, 20'999)));
   EXPECT_TRUE(arrives("198.18.9.1", 5'060, 4'000));
   EXPECT_FALSE(arrives("198.18.9.1", 20'100, 4'000));
   EXPECT_FALSE(draws_icmp("198.18.9.1", 20'100));
 }
 
 TEST_F(GuardsTest, ApplyingAgainReplaces) {
-  ASSERT_TRUE(guard_media(addresses, 20'000, 20'999));
-  ASSERT_TRUE(guard_media(addresses, 20'000, 20'999));
-  ASSERT_TRUE(guard_media({addresses.data(), 1}, 30'000, 30'000));
+  ASSERT_TRUE(guard_media(ranges_of(addresses, 20'000, 20'999)));
+  ASSERT_TRUE(guard_media(ranges_of(addresses, 20'000, 20'999)));
+  ASSERT_TRUE(guard_media(ranges_of({addresses.data(), 1}, 30'000, 30'000)));
   EXPECT_TRUE(draws_icmp("198.18.9.1", 20'000));
   EXPECT_FALSE(draws_icmp("198.18.9.1", 30'000));
   EXPECT_TRUE(test::run("[ $(nft list table inet holdfast_media | grep -c dport) = 1 ]"));
-  ASSERT_TRUE(guard_media({}, 30'000, 30'000));
+  ASSERT_TRUE(guard_media(ranges_of({}, 30'000, 30'000)));
   EXPECT_TRUE(draws_icmp("198.18.9.1", 30'000));
 }
 
 TEST_F(GuardsTest, RefusesWhatMakesNoSenseAndKeepsTheOldGuard) {
-  ASSERT_TRUE(guard_media(addresses, 20'000, 20'999));
-  EXPECT_FALSE(guard_media(addresses, 0, 100));
-  EXPECT_FALSE(guard_media(addresses, 200, 100));
+  ASSERT_TRUE(guard_media(ranges_of(addresses, 20'000, 20'999)));
+  EXPECT_FALSE(guard_media(ranges_of(addresses, 0, 100)));
+  EXPECT_FALSE(guard_media(ranges_of(addresses, 200, 100)));
   const std::vector<IpAddress> none{IpAddress{}};
-  EXPECT_FALSE(guard_media(none, 100, 200));
+  EXPECT_FALSE(guard_media(ranges_of(none, 100, 200)));
   EXPECT_FALSE(draws_icmp("198.18.9.1", 20'000));
 }
 
@@ -188,7 +194,7 @@ TEST_F(GuardsTest, RemovalIsCompleteAndMayBeRepeated) {
   EXPECT_TRUE(remove_guards()) << "with none there";
   const std::vector<std::string> devices{"va"};
   ASSERT_TRUE(guard_owned(devices));
-  ASSERT_TRUE(guard_media(addresses, 20'000, 20'999));
+  ASSERT_TRUE(guard_media(ranges_of(addresses, 20'000, 20'999)));
   EXPECT_TRUE(remove_guards());
   EXPECT_TRUE(remove_guards());
   EXPECT_FALSE(test::run("nft list ruleset | grep -q holdfast"));
@@ -199,7 +205,7 @@ TEST_F(GuardsTest, RemovalIsCompleteAndMayBeRepeated) {
 
 TEST_F(GuardsTest, OtherTablesAreLeftAlone) {
   ASSERT_TRUE(test::run("nft add table inet somebody"));
-  ASSERT_TRUE(guard_media(addresses, 20'000, 20'999));
+  ASSERT_TRUE(guard_media(ranges_of(addresses, 20'000, 20'999)));
   ASSERT_TRUE(remove_guards());
   EXPECT_TRUE(test::run("nft list table inet somebody"));
 }
