@@ -89,7 +89,9 @@ constexpr std::string_view name_of(DropReason reason) {
     HOLDFAST_PORT_DROPS(HOLDFAST_X)
     HOLDFAST_LEG_DROPS(HOLDFAST_X)
 #undef HOLDFAST_X
-        case DropReason::none : case DropReason::count : break;
+    case DropReason::none:
+    case DropReason::count:
+      break;
   }
   return "none";
 }
@@ -102,7 +104,9 @@ constexpr std::string_view text_of(DropReason reason) {
     HOLDFAST_PORT_DROPS(HOLDFAST_X)
     HOLDFAST_LEG_DROPS(HOLDFAST_X)
 #undef HOLDFAST_X
-        case DropReason::none : case DropReason::count : break;
+    case DropReason::none:
+    case DropReason::count:
+      break;
   }
   return "";
 }

@@ -52,11 +52,13 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
 
   const media::MediaKind kind = media::classify(payload);
   const bool is_rtp = kind == media::MediaKind::rtp;
+  uint16_t rtp_octets = 0;
   if (is_rtp) {
     if (path == PathKind::rtcp) return DropReason::rtp_on_rtcp_port;
     const auto packet = media::parse_rtp(payload);
     if (!packet) return dataplane::drop_of(packet.error());
     account(leg, view, *packet, now_ns);
+    rtp_octets = packet->payload_length;
   } else if (kind == media::MediaKind::rtcp) {
     if (const auto compound = media::parse_rtcp(payload); !compound)
       return dataplane::drop_of(compound.error());
@@ -87,7 +89,7 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
 
   if (is_rtp) {
     ++out_leg.counters.tx_packets;
-    out_leg.counters.tx_octets += view.payload_size;
+    out_leg.counters.tx_octets += rtp_octets;
   } else {
     ++out_leg.counters.rtcp_tx_packets;
   }

@@ -50,7 +50,8 @@ struct Udp {
   int fd;
 };
 
-std::vector<MediaRange> ranges_of(std::span<const IpAddress> addresses, uint16_t low, uint16_t high) {
+std::vector<MediaRange> ranges_of(std::span<const IpAddress> addresses, uint16_t low,
+                                  uint16_t high) {
   std::vector<MediaRange> ranges;
   for (const IpAddress& address : addresses) ranges.push_back({address, low, high});
   return ranges;
