@@ -36,10 +36,10 @@ RelayCore::RelayCore(Switchboard& board, uint32_t core)
 
 bool RelayCore::has_messages() const {
   if (!requests_.empty()) return true;
-  if (board_.cores() > 1 && rte_ring_empty(board_.inbox(core_)) == 0) return true;
+  if (board_.cores() > 1 && !ring_is_empty(board_.inbox(core_))) return true;
   for (const size_t port : own_ports_) {
     const rte_ring* ring = board_.ports()[port].from_kernel.get();
-    if (ring != nullptr && rte_ring_empty(ring) == 0) return true;
+    if (ring != nullptr && !ring_is_empty(ring)) return true;
   }
   return false;
 }

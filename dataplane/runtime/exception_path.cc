@@ -71,7 +71,7 @@ bool ExceptionPath::pump(uint64_t now_ns) {
   throttled_ = false;
   const bool more_in = to_kernel();
   const bool more_out = from_kernel();
-  if (rte_ring_empty(port_.from_kernel.get()) == 0) port_bell_.ring();
+  if (!ring_is_empty(port_.from_kernel.get())) port_bell_.ring();
   return more_in || more_out;
 }
 

@@ -30,7 +30,7 @@ class ExceptionPath {
   // Whether frames wait that the rate allows only later; then call pump() again within a
   // millisecond or so.
   bool throttled() const { return throttled_; }
-  bool has_frames() const { return rte_ring_empty(port_.to_kernel.get()) == 0; }
+  bool has_frames() const { return !ring_is_empty(port_.to_kernel.get()); }
   const Tap& tap() const { return tap_; }
 
  private:

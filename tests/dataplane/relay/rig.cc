@@ -122,15 +122,30 @@ uint32_t Rig::frames_in_use() const {
   return rte_mempool_in_use_count(pool_);
 }
 
-bool Rig::arrive(size_t port, const Bytes& frame) {
+Pending Rig::prepare(size_t port, const Bytes& frame) {
   rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
-  if (mbuf == nullptr) return false;
+  if (mbuf == nullptr) throw std::runtime_error("the rig has no packet buffer left");
   std::memcpy(rte_pktmbuf_append(mbuf, static_cast<uint16_t>(frame.size())), frame.data(),
               frame.size());
   mbuf->port = ids_[port];
-  if (rte_ring_enqueue(in_[port], mbuf) == 0) return true;
-  rte_pktmbuf_free(mbuf);
+  return {port, mbuf};
+}
+
+bool Rig::inject(const Pending& pending) {
+  return rte_ring_enqueue(in_[pending.port], pending.frame) == 0;
+}
+
+bool Rig::arrive(size_t port, const Bytes& frame) {
+  const Pending pending = prepare(port, frame);
+  if (inject(pending)) return true;
+  rte_pktmbuf_free(pending.frame);
   return false;
+}
+
+void Rig::collect(size_t port, std::vector<rte_mbuf*>& frames) {
+  void* object = nullptr;
+  while (rte_ring_dequeue(out_[port], &object) == 0)
+    frames.push_back(static_cast<rte_mbuf*>(object));
 }
 
 void Rig::run(uint64_t now_ns) {

@@ -26,6 +26,12 @@ struct RigOptions {
   uint16_t mtu = 1500;
 };
 
+// A frame in a packet buffer that is not on the wire yet.
+struct Pending {
+  size_t port;
+  rte_mbuf* frame;
+};
+
 // Ports 0 "lan" (198.18.1.2, 2001:db8:1::2, MAC ...:01) and 1 "wan" (198.18.2.2, 2001:db8:2::2, MAC
 // ...:02), media ports 20000-20199. With two cores port i belongs to core i.
 class Rig {
@@ -38,6 +44,11 @@ class Rig {
 
   // Puts a frame on the wire of a port. False when the wire is full.
   bool arrive(size_t port, const Bytes& frame);
+  // The same in two steps; inject() is false when the wire is full.
+  Pending prepare(size_t port, const Bytes& frame);
+  bool inject(const Pending& pending);
+  // Takes what went out of a port without looking at it.
+  void collect(size_t port, std::vector<rte_mbuf*>& frames);
   // Runs all cores from this thread until they find nothing to do.
   void run(uint64_t now_ns = 1'000'000'000);
   // Takes what went out of a port.
