@@ -67,6 +67,15 @@ std::string driver_of(std::string_view name) {
   return {info.driver, strnlen(info.driver, sizeof info.driver)};
 }
 
+unsigned receive_queues_of(std::string_view name) {
+  ethtool_channels channels{};
+  channels.cmd = ETHTOOL_GCHANNELS;
+  Request request(name);
+  request.ifr.ifr_data = reinterpret_cast<char*>(&channels);
+  if (request.call(SIOCETHTOOL) != 0) return 1;  // a driver without channels has one queue
+  return std::max(1U, channels.combined_count + channels.rx_count);
+}
+
 }  // namespace
 
 bool is_link_name(std::string_view name) {
@@ -95,6 +104,7 @@ Result<Link, std::string> find_link(std::string_view name) {
   if (const int e = request.call(SIOCGIFFLAGS)) return failed("no flags of", name, e);
   link.up = (request.ifr.ifr_flags & IFF_UP) != 0;
   link.running = link.up && (request.ifr.ifr_flags & IFF_RUNNING) != 0;
+  link.receive_queues = receive_queues_of(name);
   link.driver = driver_of(name);
   return link;
 }

@@ -19,7 +19,10 @@ struct Link {
   unsigned mtu_bytes = 0;
   bool up = false;       // administratively (IFF_UP)
   bool running = false;  // up, and the carrier is there (IFF_RUNNING)
-  std::string driver;    // "veth", "tun", "ixgbe"; empty when the driver does not tell
+  // Receive queues in use. A `shared` port must serve all of them: what RSS puts into a queue
+  // without a socket is dropped by XDP as if the dataplane were dead.
+  unsigned receive_queues = 1;
+  std::string driver;  // "veth", "tun", "ixgbe"; empty when the driver does not tell
 };
 
 // A name the kernel could give a device and that is safe to put into a path or a rule: 1 to 15 of

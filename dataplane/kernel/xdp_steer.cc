@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <net/if.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -54,6 +55,11 @@ struct Attached {
 };
 
 Result<Attached, std::string> attached_program(unsigned ifindex) {
+  char name[IF_NAMESIZE];
+  // libbpf takes a device that does not exist for one without a program.
+  if (if_indextoname(ifindex, name) == nullptr) {
+    return "no such interface: " + std::to_string(ifindex);
+  }
   uint32_t id = 0;
   if (const int e = bpf_xdp_query_id(static_cast<int>(ifindex), 0, &id); e < 0) {
     return failed("cannot ask for the XDP program" + on_device(ifindex), e);
@@ -148,7 +154,8 @@ Outcome detach_stale_steer(unsigned ifindex) {
   if (program->fd.get() < 0) return done();
   if (program->name != kSteerProgram) return foreign(*program, ifindex);
   // Names the program to be replaced, so that another one attached meanwhile is not hit.
-  LIBBPF_OPTS(bpf_xdp_attach_opts, options);
+  bpf_xdp_attach_opts options{};
+  options.sz = sizeof options;
   options.old_prog_fd = program->fd.get();
   if (const int e = bpf_xdp_detach(static_cast<int>(ifindex), 0, &options); e < 0) {
     return failed("cannot detach the XDP program" + on_device(ifindex), e);

@@ -115,7 +115,10 @@ static __always_inline int parse_ipv6(void* at, void* end, struct target* to) {
   } else if (ip->nexthdr != IPPROTO_UDP) {
     return 0;
   }
-  __builtin_memcpy(to->address.bytes, &ip->daddr, 16);
+  // An IPv4-mapped address is none of a host on the wire (RFC 4291 2.5.5.2), and is our IPv4 key.
+  __be32* address = ip->daddr.in6_u.u6_addr32;
+  if (address[0] == 0 && address[1] == 0 && address[2] == bpf_htonl(0xffff)) return 0;
+  __builtin_memcpy(to->address.bytes, address, 16);
   return 1;
 }
 

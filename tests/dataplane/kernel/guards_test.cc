@@ -116,6 +116,34 @@ TEST_F(GuardsTest, FragmentedSipPassesAndFragmentedMediaDoesNot) {  // RFC 3261 
   }
 }
 
+// RFC 792 and RFC 4443 3.3: who never saw the first fragment sends no time-exceeded.
+TEST_F(GuardsTest, FragmentsLeftOverFromMediaTimeOutWithoutAWord) {
+  ASSERT_TRUE(test::run("sysctl -w net.ipv4.ipfrag_time=1 net.ipv6.ip6frag_time=1"));
+  ASSERT_TRUE(guard_media(addresses, 20'000, 20'999));
+  for (const IpAddress& address : addresses) {
+    EXPECT_FALSE(arrives(address.to_string().c_str(), 20'100, 4'000));
+  }
+  const auto counts = [](const char* counter) {
+    return std::string("nstat -asz ") + counter + " | grep -q '^" + counter + " *[1-9]'";
+  };
+  EXPECT_TRUE(test::run("for i in $(seq 30); do " + counts("IpReasmTimeout") + " && " +
+                        counts("Ip6ReasmTimeout") + " && exit 0; sleep 0.1; done; exit 1"));
+  EXPECT_FALSE(run_on_peer(counts("IcmpInTimeExcds")));
+  EXPECT_FALSE(run_on_peer(counts("Icmp6InTimeExcds")));
+}
+
+// The opposite, so that the test above is known to see what it looks for.
+TEST_F(GuardsTest, AFirstFragmentAloneDoesDrawATimeExceeded) {
+  ASSERT_TRUE(
+      test::run("sysctl -w net.ipv4.ipfrag_time=1 && nft 'add table ip t; add chain ip t c "
+                "{ type filter hook prerouting priority -450; }; "
+                "add rule ip t c ip frag-off & 0x1fff != 0 drop'"));
+  EXPECT_FALSE(arrives("198.18.9.1", 5'060, 4'000));
+  EXPECT_TRUE(
+      run_on_peer("for i in $(seq 30); do nstat -asz IcmpInTimeExcds | "
+                  "grep -q '^IcmpInTimeExcds *[1-9]' && exit 0; sleep 0.1; done; exit 1"));
+}
+
 TEST_F(GuardsTest, WithConnectionTrackingInUseTheSameHolds) {
   if (!test::run(
           "nft 'add table inet t; add chain inet t c { type filter hook input priority 0; }; "

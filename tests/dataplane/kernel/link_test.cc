@@ -37,10 +37,18 @@ TEST_F(LinkTest, TellsWhatADeviceIs) {
   EXPECT_TRUE(link->up);
   EXPECT_TRUE(link->running);
   EXPECT_EQ(link->driver, "veth");
+  EXPECT_EQ(link->receive_queues, 1u);
   EXPECT_EQ(find_link("nosuch").error(), "no such interface: nosuch");
   ASSERT_TRUE(run_on_peer("ip link set vb down"));
   EXPECT_TRUE(find_link("va")->up);
   EXPECT_FALSE(find_link("va")->running);
+}
+
+TEST_F(LinkTest, TellsReceiveQueues) {
+  ASSERT_TRUE(test::run("ip link add vq numrxqueues 3 numtxqueues 3 type veth"));
+  const auto link = find_link("vq");
+  ASSERT_TRUE(link) << link.error();
+  EXPECT_EQ(link->receive_queues, 3u);
 }
 
 TEST_F(LinkTest, ChangesIt) {

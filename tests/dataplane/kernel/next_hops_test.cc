@@ -200,5 +200,25 @@ TEST_F(NextHopsTest, ThirtyThousandWatchesAreFewQuestions) {
   EXPECT_TRUE(becomes(29'996, NextHopState::resolved));
 }
 
+TEST_F(NextHopsTest, ThousandsOfDestinationsBehindOneGateway) {
+  ASSERT_TRUE(test::run("ip route add 10.0.0.0/8 via 198.18.9.2"));
+  constexpr uint32_t kMany = 20'000;
+  const auto start = Clock::now();
+  for (uint32_t n = 0; n < kMany; ++n) {
+    const uint8_t bytes[] = {10, 0, static_cast<uint8_t>(n >> 8), static_cast<uint8_t>(n)};
+    hops->watch(n, ifindex(), IpAddress::v4(bytes));
+  }
+  const std::chrono::duration<double, std::micro> spent = Clock::now() - start;
+  RecordProperty("watch_us", std::to_string(spent.count() / kMany));
+  ASSERT_TRUE(becomes(kMany - 1, NextHopState::resolved));
+  EXPECT_EQ(hops->stats().neighbours, 1u);
+  EXPECT_LE(hops->stats().neighbour_kicks, 4u);
+  ASSERT_TRUE(run_on_peer("ip addr add 198.18.9.3/24 dev vb"));
+  ASSERT_TRUE(test::run("ip route replace 10.0.0.0/8 via 198.18.9.3"));
+  EXPECT_TRUE(serve_until([&] {
+    return last[0].gateway == ip("198.18.9.3") && last[kMany - 1].gateway == ip("198.18.9.3");
+  }));
+}
+
 }  // namespace
 }  // namespace holdfast::dataplane

@@ -89,7 +89,7 @@ std::vector<Row> untagged_rows() {
       {"IPv6", ethernet(kIp6) + ipv6(kOur6) + udp(20'000), STEER_STEERED},
       {"IPv6, another address", ethernet(kIp6) + ipv6("2001:db8::2") + udp(20'000), STEER_PASSED},
       {"IPv6 SIP", ethernet(kIp6) + ipv6(kOur6) + udp(5'060), STEER_PASSED},
-      {"IPv4-mapped in IPv6 is not IPv4", ethernet(kIp6) + ipv6("::ffff:198.18.0.2") + udp(20'000),
+      {"RFC 4291 2.5.5.2 IPv4-mapped", ethernet(kIp6) + ipv6("::ffff:198.18.0.1") + udp(20'000),
        STEER_PASSED},
       {"TCP", ethernet(kIp4) + ipv4(kOur4, 0, 6) + udp(20'000), STEER_PASSED},
       {"ICMP", ethernet(kIp4) + ipv4(kOur4, 0, 1) + udp(20'000), STEER_PASSED},
@@ -184,7 +184,8 @@ class SteerProgram : public ::testing::Test {
   void expect(const Row& row) {
     std::array<uint64_t, STEER_COUNTERS> before{};
     for (uint32_t n = 0; n < STEER_COUNTERS; ++n) before[n] = counter(n);
-    LIBBPF_OPTS(bpf_test_run_opts, options);
+    bpf_test_run_opts options{};
+    options.sz = sizeof options;
     options.data_in = row.frame.data();
     options.data_size_in = static_cast<uint32_t>(row.frame.size());
     ASSERT_EQ(bpf_prog_test_run_opts(program_, &options), 0) << row.name;
