@@ -272,6 +272,7 @@ Result<Request, RequestError> decode_request(std::string_view body);
 std::string_view operation_name(const Operation&);
 nlohmann::json to_json(const Operation&);
 
+nlohmann::json to_json(const StreamReport&);
 nlohmann::json to_json(const CallReport&);
 nlohmann::json to_json(const LegReport&);
 nlohmann::json to_json(const StatusReport&);
