@@ -64,14 +64,22 @@ void run_add(Context& context, const AddOptions& options) {
   if (options.legs.size() != 2)
     return context.fail(kWrongUse, "a call has two legs: give --leg twice");
   control::CallAdd request{options.call, {}};
+  bool family_used = options.family == 0;
   for (size_t i = 0; i < 2; ++i) {
     auto leg = parse_leg(options.legs[i]);
     if (!leg) return context.fail(kWrongUse, leg.error());
     request.legs[i] = std::move(leg).value();
-    request.legs[i].family = options.family;
+    // A remote address has its family; the option is for legs that learn theirs.
+    if (!request.legs[i].remote) request.legs[i].family = options.family;
+    family_used |= !request.legs[i].remote;
     request.legs[i].dscp = options.dscp;
     request.legs[i].rtcp_mux = options.rtcp_mux;
     if (options.strict) request.legs[i].learn = control::Learn::kStrict;
+    const auto& remote = request.legs[i].remote;
+    family_used |= remote && remote->ip.family == options.family;
+  }
+  if (!family_used) {
+    return context.fail(kWrongUse, "--family contradicts the addresses of both legs");
   }
   const auto client = context.connect();
   if (!client) return;

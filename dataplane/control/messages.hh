@@ -61,6 +61,7 @@ enum class ErrorCode : uint8_t {
 #undef X
 };
 std::string_view to_string(ErrorCode);
+std::string_view meaning(ErrorCode);  // as docs/control-socket.md has it
 std::optional<ErrorCode> error_code_from(std::string_view name);
 
 struct Error {

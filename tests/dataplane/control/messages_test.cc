@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "dataplane/control/frame.hh"
@@ -238,6 +240,18 @@ TEST(Frame, ComesTogetherFromAnyPieces) {
     }
     EXPECT_EQ(bodies, (std::vector<std::string>{"one", "", "three"})) << piece;
     EXPECT_EQ(reader.buffered(), 0U);
+  }
+}
+
+// meson runs this test at the top of the source tree.
+TEST(ErrorCodes, StandInTheContract) {
+  std::ifstream file("docs/control-socket.md");
+  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  for (uint8_t i = 0; i <= static_cast<uint8_t>(ErrorCode::kInternal); ++i) {
+    const ErrorCode code{i};
+    const auto row =
+        "| `" + std::string(to_string(code)) + "` | " + std::string(meaning(code)) + " |";
+    EXPECT_NE(page.find(row), std::string::npos) << "docs/control-socket.md lacks: " << row;
   }
 }
 

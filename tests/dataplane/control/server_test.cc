@@ -10,6 +10,7 @@
 
 #include <deque>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "tests/dataplane/control/socket_peer.hh"
@@ -341,6 +342,16 @@ TEST_F(Server, ALateAnswerThatOverflowsTheBufferClosesTheClient) {
   EXPECT_EQ(server_->clients(), 0U);
   EXPECT_EQ(counter("closed_slow_reader"), 1U);
   EXPECT_EQ(counter("answers_to_gone"), 1U);
+}
+
+// meson runs this test at the top of the source tree.
+TEST_F(Server, EveryCounterStandsInTheContract) {
+  start();
+  std::ifstream file("docs/control-socket.md");
+  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  for (const auto& counter : server_->counters()) {
+    EXPECT_NE(page.find("`" + counter.name + "`"), std::string::npos) << counter.name;
+  }
 }
 
 TEST_F(Server, AnIdleServerIsNotReady) {
