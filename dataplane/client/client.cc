@@ -34,6 +34,10 @@ ClientError no_connection(const std::string& path) {
     return {Kind::kUnreachable, "no permission to talk to holdfast-dataplane (be root): " + reason,
             std::nullopt};
   }
+  if (why == EAGAIN) {  // its backlog is full
+    return {Kind::kUnreachable, "holdfast-dataplane is too busy to take a client: " + reason,
+            std::nullopt};
+  }
   return {Kind::kUnreachable, "holdfast-dataplane is not running: " + reason, std::nullopt};
 }
 

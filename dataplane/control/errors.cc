@@ -10,8 +10,17 @@ constexpr std::string_view kNames[] = {
     HOLDFAST_CONTROL_ERRORS(X)
 #undef X
 };
+constexpr std::string_view kMeanings[] = {
+#define X(id, name, help) help,
+    HOLDFAST_CONTROL_ERRORS(X)
+#undef X
+};
 
 }  // namespace
+
+std::string_view meaning(ErrorCode code) {
+  return kMeanings[static_cast<size_t>(code)];
+}
 
 std::string_view to_string(ErrorCode code) {
   return kNames[static_cast<size_t>(code)];

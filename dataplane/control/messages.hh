@@ -61,6 +61,7 @@ enum class ErrorCode : uint8_t {
 #undef X
 };
 std::string_view to_string(ErrorCode);
+std::string_view meaning(ErrorCode);  // as docs/control-socket.md has it
 std::optional<ErrorCode> error_code_from(std::string_view name);
 
 struct Error {
@@ -272,6 +273,7 @@ Result<Request, RequestError> decode_request(std::string_view body);
 std::string_view operation_name(const Operation&);
 nlohmann::json to_json(const Operation&);
 
+nlohmann::json to_json(const StreamReport&);
 nlohmann::json to_json(const CallReport&);
 nlohmann::json to_json(const LegReport&);
 nlohmann::json to_json(const StatusReport&);

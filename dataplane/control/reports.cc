@@ -29,28 +29,6 @@ json to_json(const PacketCount& count) {
   return {{"packets", count.packets}, {"octets", count.octets}};
 }
 
-json to_json(const StreamReport& s) {
-  char ssrc[16];
-  std::snprintf(ssrc, sizeof ssrc, "0x%08x", s.ssrc);
-  return {{"ssrc", ssrc},
-          {"payload_type", s.payload_type},
-          {"clock_hz", s.clock_hz},
-          {"first_seq", s.first_seq},
-          {"last_ext_seq", s.last_ext_seq},
-          {"expected", s.expected},
-          {"received", s.received},
-          {"lost", s.lost},
-          {"duplicates", s.duplicates},
-          {"reordered", s.reordered},
-          {"restarts", s.restarts},
-          {"jitter_last", s.jitter_last},
-          {"jitter_mean", s.jitter_mean},
-          {"jitter_max", s.jitter_max},
-          {"loss_runs", to_json(s.loss_runs)},
-          {"dscp_in", s.dscp_in},
-          {"active", s.active}};
-}
-
 json to_json(const PortStatus& p) {
   return {{"name", p.name},
           {"take", p.take},
@@ -83,6 +61,28 @@ uint64_t PortStatus::dropped() const {
   uint64_t sum = 0;
   for (const auto& drop : drops) sum += drop.count;
   return sum;
+}
+
+json to_json(const StreamReport& s) {
+  char ssrc[16];
+  std::snprintf(ssrc, sizeof ssrc, "0x%08x", s.ssrc);
+  return {{"ssrc", ssrc},
+          {"payload_type", s.payload_type},
+          {"clock_hz", s.clock_hz},
+          {"first_seq", s.first_seq},
+          {"last_ext_seq", s.last_ext_seq},
+          {"expected", s.expected},
+          {"received", s.received},
+          {"lost", s.lost},
+          {"duplicates", s.duplicates},
+          {"reordered", s.reordered},
+          {"restarts", s.restarts},
+          {"jitter_last", s.jitter_last},
+          {"jitter_mean", s.jitter_mean},
+          {"jitter_max", s.jitter_max},
+          {"loss_runs", to_json(s.loss_runs)},
+          {"dscp_in", s.dscp_in},
+          {"active", s.active}};
 }
 
 json to_json(const LegReport& leg) {

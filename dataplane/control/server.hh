@@ -42,7 +42,7 @@ class Reply {
 class ControlHandler {
  public:
   virtual ~ControlHandler() = default;
-  // Called from on_ready(). The operation is never Hello.
+  // Called from on_ready(). The operation is never Hello. Must not destroy the server.
   virtual void handle(const Request& request, Reply reply) = 0;
 };
 

@@ -100,4 +100,8 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   std::array<uint64_t, static_cast<size_t>(Counter::kCount)> counters_{};
 };
 
+// The bodies of frames that are no answer to a decoded request.
+std::string refusal_body(std::optional<uint64_t> id, const Error& error);
+std::string greeting_body();
+
 }  // namespace holdfast::control
