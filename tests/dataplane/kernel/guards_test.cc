@@ -119,7 +119,7 @@ TEST_F(GuardsTest, FragmentedSipPassesAndFragmentedMediaDoesNot) {  // RFC 3261 
 // RFC 792 and RFC 4443 3.3: who never saw the first fragment sends no time-exceeded.
 TEST_F(GuardsTest, FragmentsLeftOverFromMediaTimeOutWithoutAWord) {
   ASSERT_TRUE(test::run("sysctl -w net.ipv4.ipfrag_time=1 net.ipv6.ip6frag_time=1"));
-  ASSERT_TRUE(guard_media(addresses, 20'000, 20'999));
+  ASSERT_TRUE(guard_media(ranges_of(addresses, 20'000, 20'999)));
   for (const IpAddress& address : addresses) {
     EXPECT_FALSE(arrives(address.to_string().c_str(), 20'100, 4'000));
   }
