@@ -5,7 +5,6 @@
 // was never expected (before the first one of a run) counts as come, so that it is never a hole.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -53,8 +52,9 @@ class ReceiveWindow {
   static void for_each_word(uint64_t first, uint32_t count, Visit visit) {
     while (count > 0) {
       const auto offset = static_cast<uint32_t>(first % 64);
-      const uint32_t n = std::min(count, 64 - offset);
-      visit(first, (~uint64_t{0} >> (64 - n)) << offset);
+      const uint32_t n = count < 64 - offset ? count : 64 - offset;
+      const uint64_t low = n == 64 ? ~uint64_t{0} : (uint64_t{1} << (n & 63)) - 1;
+      visit(first, low << offset);
       first += n;
       count -= n;
     }

@@ -401,7 +401,7 @@ const Row kRows[] = {
        l.many(600, 1200);
      },
      {1200, 1200, {}, 0, 0, 1}},
-    {"a stray 1000 ahead, where A.1 would book 999 lost",
+    {"a stray 1000 ahead, which A.1 would follow",
      [](Line& l) {
        l.many(0, 600);
        l.account.on_packet(2600, 1, l.now + 600 * 20 * kMs);
