@@ -192,7 +192,7 @@ TEST(Messages, AClientToleratesNewMembersButNotWrongOnes) {
 // The most that a report can carry still fits a frame, alone in a page.
 TEST(Messages, TheLargestReportFitsAFrame) {
   auto report = full_report();
-  auto& stream = report.legs[0].streams[0];
+  auto stream = report.legs[0].streams[0];
   stream.loss_runs.clear();
   for (uint64_t i = 0; i < 1000; ++i)
     stream.loss_runs.push_back({std::to_string(UINT32_MAX - i), UINT64_MAX});
