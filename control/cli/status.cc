@@ -9,7 +9,6 @@
 namespace holdfast::cli {
 namespace {
 
-using control::PortStatus;
 using control::StatusReport;
 
 std::string duration(uint64_t seconds) {

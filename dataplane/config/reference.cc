@@ -14,10 +14,11 @@ void add_table(std::string& page, std::span<const Option<Section>> options) {
   for (const auto& [doc, read] : options) {
     const bool is_toml = doc.standard.find_first_of("\"[0123456789") == 0 &&
                          doc.standard.find(" and ") == std::string_view::npos;
-    const std::string mark = is_toml ? "`" : "";
-    page += "| `" + std::string(doc.name) + "` | " + std::string(doc.type) + " | " +
-            std::string(doc.unit) + " | " + mark + std::string(doc.standard) + mark + " | " +
-            std::string(doc.help) + " |\n";
+    const std::string_view mark = is_toml ? "`" : "";
+    page += "| `";
+    page.append(doc.name).append("` | ").append(doc.type).append(" | ").append(doc.unit);
+    page.append(" | ").append(mark).append(doc.standard).append(mark);
+    page.append(" | ").append(doc.help).append(" |\n");
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frames of any bytes: classification stays inside them, and what it calls media can be rewritten and parses again.
+// Frames of any bytes: classification stays inside them, and what it calls media can be rewritten
+// and parses again.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -14,11 +15,12 @@ using namespace holdfast;
 using namespace holdfast::dataplane;
 
 PortFilter filter(uint16_t vlan) {
-  return {.mac = *MacAddress::parse("02:00:00:00:00:01"),
-          .vlan = vlan,
-          .first_port = 20000,
-          .last_port = 29999,
-          .addresses = {{*IpAddress::parse("198.18.1.2"), 0}, {*IpAddress::parse("2001:db8:1::2"), 1}}};
+  return {
+      .mac = *MacAddress::parse("02:00:00:00:00:01"),
+      .vlan = vlan,
+      .first_port = 20000,
+      .last_port = 29999,
+      .addresses = {{*IpAddress::parse("198.18.1.2"), 0}, {*IpAddress::parse("2001:db8:1::2"), 1}}};
 }
 
 const PortFilter kFilters[] = {filter(0), filter(100)};
@@ -56,7 +58,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::memcpy(out.data() + header.size(), data + view.payload_offset, view.payload_size);
     header.write(out.data(), view.payload_size, view.ecn(), checksum.payload_sum, checksum.absent);
     const FrameView again = view_frame(out.data(), static_cast<uint32_t>(out.size()), kFilters[i]);
-    require(again.fate == FrameFate::media && again.payload_size == view.payload_size && again.ecn() == view.ecn());
+    require(again.fate == FrameFate::media && again.payload_size == view.payload_size &&
+            again.ecn() == view.ecn());
     require(check_udp(out.data(), again).good);
   }
   return 0;

@@ -2,6 +2,7 @@
 // The committed reference page and sample file are those that the option tables give.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -10,9 +11,8 @@
 namespace holdfast::config {
 namespace {
 
-// meson runs this test at the top of the source tree.
-std::string committed(const char* path) {
-  std::ifstream file(path);
+std::string committed(const std::string& path) {
+  std::ifstream file(std::string(std::getenv("HOLDFAST_SOURCE_ROOT")) + "/" + path);
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();

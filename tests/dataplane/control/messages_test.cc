@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -192,7 +193,7 @@ TEST(Messages, AClientToleratesNewMembersButNotWrongOnes) {
 // The most that a report can carry still fits a frame, alone in a page.
 TEST(Messages, TheLargestReportFitsAFrame) {
   auto report = full_report();
-  auto& stream = report.legs[0].streams[0];
+  auto stream = report.legs[0].streams[0];
   stream.loss_runs.clear();
   for (uint64_t i = 0; i < 1000; ++i)
     stream.loss_runs.push_back({std::to_string(UINT32_MAX - i), UINT64_MAX});
@@ -245,7 +246,7 @@ TEST(Frame, ComesTogetherFromAnyPieces) {
 
 // meson runs this test at the top of the source tree.
 TEST(ErrorCodes, StandInTheContract) {
-  std::ifstream file("docs/control-socket.md");
+  std::ifstream file(std::string(std::getenv("HOLDFAST_SOURCE_ROOT")) + "/docs/control-socket.md");
   const std::string page{std::istreambuf_iterator<char>(file), {}};
   for (uint8_t i = 0; i <= static_cast<uint8_t>(ErrorCode::kInternal); ++i) {
     const ErrorCode code{i};

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <deque>
 #include <fstream>
 #include <iterator>
@@ -347,7 +348,7 @@ TEST_F(Server, ALateAnswerThatOverflowsTheBufferClosesTheClient) {
 // meson runs this test at the top of the source tree.
 TEST_F(Server, EveryCounterStandsInTheContract) {
   start();
-  std::ifstream file("docs/control-socket.md");
+  std::ifstream file(std::string(std::getenv("HOLDFAST_SOURCE_ROOT")) + "/docs/control-socket.md");
   const std::string page{std::istreambuf_iterator<char>(file), {}};
   for (const auto& counter : server_->counters()) {
     EXPECT_NE(page.find("`" + counter.name + "`"), std::string::npos) << counter.name;
