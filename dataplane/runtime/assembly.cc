@@ -252,6 +252,12 @@ std::string preflight(const config::DataplaneConfig& config) {
       return what + "mtu " + std::to_string(interface.mtu) + " is more than the " +
              std::to_string(link->mtu_bytes) + " of " + interface.device;
     }
+    if (interface.driver == Driver::kAfXdp && link->receive_queues > 1) {
+      return what + interface.device + " spreads frames over " +
+             std::to_string(link->receive_queues) +
+             " receive queues and one is served; run: ethtool -L " + interface.device +
+             " combined 1";
+    }
     if (interface.take == Take::kShared && !link->up)
       return what + interface.device + " is down; bring it up first";
   }

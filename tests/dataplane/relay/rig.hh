@@ -8,10 +8,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "dataplane/relay/relay_core.hh"
 #include "dataplane/relay/switchboard.hh"
+#include "dataplane/runtime/lcore_loop.hh"
 #include "tests/dataplane/test_frames.hh"
 
 namespace holdfast::dataplane::test_rig {
@@ -75,6 +77,30 @@ class Rig {
   std::vector<uint16_t> ids_;
   std::unique_ptr<Switchboard> board_;
   std::vector<std::unique_ptr<RelayCore>> cores_;
+};
+
+// The packet loops of all lcores run, from construction to the end of the scope. Plain threads: a
+// race detector sees their start and end.
+class Running {
+ public:
+  explicit Running(Rig& rig) {
+    for (uint32_t core = 0; core < rig.board().cores(); ++core) {
+      loops_.push_back(std::make_unique<LcoreLoop>(rig.board(), rig.core(core), core, 50,
+                                                   std::vector<int>{}, false));
+      threads_.emplace_back([loop = loops_.back().get()] { loop->run(); });
+    }
+  }
+  ~Running() {
+    for (const auto& loop : loops_) loop->stop();
+    for (std::thread& thread : threads_) thread.join();
+  }
+  uint64_t heap_bytes() const {
+    return loops_[0]->heap_allocated_bytes() + loops_[1]->heap_allocated_bytes();
+  }
+
+ private:
+  std::vector<std::unique_ptr<LcoreLoop>> loops_;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace holdfast::dataplane::test_rig

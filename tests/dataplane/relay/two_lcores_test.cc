@@ -5,7 +5,6 @@
 #include <thread>
 
 #include "dataplane/calls/core_line.hh"
-#include "dataplane/runtime/lcore_loop.hh"
 #include "tests/dataplane/relay/rig.hh"
 
 namespace holdfast::dataplane {
@@ -14,33 +13,10 @@ namespace {
 using test::Bytes;
 using test::UdpFrame;
 using test_rig::Rig;
+using test_rig::Running;
 
 constexpr int kCalls = 4;           // two on each lcore
 constexpr uint16_t kPackets = 400;  // of each stream, both ways
-
-// Both loops run, from construction to the end of the scope. Plain threads: a race detector sees
-// their start and end.
-class Running {
- public:
-  explicit Running(Rig& rig) {
-    for (uint32_t core = 0; core < 2; ++core) {
-      loops_.push_back(std::make_unique<LcoreLoop>(rig.board(), rig.core(core), core, 50,
-                                                   std::vector<int>{}, false));
-      threads_.emplace_back([loop = loops_.back().get()] { loop->run(); });
-    }
-  }
-  ~Running() {
-    for (const auto& loop : loops_) loop->stop();
-    for (std::thread& thread : threads_) thread.join();
-  }
-  uint64_t heap_bytes() const {
-    return loops_[0]->heap_allocated_bytes() + loops_[1]->heap_allocated_bytes();
-  }
-
- private:
-  std::vector<std::unique_ptr<LcoreLoop>> loops_;
-  std::vector<std::thread> threads_;
-};
 
 struct Call {
   LegIndex lan, wan;

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls over their life, on running lcores, with next hops in the test's hands.
+#include "dataplane/calls/call_book.hh"
+
+#include <gtest/gtest.h>
+
+#include "tests/dataplane/relay/rig.hh"
+
+namespace holdfast::dataplane {
+namespace {
+
+using control::ErrorCode;
+using test_rig::Rig;
+using test_rig::RigOptions;
+using test_rig::Running;
+
+// Answers when told to.
+class FakeNextHops : public NextHops {
+ public:
+  int fd() const override { return -1; }
+  void on_readable() override {}
+  void on_timer(uint64_t) override {}
+  bool watch(uint32_t token, unsigned ifindex, const IpAddress& destination) override {
+    watched[token] = {ifindex, destination};
+    return true;
+  }
+  void unwatch(uint32_t token) override { watched.erase(token); }
+  bool add_static(unsigned, const IpAddress&, const MacAddress&) override { return true; }
+  NextHopStats stats() const override { return {}; }
+
+  std::map<uint32_t, std::pair<unsigned, IpAddress>> watched;
+};
+
+class CallBookTest : public ::testing::Test {
+ protected:
+  explicit CallBookTest(const RigOptions& options = {}) : rig(options), running(rig) {
+    std::vector<CoreLine*> raw;
+    for (uint32_t i = 0; i < options.cores; ++i) {
+      lines.push_back(std::make_unique<CoreLine>(rig.core(i), rig.board().core_bell(i)));
+      raw.push_back(lines.back().get());
+    }
+    book = std::make_unique<CallBook>(rig.board(), raw,
+                                      std::vector<BookInterface>{{"lan", 7, 46}, {"wan", 8, 34}},
+                                      options.max_legs);
+    book->set_next_hops(&next_hops);
+  }
+
+  static control::CallAdd request(const std::string& key) {
+    control::CallAdd add;
+    add.call = key;
+    add.legs[0].interface = "lan";
+    add.legs[0].remote = SocketAddress::parse("198.18.1.10:4000");
+    add.legs[1].interface = "wan";
+    add.legs[1].remote = SocketAddress::parse("198.18.3.10:30000");
+    return add;
+  }
+
+  Rig rig;
+  Running running;
+  FakeNextHops next_hops;
+  std::vector<std::unique_ptr<CoreLine>> lines;
+  std::unique_ptr<CallBook> book;
+};
+
+TEST_F(CallBookTest, AddsAsksForNextHopsAndReports) {
+  const auto added = book->add(request("a"));
+  ASSERT_TRUE(added) << added.error().message;
+  ASSERT_EQ(added->legs.size(), 2u);
+  EXPECT_EQ(added->legs[0].local.to_string(), "198.18.1.2:20000");
+  EXPECT_EQ(added->legs[0].local_rtcp.to_string(), "198.18.1.2:20001");
+  EXPECT_EQ(added->legs[1].local.to_string(), "198.18.2.2:20000");
+  EXPECT_EQ(added->legs[0].dscp, 46);
+  EXPECT_EQ(added->legs[1].dscp, 34);
+  EXPECT_EQ(added->legs[0].next_hop.state, "resolving");
+  EXPECT_EQ(book->legs_in_use(), 2u);
+  ASSERT_EQ(next_hops.watched.size(), 4u) << "RTP and RTCP of both legs";
+
+  NextHop hop{.state = NextHopState::resolved,
+              .mac = *MacAddress::parse("02:00:00:00:00:a0"),
+              .gateway = {}};
+  for (const auto& [token, what] : next_hops.watched) book->on_next_hop(token, hop);
+  book->flush();
+  const auto page = book->list({});
+  ASSERT_TRUE(page);
+  EXPECT_NE(page->to_json().find("\"resolved\""), std::string::npos);
+}
+
+TEST_F(CallBookTest, RefusalsHaveTheirCodesAndTakeNothing) {
+  auto with = [](auto change) {
+    control::CallAdd add = request("x");
+    change(add);
+    return add;
+  };
+  const std::pair<control::CallAdd, ErrorCode> rows[] = {
+      {with([](auto& a) { a.legs[1].interface = "dmz"; }), ErrorCode::kUnknownInterface},
+      {with([](auto& a) { a.legs[1].local_port = 30000; }), ErrorCode::kBadLocalPort},
+      {with([](auto& a) { a.legs[1].remote_rtcp = SocketAddress::parse("[2001:db8::1]:5"); }),
+       ErrorCode::kBadRequest},
+  };
+  for (const auto& [add, code] : rows) {
+    const auto answer = book->add(add);
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, code) << answer.error().message;
+  }
+  ASSERT_TRUE(book->add(request("x")));
+  EXPECT_EQ(book->add(request("x")).error().code, ErrorCode::kCallExists);
+  EXPECT_EQ(book->remove("y").error().code, ErrorCode::kUnknownCall);
+  EXPECT_EQ(book->update({.leg = 60, .remote = {}, .remote_rtcp = {}, .dscp = {}}).error().code,
+            ErrorCode::kUnknownLeg);
+  EXPECT_EQ(book->legs_in_use(), 2u);
+}
+
+TEST_F(CallBookTest, APortThatWasAskedForIsGivenOnce) {
+  control::CallAdd add = request("a");
+  add.legs[0].local_port = 20040;
+  const auto first = book->add(add);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->legs[0].local.port, 20040);
+  add.call = "b";
+  EXPECT_EQ(book->add(add).error().code, ErrorCode::kPortTaken);
+  ASSERT_TRUE(book->remove("a"));
+  EXPECT_TRUE(book->add(add));
+}
+
+TEST_F(CallBookTest, FillsUpToMaxLegsRefusesAndRecovers) {
+  for (int i = 0; i < 32; ++i) ASSERT_TRUE(book->add(request("c" + std::to_string(i)))) << i;
+  EXPECT_EQ(book->legs_in_use(), 64u);
+  EXPECT_EQ(book->add(request("more")).error().code, ErrorCode::kNoFreeLeg);
+  ASSERT_TRUE(book->remove("c7"));
+  EXPECT_TRUE(book->add(request("more")));
+}
+
+TEST_F(CallBookTest, ARemoteThatMovesIsWatchedAnew) {
+  const auto added = book->add(request("a"));
+  ASSERT_TRUE(added);
+  control::LegUpdate update;
+  update.leg = added->legs[0].leg;
+  update.remote = SocketAddress::parse("198.18.1.55:6000");
+  const auto updated = book->update(update);
+  ASSERT_TRUE(updated);
+  EXPECT_EQ(updated->remote->to_string(), "198.18.1.55:6000");
+  EXPECT_EQ(updated->remote_rtcp->to_string(), "198.18.1.55:6001");
+  EXPECT_EQ(next_hops.watched[update.leg * 2].second.to_string(), "198.18.1.55");
+  update.remote = SocketAddress::parse("[2001:db8::1]:6000");
+  EXPECT_FALSE(book->update(update)) << "another family than the leg's address";
+}
+
+TEST_F(CallBookTest, LearnedAddressesAreWatched) {
+  control::CallAdd add = request("a");
+  add.legs[0].remote.reset();
+  const auto added = book->add(add);
+  ASSERT_TRUE(added);
+  EXPECT_EQ(next_hops.watched.size(), 2u);
+  const LegIndex leg = added->legs[0].leg;
+  book->on_path_event({leg, PathKind::rtp, *SocketAddress::parse("198.18.1.10:4000")});
+  EXPECT_EQ(next_hops.watched[leg * 2].first, 7u);
+  ASSERT_TRUE(book->remove("a"));
+  EXPECT_TRUE(next_hops.watched.empty());
+  book->on_path_event({leg, PathKind::rtp, *SocketAddress::parse("198.18.1.10:4000")});
+  EXPECT_TRUE(next_hops.watched.empty()) << "an event of a call that has ended";
+}
+
+TEST_F(CallBookTest, KeepsReportsOfEndedCallsBounded) {
+  for (size_t i = 0; i < CallBook::kFinishedCalls + 10; ++i) {
+    const std::string key = "c" + std::to_string(i);
+    ASSERT_TRUE(book->add(request(key)));
+    const auto last = book->remove(key);
+    ASSERT_TRUE(last);
+    EXPECT_TRUE(last->ended_ms);
+  }
+  EXPECT_EQ(book->legs_in_use(), 0u);
+  control::CallList ask;
+  ask.finished = true;
+  ask.limit = 1;
+  const std::string page = book->list(ask)->to_json();
+  EXPECT_NE(page.find("\"c10\""), std::string::npos) << page;
+}
+
+class TwoCoreBookTest : public CallBookTest {
+ protected:
+  TwoCoreBookTest() : CallBookTest({.cores = 2, .max_legs = 64}) {}
+};
+
+TEST_F(TwoCoreBookTest, ACallsLegsAndPortsBelongToOneLcore) {
+  for (int i = 0; i < 32; ++i) {
+    const auto added = book->add(request("c" + std::to_string(i)));
+    ASSERT_TRUE(added);
+    const uint32_t owner = rig.board().owner_of_leg(added->legs[0].leg);
+    EXPECT_EQ(rig.board().owner_of_leg(added->legs[1].leg), owner);
+    for (size_t port = 0; port < 2; ++port) {
+      const PortFilter& filter = rig.board().ports()[port].filter;
+      EXPECT_EQ(rig.board().owner_of_port(filter, added->legs[port].local.port), owner);
+      EXPECT_EQ(rig.board().owner_of_port(filter, added->legs[port].local_rtcp.port), owner);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::dataplane
