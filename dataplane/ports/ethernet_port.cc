@@ -19,6 +19,7 @@ namespace {
 
 constexpr uint16_t kDescriptors = 1024;
 constexpr unsigned kPoolCache = 256;
+constexpr auto kAnySocket = static_cast<unsigned>(SOCKET_ID_ANY);
 
 struct DriverArguments {
   std::string bus = "vdev";
@@ -75,11 +76,11 @@ std::string set_up_queues(uint16_t id, rte_mempool* pool) {
   uint16_t tx = kDescriptors;
   if (const int error = rte_eth_dev_adjust_nb_rx_tx_desc(id, &rx, &tx); error != 0)
     return rte_strerror(-error);
-  if (const int error = rte_eth_rx_queue_setup(id, 0, rx, SOCKET_ID_ANY, nullptr, pool);
+  if (const int error = rte_eth_rx_queue_setup(id, 0, rx, kAnySocket, nullptr, pool);
       error != 0) {
     return rte_strerror(-error);
   }
-  if (const int error = rte_eth_tx_queue_setup(id, 0, tx, SOCKET_ID_ANY, nullptr); error != 0) {
+  if (const int error = rte_eth_tx_queue_setup(id, 0, tx, kAnySocket, nullptr); error != 0) {
     return rte_strerror(-error);
   }
   return {};

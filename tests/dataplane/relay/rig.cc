@@ -62,8 +62,8 @@ Rig::Rig(const RigOptions& options) {
     ids_.push_back(static_cast<uint16_t>(id));
     rte_eth_conf conf{};
     rte_eth_dev_configure(ids_[i], 1, 1, &conf);
-    rte_eth_rx_queue_setup(ids_[i], 0, 128, SOCKET_ID_ANY, nullptr, pool_);
-    rte_eth_tx_queue_setup(ids_[i], 0, 128, SOCKET_ID_ANY, nullptr);
+    rte_eth_rx_queue_setup(ids_[i], 0, 128, static_cast<unsigned>(SOCKET_ID_ANY), nullptr, pool_);
+    rte_eth_tx_queue_setup(ids_[i], 0, 128, static_cast<unsigned>(SOCKET_ID_ANY), nullptr);
     rte_eth_dev_start(ids_[i]);
 
     PortIo io;
