@@ -3,6 +3,7 @@
 #include "dataplane/calls/call_book.hh"
 
 #include <algorithm>
+#include <cassert>
 #include <chrono>
 
 #include "dataplane/calls/leg_report.hh"
@@ -48,6 +49,7 @@ CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
       legs_(size_t{board.legs_per_core()} * board.cores() + 1),
       free_legs_(board.cores()),
       slices_(board.addresses()) {
+  assert(board_.cores() > 0);
   for (LegIndex leg = 1; leg <= max_legs; ++leg)
     free_legs_[board_.owner_of_leg(leg)].push_back(leg);
   for (const PortIo& port : board_.ports()) {

@@ -73,6 +73,7 @@ Result<Eal, std::string> Eal::start(const EalOptions& options) {
     words.insert(words.end(), {"-a", address});
 
   std::vector<char*> arguments;
+  arguments.reserve(words.size());
   for (std::string& word : words) arguments.push_back(word.data());
   if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) < 0) {
     return std::string("DPDK does not start: ") + rte_strerror(rte_errno);

@@ -76,8 +76,7 @@ std::string set_up_queues(uint16_t id, rte_mempool* pool) {
   uint16_t tx = kDescriptors;
   if (const int error = rte_eth_dev_adjust_nb_rx_tx_desc(id, &rx, &tx); error != 0)
     return rte_strerror(-error);
-  if (const int error = rte_eth_rx_queue_setup(id, 0, rx, kAnySocket, nullptr, pool);
-      error != 0) {
+  if (const int error = rte_eth_rx_queue_setup(id, 0, rx, kAnySocket, nullptr, pool); error != 0) {
     return rte_strerror(-error);
   }
   if (const int error = rte_eth_tx_queue_setup(id, 0, tx, kAnySocket, nullptr); error != 0) {

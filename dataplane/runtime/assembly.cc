@@ -266,6 +266,12 @@ std::string preflight(const config::DataplaneConfig& config) {
 
 Result<std::unique_ptr<Assembly>, std::string> assemble(const config::DataplaneConfig& config) {
   auto parts = std::make_unique<Assembly>();
+  for (const InterfaceConfig& interface : config.interfaces) {
+    if (interface.device.empty()) continue;
+    auto lock = DeviceLock::take(interface.device);
+    if (!lock) return "interface " + interface.name + ": " + lock.error();
+    parts->locks.push_back(std::move(lock).value());
+  }
   auto eal = Eal::start(eal_options(config));
   if (!eal) return eal.error();
   parts->eal.emplace(std::move(eal).value());

@@ -10,6 +10,7 @@
 
 #include "dataplane/calls/call_book.hh"
 #include "dataplane/config/config.hh"
+#include "dataplane/kernel/device_lock.hh"
 #include "dataplane/kernel/link.hh"
 #include "dataplane/kernel/next_hops.hh"
 #include "dataplane/ports/eal.hh"
@@ -27,6 +28,7 @@ namespace holdfast::dataplane {
 struct Assembly {
   ~Assembly();
 
+  std::vector<DeviceLock> locks;
   std::optional<Eal> eal;
   rte_mempool* pool = nullptr;
   std::vector<std::unique_ptr<EthernetPort>> ports;
