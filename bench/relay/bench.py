@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""packets/s, ns/packet and delay of the relay on one core, beside dpdk-testpmd; idle CPU"""
+import contextlib
+import os
+import shutil
+import statistics
+import time
+
+import books
+import device
+import machine
+import peer
+
+LEGS = "2,200,20000"
+MAX_LEGS = 40000  # bench/relay/plan.hh
+PACKETS_PER_S_OF_A_LEG = 50  # G.711 with 20 ms a packet
+HUGE_MIB = 2 * device.MEMORY_MIB
+PROGRAMS = ("dataplane/holdfast-dataplane", "control/holdfast", "bench/relay/holdfast-relay-peer",
+            "bench/relay/holdfast-relay-calls")
+
+
+def add_arguments(parser):
+    parser.add_argument("--legs", default=LEGS, help=f"relay: numbers of legs, even (default {LEGS})")
+
+
+def preflight(options):
+    """What is wrong with the request or the machine; None when nothing is."""
+    try:
+        options.leg_counts = [int(text) for text in options.legs.split(",")]
+    except ValueError:
+        return f"--legs is a list of numbers, not '{options.legs}'"
+    if any(n < 2 or n > MAX_LEGS or n % 2 for n in options.leg_counts):
+        return f"--legs: even numbers from 2 to {MAX_LEGS}"
+    if os.geteuid() != 0:
+        return "needs root (network namespaces, DPDK)"
+    if os.cpu_count() < 2:
+        return "needs two CPUs: one for the device under test, one for the traffic"
+    missing = [name for name in PROGRAMS if not (device.BUILD / name).exists()]
+    if missing:
+        return f"build first (scripts/build release): {', '.join(missing)}"
+    return None if shutil.which("dpdk-testpmd") else "dpdk-testpmd is missing (scripts/setup)"
+
+
+class Case:
+    """One number of legs: all devices by turns, so that what the machine does meanwhile hits them alike."""
+
+    def __init__(self, legs, seconds, huge, namespace):
+        self.legs, self.calls, self.seconds, self.huge, self.namespace = legs, legs // 2, seconds, huge, namespace
+        self.rate = {}     # by device: packets/s that came back, one a run
+        self.cost = {}     # ns of CPU for one of them
+        self.delay = {}    # p50, p99, p99.9 in us
+        self.unaccounted = []
+        self.wrong = []
+
+    def run_all(self):
+        for make in (self._holdfast, self._testpmd("5tswap"), self._testpmd("io")):
+            with machine.work_folder() as folder:
+                self._run(folder, make)
+
+    def _holdfast(self, folder):
+        return device.Holdfast(folder, self.namespace, self.calls, self.huge)
+
+    def _testpmd(self, mode):
+        return lambda folder: device.Testpmd(folder, mode, self.huge)
+
+    def _run(self, folder, make):
+        reflect = make != self._holdfast
+        with contextlib.ExitStack() as stack:
+            traffic = peer.Peer(folder, self.calls, reflect, self.huge)
+            stack.callback(traffic.stop)
+            dut = make(folder)
+            stack.callback(dut.stop)
+            dut.wait_ready(self.calls)
+            if not traffic.ask("wait", device.START_SECONDS)["links"]:
+                raise RuntimeError(f"{dut.name} did not connect to the vhost-user sockets")
+            self._warm(traffic, dut)
+            self._saturate(traffic, dut)
+            self._pace(traffic, dut)
+            dut.stop()
+            if reflect:
+                self.cost.setdefault(dut.name, []).append(dut.busy_ns_per_packet())
+
+    @staticmethod
+    def _warm(traffic, dut):
+        for _ in range(8):  # it may begin a moment after its ports are there
+            tally = traffic.ask("warm", 5)
+            if all(tally["sides"][a]["good"] == tally["sides"][b]["returned"]
+                   for a, b in (books.SIDES, books.SIDES[::-1])):
+                return
+            time.sleep(0.2)
+        raise RuntimeError(f"{dut.name}: frames of the first seconds do not come back: {tally['sides']}")
+
+    def _saturate(self, traffic, dut):
+        ours = not dut.reflects
+        before, start_ns = (dut.status(), dut.cpu_ns()) if ours else (None, 0)
+        tally = traffic.ask("saturate", self.seconds)
+        returned = sum(side["returned"] for side in tally["sides"].values())
+        if ours:
+            self.cost.setdefault(dut.name, []).append((dut.cpu_ns() - start_ns) / max(returned, 1))
+            self._audit(tally, before, dut.status())
+        in_time = sum(side["returned_in_time"] for side in tally["sides"].values())
+        self.rate.setdefault(dut.name, []).append(in_time / tally["seconds"])
+
+    def _pace(self, traffic, dut):
+        before = dut.status() if not dut.reflects else None
+        tally = traffic.ask("pace", self.seconds, self.legs * PACKETS_PER_S_OF_A_LEG)
+        if before:
+            self._audit(tally, before, dut.status())
+        for part in ("p50", "p99", "p99.9"):
+            if "delay_ns" in tally:
+                self.delay.setdefault((dut.name, part), []).append(tally["delay_ns"][part] / 1000)
+
+    def _audit(self, tally, before, after):
+        off, wrong = books.audit(tally, before, after)
+        self.unaccounted.append(off)
+        self.wrong += wrong
+
+    def report(self, output):
+        swap, io, version = "dpdk-testpmd 5tswap", "dpdk-testpmd io", device.testpmd_version()
+        name = f"{self.legs} legs"
+        median = statistics.median
+        output.row("relay", name, "packets/s", self.rate["holdfast"], (swap, version, median(self.rate[swap])),
+                   (io, median(self.rate[io])))
+        output.row("relay", name, "ns/packet", self.cost["holdfast"], (swap, version, median(self.cost[swap])),
+                   (io, median(self.cost[io])))
+        for part in ("p50", "p99", "p99.9"):
+            output.row("relay", f"{name} at {PACKETS_PER_S_OF_A_LEG} packets/s each, delay {part}", "us",
+                       self.delay.get(("holdfast", part), []),
+                       (swap, version, median(self.delay[swap, part])) if (swap, part) in self.delay else None)
+        output.row("relay", f"{name}, 1 % bad: frames unaccounted for", "frames", self.unaccounted, target=0,
+                   ok=not any(self.unaccounted), reason="; ".join(dict.fromkeys(self.wrong))[:400] or None)
+
+
+def run(options, output):
+    seconds = 1 if options.quick else 3
+    with machine.huge_pages(HUGE_MIB) as huge, machine.namespace() as namespace:
+        for legs in options.leg_counts:
+            case = Case(legs, seconds, huge, namespace)
+            for _ in range(options.runs):
+                case.run_all()
+            case.report(output)
