@@ -39,7 +39,14 @@ def configuration(folder, calls, huge):
     return "\n".join(text) + "\n"
 
 
-class Holdfast:
+class Device:
+    """A process whose one worker lcore moves the packets."""
+
+    def schedule_ns(self):
+        return machine.schedule_ns(self.process.pid, machine.lcore_thread(self.process.pid))
+
+
+class Holdfast(Device):
     """build/dataplane/holdfast-dataplane with its ports owned and its calls added, in a namespace."""
     name = "holdfast"
     reflects = False
@@ -86,15 +93,12 @@ class Holdfast:
             raise RuntimeError(done.stderr.strip())
         return json.loads(done.stdout)
 
-    def cpu_ns(self):
-        return machine.cpu_ns(self.process.pid, machine.lcore_thread(self.process.pid))
-
     def stop(self):
         machine.stop(self.process)
 
 
-class Testpmd:
-    """dpdk-testpmd on one forwarding core. It polls without pause, so its cost is what it counts as busy cycles."""
+class Testpmd(Device):
+    """dpdk-testpmd on one forwarding core, polling without pause."""
     reflects = True
 
     def __init__(self, folder, mode, huge):

@@ -107,8 +107,9 @@ def lcore_thread(pid):
     raise RuntimeError(f"process {pid} has no worker lcore")
 
 
-def cpu_ns(pid, thread=None):
-    """Nanoseconds on a CPU so far, of one thread or of all."""
+def schedule_ns(pid, thread=None):
+    """(on a CPU, waiting for one) so far, in nanoseconds, of one thread or of all."""
     tasks = pathlib.Path(f"/proc/{pid}/task")
     threads = [str(thread)] if thread else [task.name for task in tasks.iterdir()]
-    return sum(int((tasks / name / "schedstat").read_text().split()[0]) for name in threads)
+    stats = [(tasks / name / "schedstat").read_text().split() for name in threads]
+    return sum(int(s[0]) for s in stats), sum(int(s[1]) for s in stats)

@@ -106,7 +106,7 @@ json to_json(const Tally& tally) {
   out["inspected"] = tally.inspected;
   out["wrong"] = tally.wrong;
   if (!tally.first_wrong.empty()) out["first_wrong"] = tally.first_wrong;
-  out["held_back"] = tally.held_back;
+  out["idle"] = tally.idle;
   for (size_t side = 0; side < kSides; ++side) {
     json& one = out["sides"][kSideNames[side]];
     one["good"] = tally.good[side];

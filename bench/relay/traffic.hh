@@ -38,9 +38,9 @@ struct Tally {
   uint64_t inspected = 0;
   uint64_t wrong = 0;
   std::string first_wrong;
-  // Part of the turns in which not one frame could be sent: near 0 says that this program, and not
-  // the device, was the slower.
-  double held_back = 0;
+  // Part of the time in which nothing could be sent and nothing came: near 0 says that this
+  // program, and not the device, was the slower.
+  double idle = 0;
   DelayHistogram delay_ns;  // paced runs only
 };
 
@@ -80,10 +80,11 @@ class Traffic {
   void make_slots(size_t side);
   void make_defects(size_t side);
   rte_mbuf* make_frame(const uint8_t* bytes, size_t size);
+  void prefetch_slots(size_t side) const;
   void top_up(size_t side, uint16_t wanted, bool with_bad, bool stamped);
   uint16_t send(size_t side, Tally& tally);
   uint32_t receive(size_t side, Tally& tally, bool stamped);
-  void receive_all(Tally& tally, bool stamped);
+  uint32_t receive_all(Tally& tally, bool stamped);
   uint64_t under_way(size_t side, const Tally& tally) const;
   uint16_t room(size_t side, const Tally& tally) const;
   void finish(Tally& tally, uint64_t start, bool stamped);
