@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
+import sys
 import time
 
 import books
@@ -17,6 +17,9 @@ LEGS = "2,200,20000"
 MAX_LEGS = 40000  # bench/relay/plan.hh
 PACKETS_PER_S_OF_A_LEG = 50  # G.711 with 20 ms a packet
 HUGE_MIB = 2 * device.MEMORY_MIB
+SWAP, IO = "dpdk-testpmd 5tswap", "dpdk-testpmd io"
+LAB_CALLS = 50
+LAB_SECONDS = 60  # to raise the lab and take it down
 BUSY_MACHINE = 0.02  # other work's part of a run that is worth a remark
 SATURATED = 0.05  # idle part of the traffic program, below which it may have been the limit
 PROGRAMS = ("dataplane/holdfast-dataplane", "control/holdfast", "bench/relay/holdfast-relay-peer",
@@ -55,19 +58,20 @@ class Case:
         self.delay = {}    # p50, p99, p99.9 in us
         self.waited = []   # part of the time in which a device wanted its CPU and something else had it
         self.idle = {}     # by device: part of the time in which the traffic program had nothing to do
+        self.peer_faults = []
         self.unaccounted = []
         self.wrong = []
 
     def run_all(self):
-        for make in (self._holdfast, self._testpmd("5tswap"), self._testpmd("io")):
+        for make in (self._holdfast, self._testpmd(SWAP), self._testpmd(IO)):
             with machine.work_folder() as folder:
                 self._run(folder, make)
 
     def _holdfast(self, folder):
         return device.Holdfast(folder, self.namespace, self.calls, self.huge)
 
-    def _testpmd(self, mode):
-        return lambda folder: device.Testpmd(folder, mode, self.huge)
+    def _testpmd(self, name):
+        return lambda folder: device.Testpmd(folder, name, self.huge)
 
     def _run(self, folder, make):
         reflect = make != self._holdfast
@@ -112,6 +116,8 @@ class Case:
         self.cost.setdefault(dut.name, []).append(ran_ns / max(returned, 1))
         if before:
             self._audit(tally, before, dut.status())
+        else:
+            self._judge_testpmd(tally, dut)
         in_time = sum(side["returned_in_time"] for side in tally["sides"].values())
         self.rate.setdefault(dut.name, []).append(in_time / tally["seconds"])
         self.waited.append(waited_ns / (ran_ns + waited_ns))
@@ -131,8 +137,20 @@ class Case:
         self.unaccounted.append(off)
         self.wrong += wrong
 
+    def _judge_testpmd(self, tally, dut):
+        """A peer that loses frames, or does other work than was asked of it, would be no measure."""
+        sides = tally["sides"].values()
+        lost = sum(side["good"] + sum(side["bad"].values()) - side["returned"] for side in sides)
+        if lost:
+            self.peer_faults.append(f"{dut.name} lost {lost} frames")
+        if tally["wrong"] and dut.name == SWAP:
+            self.peer_faults.append(f"{dut.name}: {tally['first_wrong']} is not as wanted")
+
     def remarks(self):
         """What a reader of the rates must know."""
+        yield from dict.fromkeys(self.peer_faults)
+        if not self.huge:
+            yield "no huge pages on either side"
         if max(self.waited) > BUSY_MACHINE:
             yield f"other work had the CPU for up to {max(self.waited):.0%} of a run"
         slow = [name for name, parts in self.idle.items() if statistics.median(parts) < SATURATED]
@@ -140,7 +158,7 @@ class Case:
             yield "the traffic program was the slower beside " + " and ".join(slow)
 
     def report(self, output):
-        swap, io, version = "dpdk-testpmd 5tswap", "dpdk-testpmd io", device.testpmd_version()
+        swap, io, version = SWAP, IO, device.testpmd_version()
         name = f"{self.legs} legs"
         median = statistics.median
         output.row("relay", name, "packets/s", self.rate["holdfast"], (swap, version, median(self.rate[swap])),
@@ -155,22 +173,46 @@ class Case:
                    ok=not any(self.unaccounted), reason="; ".join(dict.fromkeys(self.wrong))[:400] or None)
 
 
+def one_line(failure):
+    return " ".join(str(failure).split())[-300:]
+
+
 def report_ring(options, output):
     """The packet loop alone, without a driver or a copy of the frame."""
-    words = [device.BUILD / "bench/relay/relay_core_bench", "--benchmark_format=json",
-             f"--benchmark_min_time={0.2 if options.quick else 1}", f"--benchmark_repetitions={options.runs}"]
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=900, check=False)
-    if done.returncode:
-        raise RuntimeError("relay_core_bench: " + done.stderr.strip()[-200:])
+    words = (device.BUILD / "bench/relay/relay_core_bench", "--benchmark_format=json",
+             f"--benchmark_min_time={0.2 if options.quick else 1}", f"--benchmark_repetitions={options.runs}")
+    try:
+        measured = json.loads(machine.run_group(words, 60 + 30 * options.runs))["benchmarks"]
+    except (RuntimeError, ValueError) as failure:
+        output.row("relay", "packet loop alone (ring ports)", "ns/packet", [], ok=False, reason=one_line(failure))
+        return
     values = {}
-    for one in json.loads(done.stdout)["benchmarks"]:
-        if one.get("run_type") != "iteration":
-            continue
+    for one in measured:
+        legs = one["name"].split("/")[1]
         if one.get("error_occurred"):
-            raise RuntimeError("relay_core_bench: " + one["error_message"])
-        values.setdefault(one["name"].split("/")[1], []).append(1e9 / one["items_per_second"])
+            output.row("relay", f"{legs} legs, packet loop alone (ring ports)", "ns/packet", [], ok=False,
+                       reason=one["error_message"])
+        elif one.get("run_type") == "iteration":
+            values.setdefault(legs, []).append(1e9 / one["items_per_second"])
     for legs, costs in values.items():
         output.row("relay", f"{legs} legs, packet loop alone (ring ports)", "ns/packet", costs)
+
+
+def report_lab(options, output):
+    """The appliance as it stands at a branch: the kernel's veth links, af_xdp, sleeping when it may."""
+    seconds = 2 if options.quick else 5
+    words = ("lab/private", sys.executable, "bench/relay/in_lab.py", LAB_CALLS, seconds, options.runs)
+    result, reason = {}, None
+    try:
+        result = json.loads(machine.run_group(words, LAB_SECONDS + 5 * options.runs * (seconds + 15)))
+    except (RuntimeError, ValueError) as failure:
+        reason = one_line(failure)
+    for key, case in (("no calls", "idle, no calls"), ("silent calls", f"idle, {LAB_CALLS} calls without media"),
+                      ("talking calls", f"{LAB_CALLS} calls of media")):
+        output.row("relay", f"lab, {case}: CPU time", "% of a core", result.get(key, []), reason=reason)
+    for i, part in enumerate(("p50", "p99", "p99.9")):
+        output.row("relay", f"lab, {LAB_CALLS} calls: added delay {part} (captures)", "us",
+                   [run[i] for run in result.get("delay_us", [])], reason=reason)
 
 
 def run(options, output):
@@ -178,7 +220,11 @@ def run(options, output):
     with machine.huge_pages(HUGE_MIB) as huge, machine.namespace() as namespace:
         for legs in options.leg_counts:
             case = Case(legs, seconds, huge, namespace)
-            for _ in range(options.runs):
-                case.run_all()
-            case.report(output)
+            try:
+                for _ in range(options.runs):
+                    case.run_all()
+                case.report(output)
+            except RuntimeError as failure:
+                output.row("relay", f"{legs} legs", "packets/s", [], ok=False, reason=one_line(failure))
     report_ring(options, output)
+    report_lab(options, output)

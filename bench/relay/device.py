@@ -101,16 +101,18 @@ class Testpmd(Device):
     """dpdk-testpmd on one forwarding core, polling without pause."""
     reflects = True
 
-    def __init__(self, folder, mode, huge):
-        self.name = f"dpdk-testpmd {mode}"
+    def __init__(self, folder, name, huge):
+        """`name`: the program and its forwarding mode."""
+        self.name = name
         self.log = folder / "testpmd.log"
         words = ["dpdk-testpmd", "--lcores", f"0@(0-{CPU + 1}),1@{CPU}", "--main-lcore", "0", "--no-pci",
                  "--no-telemetry", "--iova-mode", "va", "--file-prefix", f"holdfast-testpmd-{folder.name}",
-                 "-m", MEMORY_MIB, *(("--in-memory", "--single-file-segments") if huge else ("--no-huge", "--no-shconf"))]
+                 "-m", MEMORY_MIB]
+        words += ["--in-memory", "--single-file-segments"] if huge else ["--no-huge", "--no-shconf"]
         for i, side in enumerate(SIDES):
             words += ["--vdev", f"net_virtio_user{i},path={folder}/{side}.sock,queues=1,queue_size={QUEUE},"
                                 f"mac={mac(side, 2)}"]
-        words += ["--", f"--forward-mode={mode}", "--nb-cores=1", "--port-topology=paired", f"--rxd={QUEUE}",
+        words += ["--", f"--forward-mode={name.split()[1]}", "--nb-cores=1", "--port-topology=paired", f"--rxd={QUEUE}",
                   f"--txd={QUEUE}", f"--total-num-mbufs={FRAMES}", "--no-mlockall", "--record-core-cycles",
                   "--auto-start"]
         with self.log.open("w") as log:

@@ -44,6 +44,29 @@ def stop(process, seconds=5):
                 stream.close()
 
 
+def run_group(words, seconds):
+    """A command that cleans up after itself when asked to end: it is asked, then made to, whatever ends us. Returns
+    what it printed; its last words when it fails."""
+    process = subprocess.Popen([str(word) for word in words], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        out, errors = process.communicate(timeout=seconds)
+    except BaseException as cause:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.communicate(timeout=15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+        if isinstance(cause, subprocess.TimeoutExpired):
+            raise RuntimeError(f"{words[0]} took more than {seconds} s") from None
+        raise
+    if process.returncode:
+        raise RuntimeError(f"{words[0]}: " + " ".join(errors.split())[-300:])
+    return out
+
+
 @contextlib.contextmanager
 def huge_pages(mib):
     """True when so much memory in 2 MiB pages is free, after raising the pool if it must; then it is put back."""

@@ -28,6 +28,7 @@ constexpr double kMaxSeconds = 600;
 constexpr unsigned kReceiveFrames = 8'191;
 constexpr unsigned kPoolCache = 256;
 constexpr uint16_t kDescriptors = 1'024;
+constexpr auto kAnySocket = static_cast<unsigned>(SOCKET_ID_ANY);
 
 struct Options {
   std::array<std::string, kSides> sockets;
@@ -76,8 +77,8 @@ std::array<uint16_t, kSides> open_ports() {
     rte_eth_conf conf{};
     if (rte_eth_dev_get_port_by_name(name.c_str(), &ports[side]) != 0 ||
         rte_eth_dev_configure(ports[side], 1, 1, &conf) != 0 ||
-        rte_eth_rx_queue_setup(ports[side], 0, kDescriptors, SOCKET_ID_ANY, nullptr, pool) != 0 ||
-        rte_eth_tx_queue_setup(ports[side], 0, kDescriptors, SOCKET_ID_ANY, nullptr) != 0 ||
+        rte_eth_rx_queue_setup(ports[side], 0, kDescriptors, kAnySocket, nullptr, pool) != 0 ||
+        rte_eth_tx_queue_setup(ports[side], 0, kDescriptors, kAnySocket, nullptr) != 0 ||
         rte_eth_dev_start(ports[side]) != 0) {
       throw std::runtime_error("no vhost-user port " + name);
     }

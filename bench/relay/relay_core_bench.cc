@@ -25,6 +25,7 @@ using namespace holdfast::dataplane;
 
 constexpr unsigned kWire = 256;
 constexpr unsigned kFrames = 1'023;
+constexpr auto kAnySocket = static_cast<unsigned>(SOCKET_ID_ANY);
 constexpr uint64_t kNsPerTurn = 10'000;
 
 // A relay of its own with `calls` calls between the two ring ports.
@@ -104,8 +105,8 @@ PortIo RingRelay::open_port(size_t side, const std::string& suffix) {
   const auto port = static_cast<uint16_t>(id);
   rte_eth_conf conf{};
   if (id < 0 || rte_eth_dev_configure(port, 1, 1, &conf) != 0 ||
-      rte_eth_rx_queue_setup(port, 0, kWire, SOCKET_ID_ANY, nullptr, pool_) != 0 ||
-      rte_eth_tx_queue_setup(port, 0, kWire, SOCKET_ID_ANY, nullptr) != 0 ||
+      rte_eth_rx_queue_setup(port, 0, kWire, kAnySocket, nullptr, pool_) != 0 ||
+      rte_eth_tx_queue_setup(port, 0, kWire, kAnySocket, nullptr) != 0 ||
       rte_eth_dev_start(port) != 0) {
     throw std::runtime_error("no ring port");
   }
