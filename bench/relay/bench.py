@@ -75,8 +75,10 @@ class Case:
 
     def _run(self, folder, make):
         reflect = make != self._holdfast
+        if self.huge and not self.huge.provide(HUGE_MIB):  # never some runs with and some without
+            raise RuntimeError("other programs took the huge pages away")
         with contextlib.ExitStack() as stack:
-            traffic = peer.Peer(folder, self.calls, reflect, self.huge)
+            traffic = peer.Peer(folder, self.calls, reflect, bool(self.huge))
             stack.callback(traffic.stop)
             dut = make(folder)
             stack.callback(dut.stop)
@@ -217,7 +219,8 @@ def report_lab(options, output):
 
 def run(options, output):
     seconds = 1 if options.quick else 3
-    with machine.huge_pages(HUGE_MIB) as huge, machine.namespace() as namespace:
+    with machine.HugePages() as pages, machine.namespace() as namespace:
+        huge = pages if pages.provide(HUGE_MIB) else None
         for legs in options.leg_counts:
             case = Case(legs, seconds, huge, namespace)
             try:

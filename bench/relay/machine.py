@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 
 HUGE_PAGES = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
+PAGE_MIB = 2
 NAMESPACE_PREFIX = "hf-bench-"
 PR_SET_PDEATHSIG = 1
 NICE = -10  # other work of the machine should not decide the figure
@@ -67,26 +68,37 @@ def run_group(words, seconds):
     return out
 
 
-@contextlib.contextmanager
-def huge_pages(mib):
-    """True when so much memory in 2 MiB pages is free, after raising the pool if it must; then it is put back."""
-    def read(name):
-        return int((HUGE_PAGES / name).read_text())
+class HugePages:
+    """Raises the pool of 2 MiB pages while it is in use; other programs may take pages out of it meanwhile."""
 
-    before = None
-    try:
-        if read("free_hugepages") * 2 < mib:
-            before = read("nr_hugepages")
-            (HUGE_PAGES / "nr_hugepages").write_text(str(before + mib // 2))
-        enough = read("free_hugepages") * 2 >= mib
-    except OSError:
-        enough = False
-    try:
-        yield enough
-    finally:
-        if before is not None:
-            with contextlib.suppress(OSError):
-                (HUGE_PAGES / "nr_hugepages").write_text(str(before))
+    def __enter__(self):
+        self._before = self._read("nr_hugepages")
+        return self
+
+    def __exit__(self, *_):
+        if self._before is not None and self._read("nr_hugepages") != self._before:
+            self._write(self._before)
+
+    def provide(self, mib):
+        """Whether so much is free now."""
+        if self._before is None:
+            return False
+        missing = mib // PAGE_MIB - self._read("free_hugepages")
+        if missing > 0:
+            self._write(self._read("nr_hugepages") + missing)
+        return self._read("free_hugepages") * PAGE_MIB >= mib
+
+    @staticmethod
+    def _read(name):
+        try:
+            return int((HUGE_PAGES / name).read_text())
+        except OSError:
+            return None
+
+    @staticmethod
+    def _write(count):
+        with contextlib.suppress(OSError):
+            (HUGE_PAGES / "nr_hugepages").write_text(str(count))
 
 
 def remove_stale_namespaces():
