@@ -9,7 +9,7 @@ import ipaddress
 import struct
 
 MAGICS = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}  # of a capture with microseconds, nanoseconds
-UDP, ICMP, ICMP6 = 17, 1, 58
+UDP, ICMP, ICMP6, FRAGMENT = 17, 1, 58, 44
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,14 +35,19 @@ class Frame:
         return int.from_bytes(self.data[at:at + 2], "big"), self.data[at + 2:]
 
     def ip(self):
-        """(protocol, source, destination, payload) of an unfragmented IP packet without IPv6 extensions; else None."""
+        """(protocol, source, destination, payload) of an IP packet, also of a first fragment; None for later ones and
+        where another IPv6 extension header stands first."""
         kind, data = self.packet
         if kind == 0x0800 and len(data) >= 20 and data[0] >> 4 == 4 and data[0] & 15 >= 5:
-            if int.from_bytes(data[6:8], "big") & 0x3FFF:
+            if int.from_bytes(data[6:8], "big") & 0x1FFF:
                 return None
             return data[9], _address(data[12:16]), _address(data[16:20]), data[(data[0] & 15) * 4:]
         if kind == 0x86DD and len(data) >= 40 and data[0] >> 4 == 6:
-            return data[6], _address(data[8:24]), _address(data[24:40]), data[40:]
+            fragment = data[6] == FRAGMENT and len(data) >= 48
+            if fragment and int.from_bytes(data[42:44], "big") & 0xFFF8:
+                return None
+            protocol, payload = (data[40], data[48:]) if fragment else (data[6], data[40:])
+            return protocol, _address(data[8:24]), _address(data[24:40]), payload
         return None
 
     def is_unreachable(self):
