@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include "dataplane/kernel/link.hh"
+#include "dataplane/kernel/xdp_steer.hh"
 #include "dataplane/runtime/lcore_loop.hh"
 
 namespace holdfast::dataplane {
@@ -41,6 +43,16 @@ void add_counters(control::PortStatus& out, const std::vector<const PortCounters
   }
 }
 
+// Fragments that the XDP program dropped came in at this port too, though no lcore saw them.
+void add_steer_drops(control::PortStatus& out, const std::string& device) {
+  const auto link = find_link(device);
+  if (!link) return;
+  const auto steer = read_steer_counters(link->ifindex);
+  if (!steer || steer->fragments_dropped == 0) return;
+  out.rx += steer->fragments_dropped;
+  out.drops.push_back({std::string(name_of(DropReason::fragment)), steer->fragments_dropped});
+}
+
 }  // namespace
 
 void ControlRequests::handle(const control::Request& request, control::Reply reply) {
@@ -74,6 +86,7 @@ control::PortStatus ControlRequests::port_status(size_t port) const {
   std::vector<const PortCounters*> counters = {&parts_->slow_counters[port]};
   for (const auto& core : parts_->cores) counters.push_back(&core->counters(port));
   add_counters(out, counters);
+  if (interface.driver == config::Driver::kAfXdp) add_steer_drops(out, interface.device);
   return out;
 }
 

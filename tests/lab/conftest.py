@@ -119,3 +119,6 @@ def lab():
         yield lambda **options: box.up(**options)
     finally:
         box.down()
+
+
+from appliance import appliance_fixture  # noqa: E402,F401  (it needs the names above)

@@ -1,0 +1,73 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A crowd of phones in one process, each sending G.711 every 20 ms from where it listens; the plan comes on stdin:
+
+{"seconds": N, "linger_s": N, "phones": [{"source": [ADDRESS, PORT], "to": [ADDRESS, PORT], "ssrc": N,
+  "first_seq": N, "tos": BYTE, "rtcp_to": [ADDRESS, PORT]}, ...]}
+
+Says "ready" once every port is bound. RTCP sender reports go out once a second where rtcp_to stands. What arrives is
+left in the sockets: the captures are the judge.
+"""
+import json
+import socket
+import struct
+import sys
+import time
+
+INTERVAL_S = 0.02
+SAMPLES = 160
+PACKETS_PER_REPORT = 50
+PAYLOAD = bytes(range(160))
+
+
+class Phone:
+    def __init__(self, plan):
+        self.plan = plan
+        self.to = tuple(plan["to"])
+        self.rtcp_to = tuple(plan["rtcp_to"]) if plan.get("rtcp_to") else None
+        address, port = plan["source"]
+        self.rtp = self._bound(address, port)
+        self.rtcp = self._bound(address, port + 1)
+
+    def _bound(self, address, port):
+        six = ":" in address
+        bound = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM)
+        tos = self.plan.get("tos", 0)
+        if six:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, tos)
+        else:
+            bound.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
+        bound.bind((address, port))
+        return bound
+
+    def speak(self, number):
+        seq = (self.plan.get("first_seq", 0) + number) & 0xFFFF
+        ssrc = self.plan["ssrc"]
+        stamp = number * SAMPLES & 0xFFFFFFFF
+        self.rtp.sendto(struct.pack(">BBHII", 0x80, 8, seq, stamp, ssrc) + PAYLOAD, self.to)
+        if self.rtcp_to and number % PACKETS_PER_REPORT == 0:
+            self.rtcp.sendto(self._report(number + 1, stamp), self.rtcp_to)
+
+    def _report(self, sent, stamp):
+        """SR and SDES with a CNAME (RFC 3550 section 6.1)."""
+        ssrc = self.plan["ssrc"]
+        now = time.time() + 2_208_988_800  # NTP counts from 1900
+        sender = struct.pack(">BBHIIIIII", 0x80, 200, 6, ssrc, int(now), int(now % 1 * 2**32), stamp, sent, sent * 160)
+        return sender + struct.pack(">BBHIBB6s", 0x81, 202, 3, ssrc, 1, 5, b"phone\0")
+
+
+def main():
+    plan = json.loads(sys.stdin.read())
+    crowd = [Phone(phone) for phone in plan["phones"]]
+    print("ready", flush=True)
+    start = time.monotonic() + 0.05
+    for number in range(int(plan["seconds"] / INTERVAL_S)):
+        for place, phone in enumerate(crowd):
+            due = start + INTERVAL_S * (number + place / len(crowd))
+            if (wait := due - time.monotonic()) > 0:
+                time.sleep(wait)
+            phone.speak(number)
+    time.sleep(plan.get("linger_s", 0.5))
+
+
+main()
