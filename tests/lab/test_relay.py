@@ -36,7 +36,7 @@ class Job:
         legs = self.appliance.add_call(name, *({"remote": to_text(end), **asked} for end in ends))
         for place, kind, end, leg in zip(("branch", "hq"), kinds, ends, legs):
             ssrc = 1000 + len(self.marks)
-            self.marks[ssrc] = dscp_in if dscp == 0 else DSCP_EF
+            self.marks[ssrc] = DSCP_EF if dscp is None else dscp
             self.senders.append(self.box.send(place, end, host_port(leg["local"]), self.seconds, kind=kind, ecn=ECT1,
                                               dscp=dscp_in, ssrc=ssrc))
 
