@@ -132,7 +132,7 @@ ConfigErrors Faults::take() {
 
 void complete_interface(InterfaceConfig& c, const Places& places, Faults& faults) {
   if (!places.has("driver")) {
-    c.driver = c.take == Take::kShared ? Driver::kAfXdp : Driver::kAfPacket;
+    c.driver = Driver::kAfXdp;
   } else if (c.take == Take::kShared && c.driver != Driver::kAfXdp) {
     faults.add(places, "driver",
                std::string(to_string(c.driver)) +

@@ -168,7 +168,7 @@ Outcome detach_steer(unsigned ifindex) {
 }
 
 Outcome configure_steer(unsigned ifindex, std::span<const IpAddress> addresses, uint16_t port_low,
-                        uint16_t port_high, uint16_t vlan_id) {
+                        uint16_t port_high, uint16_t vlan_id, bool owned) {
   if (port_low == 0 || port_low > port_high) {
     return "no media port range: " + std::to_string(port_low) + "-" + std::to_string(port_high);
   }
@@ -189,10 +189,12 @@ Outcome configure_steer(unsigned ifindex, std::span<const IpAddress> addresses, 
       open_map(*program, "media_addresses", sizeof(steer_address), sizeof(steer_ports));
   if (!media) return media.error();
 
-  const uint32_t first = 0;
-  const uint32_t vlan = vlan_id;
-  if (const int e = bpf_map_update_elem(config->get(), &first, &vlan, BPF_ANY); e < 0) {
-    return failed("cannot set the VLAN of the XDP program" + on_device(ifindex), e);
+  const std::array<uint32_t, STEER_SETTINGS> settings{vlan_id, owned ? 1u : 0u};
+  for (uint32_t setting = 0; setting < STEER_SETTINGS; ++setting) {
+    if (const int e = bpf_map_update_elem(config->get(), &setting, &settings[setting], BPF_ANY);
+        e < 0) {
+      return failed("cannot configure the XDP program" + on_device(ifindex), e);
+    }
   }
   remove_others(media->get(), wanted);
   const steer_ports ports{port_low, port_high};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Controls the XDP program that steers media of a `shared` port to DPDK and leaves the rest.
+// Controls the XDP program that steers frames of an af_xdp port to DPDK: media of a `shared` one,
+// all of an `owned` one.
 //
 // Order at start: detach_stale_steer(), then DPDK's af_xdp PMD loads steer.bpf.o (devarg
 // `xdp_prog=`) and attaches it when its receive queue is set up, then configure_steer(). Between
@@ -37,9 +38,10 @@ Outcome detach_stale_steer(unsigned ifindex);
 
 // Fills the maps of the attached steer program: UDP to one of `addresses` and a port in
 // port_low..port_high, in frames tagged with `vlan_id` (0: untagged), goes to the dataplane.
-// Addresses that an earlier call gave and this one does not are taken out.
+// Addresses that an earlier call gave and this one does not are taken out. `owned`: every frame
+// goes to the dataplane, whatever it is.
 Outcome configure_steer(unsigned ifindex, std::span<const IpAddress> addresses, uint16_t port_low,
-                        uint16_t port_high, uint16_t vlan_id);
+                        uint16_t port_high, uint16_t vlan_id, bool owned = false);
 
 // Sums over the CPUs; counted since the program was attached.
 Result<SteerCounters, std::string> read_steer_counters(unsigned ifindex);

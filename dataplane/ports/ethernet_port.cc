@@ -140,16 +140,29 @@ bool EthernetPort::link_up() const {
   return rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
+// The af_xdp driver gives the kernel as many bytes as buffers times their size, and the kernel
+// silently drops what lies behind. So the buffers must lie without gaps: DPDK would else leave one
+// wherever a buffer crosses a page. They may cross: addresses for devices are virtual ones here
+// (--iova-mode va).
 rte_mempool* make_packet_pool(uint32_t frames, uint16_t longest_frame, std::string& error) {
   const uint16_t room = static_cast<uint16_t>(
       std::max<unsigned>(RTE_MBUF_DEFAULT_DATAROOM, longest_frame) + RTE_PKTMBUF_HEADROOM);
-  rte_mempool* pool =
-      rte_pktmbuf_pool_create("holdfast_frames", frames, kPoolCache, 0, room, SOCKET_ID_ANY);
-  if (pool == nullptr) {
-    error = "memory-mib: no room for " + std::to_string(frames) + " packet buffers of " +
-            std::to_string(room) + " bytes: " + rte_strerror(rte_errno);
+  rte_mempool* pool = rte_mempool_create_empty(
+      "holdfast_frames", frames, static_cast<unsigned>(sizeof(rte_mbuf)) + room, kPoolCache,
+      sizeof(rte_pktmbuf_pool_private), SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+  if (pool != nullptr) {
+    rte_pktmbuf_pool_private sizes{};
+    sizes.mbuf_data_room_size = room;
+    rte_pktmbuf_pool_init(pool, &sizes);
+    if (rte_mempool_populate_default(pool) >= 0 && pool->nb_mem_chunks == 1) {
+      rte_mempool_obj_iter(pool, rte_pktmbuf_init, nullptr);
+      return pool;
+    }
+    rte_mempool_free(pool);
   }
-  return pool;
+  error = "memory-mib: no room for " + std::to_string(frames) + " packet buffers of " +
+          std::to_string(room) + " bytes in one piece";
+  return nullptr;
 }
 
 }  // namespace holdfast::dataplane

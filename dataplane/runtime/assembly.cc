@@ -206,7 +206,7 @@ std::string launch(const config::DataplaneConfig& config, Assembly& parts) {
     if (!link) return link.error();
     const Outcome steered =
         configure_steer(link->ifindex, interface.media_addresses, interface.media_ports.first,
-                        interface.media_ports.last, interface.vlan);
+                        interface.media_ports.last, interface.vlan, interface.take == Take::kOwned);
     if (!steered) return "interface " + interface.name + ": " + steered.error();
   }
   parts.running = true;
@@ -293,7 +293,9 @@ std::string release(const config::DataplaneConfig& config) {
   for (const InterfaceConfig& interface : config.interfaces) {
     if (interface.take == Take::kOwned) {
       if (const Outcome removed = remove_tap(interface.tap); !removed) return removed.error();
-    } else if (const auto link = find_link(interface.device); link) {
+    }
+    if (interface.driver != Driver::kAfXdp) continue;
+    if (const auto link = find_link(interface.device); link) {
       if (const Outcome detached = detach_steer(link->ifindex); !detached) return detached.error();
     }
   }

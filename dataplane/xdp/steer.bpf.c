@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// XDP program of a `shared` port: media goes to DPDK's socket, everything else to the kernel.
+// XDP program of an af_xdp port: of a `shared` one media goes to DPDK's socket and the rest to the kernel, of an `owned`
+// one everything goes to the socket.
 //
 // DPDK's af_xdp PMD loads this object and puts its sockets into `xsks_map`; the dataplane fills the
 // other maps once it is attached. Media is UDP, not fragmented, to one of our media addresses and
@@ -38,9 +39,9 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1);
+  __uint(max_entries, STEER_SETTINGS);
   __type(key, __u32);
-  __type(value, __u32);  // VLAN id of the port, 0 when untagged
+  __type(value, __u32);
 } steer_config SEC(".maps");
 
 struct {
@@ -71,7 +72,7 @@ static __always_inline int count(enum steer_counter which, int verdict) {
 
 // Takes off the tag the port is configured with. 0 when the frame is not of this VLAN.
 static __always_inline int on_our_vlan(void** at, void* end, __be16* proto) {
-  __u32 key = 0;
+  __u32 key = STEER_VLAN;
   __u32* vlan_id = bpf_map_lookup_elem(&steer_config, &key);
   if (!vlan_id) return 0;
   if (*proto != bpf_htons(ETH_P_8021Q)) return *vlan_id == 0;
@@ -122,8 +123,16 @@ static __always_inline int parse_ipv6(void* at, void* end, struct target* to) {
   return 1;
 }
 
+static __always_inline int to_socket(struct xdp_md* ctx) {
+  return count(STEER_STEERED, bpf_redirect_map(&xsks_map, ctx->rx_queue_index, XDP_DROP));
+}
+
 SEC("xdp")
 int holdfast_steer(struct xdp_md* ctx) {
+  __u32 key = STEER_OWNED;
+  __u32* owned = bpf_map_lookup_elem(&steer_config, &key);
+  if (owned && *owned) return to_socket(ctx);
+
   void* end = (void*)(long)ctx->data_end;
   struct ethhdr* ether = (void*)(long)ctx->data;
   if ((void*)(ether + 1) > end) return count(STEER_PASSED, XDP_PASS);
@@ -142,7 +151,7 @@ int holdfast_steer(struct xdp_md* ctx) {
   __u16 port = bpf_ntohs(to.udp->dest);
   if (!range || port < range->low || port > range->high) return count(STEER_PASSED, XDP_PASS);
   if (to.first_fragment) return count(STEER_FRAGMENTS_DROPPED, XDP_DROP);
-  return count(STEER_STEERED, bpf_redirect_map(&xsks_map, ctx->rx_queue_index, XDP_DROP));
+  return to_socket(ctx);
 }
 
 char steer_license[] SEC("license") = "Apache-2.0";
