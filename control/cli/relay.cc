@@ -167,7 +167,7 @@ void add_relay_commands(CLI::App& app, Context& context) {
   add->add_option("--leg", add_options->legs, "twice: " + std::string(kLegSyntax))
       ->required()
       ->allow_extra_args(false);
-  add->add_option("--dscp", add_options->dscp, "DSCP of both legs; 0 leaves packets as they came")
+  add->add_option("--dscp", add_options->dscp, "DSCP of both legs; 0 leaves media unmarked")
       ->check(CLI::Range(0, 63));
   add->add_option("--family", add_options->family, "4 or 6, for legs without a remote address")
       ->check(CLI::IsMember({4, 6}));

@@ -62,7 +62,7 @@ struct InterfaceConfig {
   std::vector<IpAddress> media_addresses;  // 1 to kMaxMediaAddresses, unique over all interfaces
   PortRange media_ports;
   std::vector<StaticNeighbor> static_neighbors;
-  uint8_t dscp_media = 46;  // 0 leaves packets as they came
+  uint8_t dscp_media = 46;  // 0 leaves media unmarked
 
   // Legs that the ports of this interface hold: one pair a leg on each media address.
   size_t leg_capacity() const { return size_t{media_ports.pairs()} * media_addresses.size(); }

@@ -212,7 +212,8 @@ const Option<InterfaceConfig> kOptions[] = {
       "Next hops whose MAC address is given here instead of learned from the kernel.", ""},
      read_neighbors},
     {{"dscp-media", "whole number", "0 to 63", "46",
-      "DSCP of relayed media; ECN is kept. 46 is EF (RFC 3246). 0 leaves packets as they came.",
+      "DSCP of relayed media; ECN is kept. 46 is EF (RFC 3246). 0 leaves media unmarked (DSCP 0), "
+      "however it came.",
       ""},
      [](const TomlValue& v, Section& s) { return read_number(v, s.dscp_media, 0, 63); }},
 };

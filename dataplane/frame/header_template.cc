@@ -34,7 +34,6 @@ HeaderTemplate::HeaderTemplate(const HeaderSpec& spec) : ipv4_(spec.source.ip.is
   l3_offset_ = static_cast<uint8_t>(p - bytes_.data());
 
   const uint8_t tos = static_cast<uint8_t>(spec.dscp << 2);
-  kept_class_ = spec.dscp == 0 ? 0xff : kEcnMask;
   const size_t address_size = ipv4_ ? 4 : 16;
   uint8_t* addresses = nullptr;
   if (ipv4_) {
@@ -55,8 +54,8 @@ HeaderTemplate::HeaderTemplate(const HeaderSpec& spec) : ipv4_(spec.source.ip.is
   }
   std::memcpy(addresses, spec.source.ip.bytes.data(), address_size);
   std::memcpy(addresses + address_size, spec.destination.ip.bytes.data(), address_size);
-  // TOS and length are still missing from this sum: write() adds them with what is kept of
-  // the packet's.
+  // TOS and length are still missing from this sum: write() adds them with the ECN bits of the
+  // packet.
   if (ipv4_)
     ip_sum_ =
         checksum_fold(checksum_add(p, kIpv4Size) - checksum_add(p, 2) + checksum_word(0x4500));
@@ -69,22 +68,20 @@ HeaderTemplate::HeaderTemplate(const HeaderSpec& spec) : ipv4_(spec.source.ip.is
   size_ = static_cast<uint8_t>(udp + kUdpSize - bytes_.data());
 }
 
-void HeaderTemplate::write(uint8_t* out, uint16_t payload_size, uint8_t traffic_class,
+void HeaderTemplate::write(uint8_t* out, uint16_t payload_size, uint8_t ecn,
                            ChecksumSum payload_sum, bool no_checksum) const {
   std::memcpy(out, bytes_.data(), size_);
-  const unsigned kept = traffic_class & kept_class_;
   const uint16_t udp_size = static_cast<uint16_t>(payload_size + kUdpSize);
   uint8_t* ip = out + l3_offset_;
   uint8_t* udp = out + size_ - kUdpSize;
   if (ipv4_) {
     const uint16_t total_size = static_cast<uint16_t>(kIpv4Size + udp_size);
-    ip[1] = static_cast<uint8_t>(ip[1] | kept);
+    ip[1] = static_cast<uint8_t>(ip[1] | ecn);
     store_be16(ip + 2, total_size);
     const ChecksumSum sum = ip_sum_ + checksum_word(ip[1]) + checksum_word(total_size);
     checksum_store(ip + 10, static_cast<uint16_t>(~checksum_fold(sum)));
   } else {
-    ip[0] = static_cast<uint8_t>(ip[0] | (kept >> 4));
-    ip[1] = static_cast<uint8_t>(ip[1] | (kept << 4));
+    ip[1] = static_cast<uint8_t>(ip[1] | (ecn << 4));
     store_be16(ip + 4, udp_size);
   }
   store_be16(udp + 4, udp_size);

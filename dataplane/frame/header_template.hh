@@ -36,11 +36,10 @@ class HeaderTemplate {
   bool is_ipv4() const { return ipv4_; }
 
   // Writes size() bytes to `out`, which lie directly in front of `payload_size` bytes of UDP
-  // payload. `traffic_class`: as received. Its ECN bits are kept (RFC 6679 wants them end
-  // to end), and its DSCP too where the template's own is 0.
+  // payload. `ecn`: the two ECN bits as received, kept (RFC 6679 wants them end to end).
   // `payload_sum`: one's complement sum of the payload, or of nothing when `no_checksum`.
   // A sender's "no checksum" (IPv4 only, RFC 768) is kept where the outgoing packet is IPv4 too.
-  void write(uint8_t* out, uint16_t payload_size, uint8_t traffic_class, ChecksumSum payload_sum,
+  void write(uint8_t* out, uint16_t payload_size, uint8_t ecn, ChecksumSum payload_sum,
              bool no_checksum) const;
 
  private:
@@ -48,7 +47,6 @@ class HeaderTemplate {
   uint8_t size_ = 0;
   uint8_t l3_offset_ = 0;
   bool ipv4_ = false;
-  uint8_t kept_class_ = 0;   // bits of the received traffic class that stay
   uint32_t ip_sum_ = 0;      // IPv4 header without total length, TOS and checksum
   uint32_t pseudo_sum_ = 0;  // addresses, protocol and ports; lengths are added per packet
 };

@@ -26,6 +26,5 @@ inline constexpr uint16_t kIpv4DontFragment = 0x4000;
 inline constexpr uint16_t kIpv4MoreFragments = 0x2000;
 inline constexpr uint16_t kIpv4OffsetMask = 0x1fff;
 inline constexpr uint16_t kIpv6OffsetMask = 0xfff8;
-inline constexpr uint8_t kEcnMask = 0x03;  // of the traffic class (RFC 3168)
 
 }  // namespace holdfast::dataplane

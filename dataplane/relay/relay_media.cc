@@ -79,12 +79,13 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
   // Old headers off, Ethernet padding off, new headers on: the mbuf's headroom holds the longest of
   // ours.
   static_assert(RTE_PKTMBUF_HEADROOM >= kMaxHeaderSize);
+  const uint8_t ecn = view.ecn();
   frame->data_off = static_cast<uint16_t>(frame->data_off + view.payload_offset - out.out.size());
   frame->data_len = static_cast<uint16_t>(out.out.size() + view.payload_size);
   frame->pkt_len = frame->data_len;
   frame->ol_flags = 0;
-  out.out.write(rte_pktmbuf_mtod(frame, uint8_t*), view.payload_size, view.traffic_class,
-                checksum.payload_sum, checksum.absent);
+  out.out.write(rte_pktmbuf_mtod(frame, uint8_t*), view.payload_size, ecn, checksum.payload_sum,
+                checksum.absent);
 
   if (is_rtp) {
     ++out_leg.counters.tx_packets;

@@ -56,8 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const HeaderTemplate& header = kHeaders[i];
     std::vector<uint8_t> out(header.size() + size_t{view.payload_size});
     std::memcpy(out.data() + header.size(), data + view.payload_offset, view.payload_size);
-    header.write(out.data(), view.payload_size, view.traffic_class, checksum.payload_sum,
-                 checksum.absent);
+    header.write(out.data(), view.payload_size, view.ecn(), checksum.payload_sum, checksum.absent);
     const FrameView again = view_frame(out.data(), static_cast<uint32_t>(out.size()), kFilters[i]);
     require(again.fate == FrameFate::media && again.payload_size == view.payload_size &&
             again.ecn() == view.ecn());

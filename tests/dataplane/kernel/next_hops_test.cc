@@ -37,7 +37,7 @@ class NextHopsTest : public test::TwoHosts {
 
   // Serves the socket and the timer, as the slow thread would, until `wanted` or the time is up.
   // `hurry` makes the injected clock run that many times faster.
-  bool serve_until(const std::function<bool()>& wanted, int limit_ms = 5'000, uint64_t hurry = 1) {
+  bool serve_until(const std::function<bool()>& wanted, int limit_ms = 20'000, uint64_t hurry = 1) {
     const auto start = Clock::now();
     while (true) {
       const auto passed =

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Holds what the traffic program sent and got back against what the dataplane says it did."""
+SIDES = ("lan", "wan")
+
+
+def drops_of(port):
+    return {name: int(count) for name, count in port.get("drops", {}).items()}
+
+
+def port_of(status, side):
+    return next(port for port in status["ports"] if port["name"] == side)
+
+
+def difference(before, after):
+    """Drops that were added, by name, zeroes left out."""
+    names = set(before) | set(after)
+    return {name: after.get(name, 0) - before.get(name, 0) for name in names
+            if after.get(name, 0) != before.get(name, 0)}
+
+
+def audit(tally, before, after):
+    """Returns (frames unaccounted for, what is wrong in words). `tally`: the traffic program's result;
+    `before` and `after`: the dataplane's status round the run."""
+    off = 0
+    wrong = []
+
+    def hold(side, what, wanted, got):
+        nonlocal off
+        if wanted != got:
+            off += abs(wanted - got)
+            wrong.append(f"{side}: {what} should be {wanted}, is {got}")
+
+    for side, other in (SIDES, SIDES[::-1]):
+        sent = tally["sides"][side]
+        start, end = port_of(before, side), port_of(after, side)
+        hold(side, "frames received", sent["good"] + sum(sent["bad"].values()), end["rx"] - start["rx"])
+        hold(side, "frames relayed", sent["good"], end["relayed"] - start["relayed"])
+        hold(side, "frames that came out on the other side", sent["good"], tally["sides"][other]["returned"])
+        dropped = difference(drops_of(start), drops_of(end))
+        for name in sorted(set(dropped) | set(sent["bad"])):
+            hold(side, f"drops by {name}", sent["bad"].get(name, 0), dropped.get(name, 0))
+    if tally["wrong"]:
+        off += tally["wrong"]
+        wrong.append(f"{tally['wrong']} of {tally['inspected']} inspected frames are wrong: {tally['first_wrong']}")
+    return off, wrong

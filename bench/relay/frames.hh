@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The frames of the relay bench: what a remote sends, how the next one differs, what is wrong on
+// purpose, and what must come back.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "bench/relay/plan.hh"
+
+namespace holdfast::bench {
+
+// Ethernet, IPv4, UDP, RTP, 20 ms of G.711 (RFC 3551): what most phones send all day.
+inline constexpr size_t kRtpAt = 14 + 20 + 8;
+inline constexpr size_t kStampAt = kRtpAt + 12;  // of the sender's clock, in the payload
+inline constexpr size_t kPayloadBytes = 160;
+inline constexpr size_t kFrameBytes = kStampAt + kPayloadBytes;
+inline constexpr uint16_t kTicksPerPacket = 160;
+inline constexpr uint8_t kPayloadType = 8;  // PCMA
+inline constexpr uint8_t kExpectedDscp = 46;
+// What frames that are bad on purpose carry, so that they are known when they come back (5tswap
+// looks at nothing and returns them all).
+inline constexpr uint32_t kBadSsrc = 0x4261'6421;
+using Frame = std::array<uint8_t, kFrameBytes>;
+
+// What `side`'s remote of `call` sends, with `sequence` and its timestamp, checksums correct.
+Frame first_frame(size_t side, uint32_t call, uint16_t sequence);
+
+// Makes it the frame that comes `packets` later: sequence, timestamp, UDP checksum (RFC 1624).
+void advance(uint8_t* frame, uint16_t packets);
+// Writes eight bytes into the payload and mends the UDP checksum.
+void stamp(uint8_t* frame, uint64_t value);
+uint64_t stamp_of(const uint8_t* frame);
+
+// A way to be bad, by the name of the drop that it must end in.
+struct Defect {
+  std::string_view drop;
+  std::string_view what;
+  size_t (*apply)(Frame& frame, size_t side, uint32_t calls);  // returns the frame's new length
+};
+std::span<const Defect> defects();
+struct BadFrame {
+  Frame bytes;
+  size_t size;
+};
+// As if sent by the first call's remote of this side; `calls` are there.
+BadFrame bad_frame(const Defect& defect, size_t side, uint32_t calls);
+bool is_bad_on_purpose(const uint8_t* frame, size_t size);
+
+// How the device under test is to treat a good frame.
+enum class Treatment : uint8_t {
+  relay,   // out of the call's other leg, marked
+  reflect  // out of the other port with addresses and ports exchanged (testpmd 5tswap)
+};
+
+// Checks frames that come back, thoroughly: MACs, IP header, DSCP, addresses, ports, checksums, RTP
+// fields, and that each stream's sequence numbers rise.
+class Inspector {
+ public:
+  Inspector(Treatment treatment, uint32_t calls);
+  // Null when all is well, else what is wrong. `side`: where it came out.
+  const char* inspect(const uint8_t* frame, size_t size, size_t side);
+
+ private:
+  const char* inspect_headers(const uint8_t* frame, size_t side, size_t from, uint32_t call) const;
+
+  Treatment treatment_;
+  uint32_t calls_;
+  std::array<uint16_t, 2 * kMaxCalls> last_sequence_{};
+  std::array<bool, 2 * kMaxCalls> seen_{};
+};
+
+// Whether it is an IPv4 UDP frame at all; the rest (neighbour discovery, say) is not the bench's.
+bool is_udp(const uint8_t* frame, size_t size);
+
+}  // namespace holdfast::bench

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drives the traffic program: a command a line in, a JSON object a line back."""
+import json
+import pathlib
+import select
+import subprocess
+
+import machine
+
+PROGRAM = pathlib.Path("build/bench/relay/holdfast-relay-peer")
+CPU = 1
+GRACE_SECONDS = 10  # beyond the time that a command asks for
+
+
+class Peer:
+    def __init__(self, folder, calls, reflect, huge):
+        words = [PROGRAM, "--lan", folder / "lan.sock", "--wan", folder / "wan.sock", "--calls", calls, "--cpu", CPU]
+        words += ["--reflect"] if reflect else []
+        words += ["--huge-pages"] if huge else []
+        self.log = folder / "peer.log"
+        with self.log.open("w") as log:
+            self.process = machine.start(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+        self._read(GRACE_SECONDS)
+
+    def ask(self, verb, seconds, *more):
+        self.process.stdin.write(" ".join(map(str, (verb, seconds, *more))) + "\n")
+        self.process.stdin.flush()
+        answer = self._read(seconds + GRACE_SECONDS)
+        if "error" in answer:
+            raise RuntimeError(f"{verb}: {answer['error']}")
+        return answer
+
+    def _read(self, seconds):
+        """DPDK's libraries may print lines of their own; ours are objects."""
+        while select.select([self.process.stdout], [], [], seconds)[0]:
+            line = self.process.stdout.readline()
+            if not line:
+                break
+            if line.startswith("{"):
+                return json.loads(line)
+        raise RuntimeError("the traffic program does not answer: " + self.log.read_text()[-400:])
+
+    def stop(self):
+        machine.stop(self.process)

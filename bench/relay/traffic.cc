@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sending and receiving loops.
+#include "bench/relay/traffic.hh"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_prefetch.h>
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+namespace holdfast::bench {
+namespace {
+
+constexpr size_t kMinSlots = 64;  // more than a burst, so that no buffer is twice in one
+constexpr uint32_t kWarmFrames = 4;
+constexpr uint32_t kInspectEvery = 61;  // prime, so that all streams have their turn
+constexpr int kReceiveBursts = 8;       // of one side before the other has its turn
+constexpr size_t kBufferAhead = 16;     // frames; fewer than kMinSlots
+constexpr size_t kBytesAhead = 8;
+constexpr double kSettleSeconds = 0.25;  // without a frame, after which none is expected any more
+
+uint64_t sum(const std::array<uint64_t, kMaxDefects>& counts) {
+  uint64_t total = 0;
+  for (const uint64_t n : counts) total += n;
+  return total;
+}
+
+}  // namespace
+
+Traffic::Traffic(const TrafficOptions& options, std::array<uint16_t, kSides> ports)
+    : options_(options),
+      ports_(ports),
+      ticks_per_s_(static_cast<double>(rte_get_tsc_hz())),
+      inspector_(options.treatment, options.calls) {
+  const auto slots =
+      static_cast<unsigned>(kSides * (options.calls + kMinSlots + kMaxDefects + size_t{kBurst}));
+  pool_ = rte_pktmbuf_pool_create("bench_sent", slots, 0, 0, RTE_PKTMBUF_HEADROOM + kFrameBytes,
+                                  SOCKET_ID_ANY);
+  if (pool_ == nullptr) throw std::runtime_error("no memory for the frames to send");
+  for (size_t side = 0; side < kSides; ++side) {
+    make_slots(side);
+    make_defects(side);
+    senders_[side].until_bad = options_.bad_every;
+  }
+}
+
+Traffic::~Traffic() {
+  rte_mempool_free(pool_);
+}
+
+rte_mbuf* Traffic::make_frame(const uint8_t* bytes, size_t size) {
+  rte_mbuf* frame = rte_pktmbuf_alloc(pool_);
+  if (frame == nullptr) throw std::runtime_error("no memory for the frames to send");
+  std::memcpy(rte_pktmbuf_append(frame, static_cast<uint16_t>(size)), bytes, size);
+  return frame;
+}
+
+// With few streams several buffers share one, each a packet later than the one before.
+void Traffic::make_slots(size_t side) {
+  Sender& sender = senders_[side];
+  sender.step = static_cast<uint16_t>((kMinSlots + options_.calls - 1) / options_.calls);
+  for (uint16_t round = 0; round < sender.step; ++round) {
+    for (uint32_t call = 0; call < options_.calls; ++call) {
+      const Frame frame = first_frame(side, call, round);
+      sender.slots.push_back(make_frame(frame.data(), frame.size()));
+    }
+  }
+}
+
+void Traffic::make_defects(size_t side) {
+  static_assert(kMaxDefects < kGood);
+  if (defects().size() > kMaxDefects) throw std::runtime_error("too many kinds of bad frames");
+  for (const Defect& defect : defects()) {
+    const BadFrame bad = bad_frame(defect, side, options_.calls);
+    senders_[side].defects.push_back(make_frame(bad.bytes.data(), bad.size));
+  }
+}
+
+// With many streams the frames do not fit the caches; this program must not be the slower for it.
+void Traffic::prefetch_slots(size_t side) const {
+  const Sender& sender = senders_[side];
+  const auto ahead = [&](size_t n) {
+    const size_t slot = sender.next + n;
+    return sender.slots[slot < sender.slots.size() ? slot : slot - sender.slots.size()];
+  };
+  rte_prefetch0(ahead(kBufferAhead));
+  const auto* bytes = rte_pktmbuf_mtod(ahead(kBytesAhead), const uint8_t*);
+  for (size_t at = 0; at < kFrameBytes; at += RTE_CACHE_LINE_SIZE) rte_prefetch0(bytes + at);
+}
+
+void Traffic::top_up(size_t side, uint16_t wanted, bool with_bad, bool stamped) {
+  Sender& sender = senders_[side];
+  for (; sender.count < wanted; ++sender.count) {
+    rte_mbuf* frame = nullptr;
+    if (with_bad && options_.bad_every != 0 && --sender.until_bad == 0) {
+      sender.until_bad = options_.bad_every;
+      frame = sender.defects[sender.next_defect];
+      sender.kinds[sender.count] = static_cast<uint8_t>(sender.next_defect);
+      sender.next_defect = (sender.next_defect + 1) % sender.defects.size();
+    } else {
+      frame = sender.slots[sender.next];
+      sender.next = sender.next + 1 == sender.slots.size() ? 0 : sender.next + 1;
+      prefetch_slots(side);
+      sender.kinds[sender.count] = kGood;
+      advance(rte_pktmbuf_mtod(frame, uint8_t*), sender.step);
+      if (stamped) stamp(rte_pktmbuf_mtod(frame, uint8_t*), rte_rdtsc());
+    }
+    rte_mbuf_refcnt_update(frame, 1);  // the port gives one back; the buffer stays ours
+    sender.waiting[sender.count] = frame;
+  }
+}
+
+uint16_t Traffic::send(size_t side, Tally& tally) {
+  Sender& sender = senders_[side];
+  if (sender.count == 0) return 0;
+  const uint16_t sent = rte_eth_tx_burst(ports_[side], 0, sender.waiting.data(), sender.count);
+  for (uint16_t i = 0; i < sent; ++i) {
+    if (sender.kinds[i] == kGood) {
+      ++tally.good[side];
+    } else {
+      ++tally.bad[side][sender.kinds[i]];
+    }
+  }
+  std::copy(sender.waiting.begin() + sent, sender.waiting.begin() + sender.count,
+            sender.waiting.begin());
+  std::copy(sender.kinds.begin() + sent, sender.kinds.begin() + sender.count, sender.kinds.begin());
+  sender.count = static_cast<uint16_t>(sender.count - sent);
+  return sent;
+}
+
+uint32_t Traffic::receive(size_t side, Tally& tally, bool stamped) {
+  std::array<rte_mbuf*, kBurst> frames;
+  const uint16_t n = rte_eth_rx_burst(ports_[side], 0, frames.data(), kBurst);
+  if (n == 0) return 0;
+  const uint64_t now = stamped ? rte_rdtsc() : 0;
+  for (uint16_t i = 0; i < n; ++i) {
+    const auto* bytes = rte_pktmbuf_mtod(frames[i], const uint8_t*);
+    if (!is_udp(bytes, frames[i]->data_len)) {
+      ++tally.other[side];
+      continue;
+    }
+    ++tally.returned[side];
+    if (options_.treatment == Treatment::reflect && is_bad_on_purpose(bytes, frames[i]->data_len))
+      continue;
+    if (stamped && frames[i]->data_len == kFrameBytes) {
+      const auto ticks = static_cast<double>(now - stamp_of(bytes));
+      tally.delay_ns.add(static_cast<uint64_t>(ticks * 1e9 / ticks_per_s_));
+    }
+    if (until_inspected_-- != 0) continue;
+    until_inspected_ = kInspectEvery - 1;
+    ++tally.inspected;
+    const char* wrong = inspector_.inspect(bytes, frames[i]->data_len, side);
+    if (wrong != nullptr && tally.wrong++ == 0) tally.first_wrong = wrong;
+  }
+  rte_pktmbuf_free_bulk(frames.data(), n);
+  return n;
+}
+
+uint32_t Traffic::receive_all(Tally& tally, bool stamped) {
+  uint32_t received = 0;
+  for (size_t side = 0; side < kSides; ++side) {
+    uint32_t n = kBurst;
+    for (int i = 0; i < kReceiveBursts && n == kBurst; ++i) {
+      n = receive(side, tally, stamped);
+      received += n;
+    }
+  }
+  return received;
+}
+
+uint64_t Traffic::under_way(size_t side, const Tally& tally) const {
+  uint64_t sent = tally.good[side];
+  if (options_.treatment == Treatment::reflect) sent += sum(tally.bad[side]);
+  const uint64_t back = tally.returned[1 - side];
+  return sent > back ? sent - back : 0;
+}
+
+// How many frames may be got ready for a side now.
+uint16_t Traffic::room(size_t side, const Tally& tally) const {
+  const uint64_t busy = under_way(side, tally);
+  const uint64_t free = busy < options_.window ? options_.window - busy : 0;
+  return static_cast<uint16_t>(std::min<uint64_t>(kBurst, free));
+}
+
+// Sends what was got ready, then waits until all is back or nothing more comes.
+void Traffic::finish(Tally& tally, uint64_t start, bool stamped) {
+  tally.seconds = static_cast<double>(rte_rdtsc() - start) / ticks_per_s_;
+  tally.returned_in_time = tally.returned;
+  const auto settle = static_cast<uint64_t>(kSettleSeconds * ticks_per_s_);
+  uint64_t seen = 0;
+  for (uint64_t last = rte_rdtsc(); rte_rdtsc() - last < settle;) {
+    for (size_t side = 0; side < kSides; ++side) send(side, tally);
+    receive_all(tally, stamped);
+    const uint64_t now_seen = tally.returned[0] + tally.returned[1];
+    if (now_seen != seen) last = rte_rdtsc();
+    seen = now_seen;
+    const bool waiting = senders_[0].count + senders_[1].count > 0;
+    if (!waiting && under_way(0, tally) == 0 && under_way(1, tally) == 0) break;
+  }
+  for (Sender& sender : senders_) {  // a dead device under test: nothing goes any more
+    for (uint16_t i = 0; i < sender.count; ++i) rte_mbuf_refcnt_update(sender.waiting[i], -1);
+    sender.count = 0;
+  }
+}
+
+Tally Traffic::warm(double seconds) {
+  Tally tally;
+  const uint64_t start = rte_rdtsc();
+  const auto limit = static_cast<uint64_t>(seconds * ticks_per_s_);
+  const uint64_t wanted = uint64_t{kWarmFrames} * options_.calls;
+  while ((tally.good[0] < wanted || tally.good[1] < wanted) && rte_rdtsc() - start < limit) {
+    for (size_t side = 0; side < kSides; ++side) {
+      const uint64_t left = wanted - std::min(wanted, tally.good[side]);
+      top_up(side, static_cast<uint16_t>(std::min<uint64_t>(left, room(side, tally))), false,
+             false);
+      send(side, tally);
+    }
+    receive_all(tally, false);
+  }
+  finish(tally, start, false);
+  return tally;
+}
+
+Tally Traffic::saturate(double seconds) {
+  Tally tally;
+  uint64_t idle = 0;
+  const uint64_t start = rte_rdtsc();
+  const auto limit = static_cast<uint64_t>(seconds * ticks_per_s_);
+  uint64_t turn = start;
+  while (turn - start < limit) {
+    uint32_t moved = 0;
+    for (size_t side = 0; side < kSides; ++side) {
+      top_up(side, room(side, tally), true, false);
+      moved += send(side, tally);
+    }
+    moved += receive_all(tally, false);
+    const uint64_t now = rte_rdtsc();
+    if (moved == 0) idle += now - turn;
+    turn = now;
+  }
+  finish(tally, start, false);
+  tally.idle = static_cast<double>(idle) / static_cast<double>(turn - start);
+  return tally;
+}
+
+Tally Traffic::pace(double seconds, double packets_per_s) {
+  Tally tally;
+  const uint64_t start = rte_rdtsc();
+  const auto limit = static_cast<uint64_t>(seconds * ticks_per_s_);
+  uint64_t offered = 0;
+  size_t side = 0;
+  for (uint64_t passed = 0; passed < limit; passed = rte_rdtsc() - start) {
+    const auto due =
+        static_cast<uint64_t>(static_cast<double>(passed) * packets_per_s / ticks_per_s_);
+    // One frame at a time, the sides by turns: bursts would measure themselves.
+    for (int i = 0; offered < due && i < kBurst; ++i, ++offered, side = 1 - side) {
+      top_up(side, std::min<uint16_t>(1, room(side, tally)), true, true);
+      send(side, tally);
+    }
+    receive_all(tally, true);
+  }
+  finish(tally, start, true);
+  return tally;
+}
+
+}  // namespace holdfast::bench
