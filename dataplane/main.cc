@@ -12,6 +12,7 @@
 #include "dataplane/control/server.hh"
 #include "dataplane/runtime/assembly.hh"
 #include "dataplane/runtime/control_handler.hh"
+#include "dataplane/runtime/footprint.hh"
 #include "dataplane/runtime/slow_loop.hh"
 
 namespace {

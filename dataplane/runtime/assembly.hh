@@ -49,12 +49,8 @@ struct Assembly {
 std::string preflight(const config::DataplaneConfig& config);
 
 // Builds all parts and launches the lcores. On an error, one line, what was begun is taken down
-// again.
+// again, and nothing is left that was not there before.
 Result<std::unique_ptr<Assembly>, std::string> assemble(const config::DataplaneConfig& config);
-
-// Gives the machine back: takes away guards, taps and XDP programs that a stopped dataplane left in
-// place.
-std::string release(const config::DataplaneConfig& config);
 
 // The XDP object that will be used: the configured one, else the one beside the binary.
 std::string xdp_program_path(const config::DataplaneConfig& config);
