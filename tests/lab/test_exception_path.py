@@ -6,7 +6,7 @@ import subprocess
 import truth
 from appliance import Crowd, host_port, to_text
 from conftest import PYTHON
-from test_life import TCP_PEER, TCP_PORT, serve
+from test_life import TCP_PEER, TCP_PORT, own_addresses, serve
 
 CALLS = 50
 QUIET_SECONDS = 4
@@ -33,6 +33,16 @@ def add_calls(edge):
 def talk(box, plans, seconds, first_seq):
     return [Crowd(box, place, [{**phone, "first_seq": first_seq} for phone in plan], seconds)
             for place, plan in zip(("branch", "hq"), plans)]
+
+
+def test_fragmented_datagrams_reach_the_kernel(appliance):
+    """RFC 3261 18.1.1: SIP requests over UDP may come in fragments; they are the kernel's to put together."""
+    edge = appliance(take="owned")
+    box = edge.box
+    for place, address in own_addresses(box):
+        for size in (1400, 3000, 9000):
+            said = box.exec(place, "ping", "-n", "-c", 3, "-i", 0.05, "-W", 1, "-s", size, address, check=False).stdout
+            assert "3 received" in said, (address, size, said)
 
 
 def test_transfer_and_pings_beside_50_calls(appliance):

@@ -31,12 +31,13 @@ class Job:
         self.senders, self.marks = [], {}
 
     def call(self, name, ends, kinds, dscp=None, dscp_in=0):
-        """ends: the phone's and headquarters' (address, port). dscp: of both legs; None: the interface's default."""
+        """ends: the phone's and headquarters' (address, port). dscp: of both legs; None: the interface's default.
+        dscp_in: what the senders mark with."""
         asked = {} if dscp is None else {"dscp": dscp}
         legs = self.appliance.add_call(name, *({"remote": to_text(end), **asked} for end in ends))
         for place, kind, end, leg in zip(("branch", "hq"), kinds, ends, legs):
             ssrc = 1000 + len(self.marks)
-            self.marks[ssrc] = dscp_in if dscp == 0 else DSCP_EF
+            self.marks[ssrc] = DSCP_EF if dscp is None else dscp
             self.senders.append(self.box.send(place, end, host_port(leg["local"]), self.seconds, kind=kind, ecn=ECT1,
                                               dscp=dscp_in, ssrc=ssrc))
 

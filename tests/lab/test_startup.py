@@ -125,6 +125,18 @@ def test_second_instance_is_refused_and_the_first_goes_on(appliance, tmp_path):
     assert [call["call"] for call in edge.calls()] == ["here"]
 
 
+def test_refused_start_keeps_what_an_earlier_life_left(appliance, tmp_path):
+    """The guards and taps of a stopped dataplane keep the kernel silent, whoever fails to start afterwards."""
+    edge = appliance(take="owned")
+    place = Place(edge.box, tmp_path)
+    edge.stop()
+    before = place.traces()
+    assert "holdfast_media" in before["tables"] and "holdfast_owned" in before["tables"]
+    place.configure(('device = "wan0"', 'device = "0000:7f:1f.7"\ndriver = "pci"'))
+    refused(place.start(), ["interface wan", "0000:7f:1f.7"])
+    assert place.traces() == before
+
+
 @pytest.mark.parametrize("take", ["shared", "owned"])
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_clean_stop_in_the_middle_of_calls(lab, tmp_path, take, how):
