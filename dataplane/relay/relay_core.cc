@@ -11,6 +11,15 @@
 namespace holdfast::dataplane {
 namespace {
 
+// The checksum reads all of a frame: 20 ms of G.711 lie on four cache lines, and another CPU wrote
+// them.
+constexpr size_t kPrefetchedBytes = 256;
+
+void prefetch_frame(const rte_mbuf* frame) {
+  const auto* bytes = rte_pktmbuf_mtod(frame, const uint8_t*);
+  for (size_t at = 0; at < kPrefetchedBytes; at += RTE_CACHE_LINE_SIZE) rte_prefetch0(bytes + at);
+}
+
 constexpr size_t kRequestQueue = 256;
 constexpr uint32_t kStreamsPerLeg = 2;  // of the pool: one SSRC is usual, one change is common
 
@@ -96,7 +105,7 @@ void RelayCore::take_burst(std::span<rte_mbuf*> frames, uint64_t now_ns, bool fr
   size_t kernel_frames = 0;
   const size_t port = board_.index_of_dpdk_port(frames[0]->port);
 
-  for (rte_mbuf* frame : frames) rte_prefetch0(rte_pktmbuf_mtod(frame, void*));
+  for (const rte_mbuf* frame : frames) prefetch_frame(frame);
   for (rte_mbuf* frame : frames) {
     // Frames of the inbox may come from different ports; those of a poll all come from one.
     const size_t ingress = from_port ? port : board_.index_of_dpdk_port(frame->port);
