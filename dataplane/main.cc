@@ -6,12 +6,14 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <exception>
 #include <string>
 
 #include "dataplane/config/config.hh"
 #include "dataplane/control/server.hh"
 #include "dataplane/runtime/assembly.hh"
 #include "dataplane/runtime/control_handler.hh"
+#include "dataplane/runtime/footprint.hh"
 #include "dataplane/runtime/slow_loop.hh"
 
 namespace {
@@ -41,6 +43,7 @@ int open_signals() {
 
 int serve(const config::DataplaneConfig& config) {
   const int signals = open_signals();
+  if (signals < 0) return fail("cannot watch for signals");
   if (std::string error = preflight(config); !error.empty()) return fail(error);
   ControlRequests requests(config, steady_ns());
   auto server =
@@ -93,5 +96,9 @@ int main(int argc, char** argv) {
     const std::string error = release(*config);
     return error.empty() ? 0 : fail(error);
   }
-  return serve(*config);
+  try {
+    return serve(*config);
+  } catch (const std::exception& failure) {  // out of memory or descriptors while starting
+    return fail(failure.what());
+  }
 }

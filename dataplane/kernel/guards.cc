@@ -64,11 +64,15 @@ uint64_t sum_of_counters(std::string_view listing) {
   return sum;
 }
 
+bool lists(const std::string& tables, std::string_view table) {
+  return tables.find("table " + std::string(table) + "\n") != std::string::npos;
+}
+
 // Packets counted by a table; 0 when the table is not there.
 Result<uint64_t, std::string> packets_of(std::string_view table) {
   const auto tables = run_nft("list tables");
   if (!tables) return tables.error().text;
-  if (tables->find("table " + std::string(table) + "\n") == std::string::npos) return uint64_t{0};
+  if (!lists(*tables, table)) return uint64_t{0};
   const auto listing = run_nft("list table " + std::string(table));
   if (!listing) return listing.error().text;
   return sum_of_counters(*listing);
@@ -113,6 +117,11 @@ Result<GuardCounters, std::string> read_guard_counters() {
   const auto owned = packets_of(kOwnedTable);
   if (!owned) return owned.error();
   return GuardCounters{*media, *owned};
+}
+
+bool guards_stand() {
+  const auto tables = run_nft("list tables");
+  return tables && (lists(*tables, kMediaTable) || lists(*tables, kOwnedTable));
 }
 
 Outcome remove_guards() {

@@ -43,6 +43,9 @@ struct GuardCounters {
 };
 Result<GuardCounters, std::string> read_guard_counters();
 
+// Whether one of the tables is there. False too when the kernel does not tell.
+bool guards_stand();
+
 // Takes both tables away; done too when they are not there.
 Outcome remove_guards();
 

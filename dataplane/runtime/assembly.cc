@@ -13,6 +13,7 @@
 #include "dataplane/frame/wire.hh"
 #include "dataplane/kernel/guards.hh"
 #include "dataplane/kernel/xdp_steer.hh"
+#include "dataplane/runtime/footprint.hh"
 
 namespace holdfast::dataplane {
 namespace {
@@ -218,6 +219,22 @@ std::string launch(const config::DataplaneConfig& config, Assembly& parts) {
   return {};
 }
 
+std::string build(const config::DataplaneConfig& config, Assembly& parts) {
+  auto eal = Eal::start(eal_options(config));
+  if (!eal) return eal.error();
+  parts.eal.emplace(std::move(eal).value());
+  if (std::string error = set_guards(config); !error.empty()) return error;
+  if (std::string error = open_ports(config, parts); !error.empty()) return error;
+  try {
+    build_board(config, parts);
+  } catch (const std::runtime_error& failure) {
+    return std::string(failure.what());
+  }
+  if (std::string error = open_taps(config, parts); !error.empty()) return error;
+  if (std::string error = open_book(config, parts); !error.empty()) return error;
+  return launch(config, parts);
+}
+
 }  // namespace
 
 Assembly::~Assembly() {
@@ -265,41 +282,17 @@ std::string preflight(const config::DataplaneConfig& config) {
 }
 
 Result<std::unique_ptr<Assembly>, std::string> assemble(const config::DataplaneConfig& config) {
+  auto lock = InstanceLock::take();
+  if (!lock) return lock.error();
+  const Footprint before = footprint(config);  // nobody but us may change it from here on
   auto parts = std::make_unique<Assembly>();
-  for (const InterfaceConfig& interface : config.interfaces) {
-    if (interface.device.empty()) continue;
-    auto lock = DeviceLock::take(interface.device);
-    if (!lock) return "interface " + interface.name + ": " + lock.error();
-    parts->locks.push_back(std::move(lock).value());
+  if (std::string error = build(config, *parts); !error.empty()) {
+    parts.reset();
+    withdraw(config, before);
+    return error;
   }
-  auto eal = Eal::start(eal_options(config));
-  if (!eal) return eal.error();
-  parts->eal.emplace(std::move(eal).value());
-  if (std::string error = set_guards(config); !error.empty()) return error;
-  if (std::string error = open_ports(config, *parts); !error.empty()) return error;
-  try {
-    build_board(config, *parts);
-  } catch (const std::runtime_error& failure) {
-    return std::string(failure.what());
-  }
-  if (std::string error = open_taps(config, *parts); !error.empty()) return error;
-  if (std::string error = open_book(config, *parts); !error.empty()) return error;
-  if (std::string error = launch(config, *parts); !error.empty()) return error;
+  parts->lock.emplace(std::move(lock).value());
   return parts;
-}
-
-std::string release(const config::DataplaneConfig& config) {
-  if (const Outcome removed = remove_guards(); !removed) return removed.error();
-  for (const InterfaceConfig& interface : config.interfaces) {
-    if (interface.take == Take::kOwned) {
-      if (const Outcome removed = remove_tap(interface.tap); !removed) return removed.error();
-    }
-    if (interface.driver != Driver::kAfXdp) continue;
-    if (const auto link = find_link(interface.device); link) {
-      if (const Outcome detached = detach_steer(link->ifindex); !detached) return detached.error();
-    }
-  }
-  return {};
 }
 
 }  // namespace holdfast::dataplane

@@ -10,7 +10,7 @@
 
 #include "dataplane/calls/call_book.hh"
 #include "dataplane/config/config.hh"
-#include "dataplane/kernel/device_lock.hh"
+#include "dataplane/kernel/instance_lock.hh"
 #include "dataplane/kernel/link.hh"
 #include "dataplane/kernel/next_hops.hh"
 #include "dataplane/ports/eal.hh"
@@ -28,7 +28,7 @@ namespace holdfast::dataplane {
 struct Assembly {
   ~Assembly();
 
-  std::vector<DeviceLock> locks;
+  std::optional<InstanceLock> lock;
   std::optional<Eal> eal;
   rte_mempool* pool = nullptr;
   std::vector<std::unique_ptr<EthernetPort>> ports;
@@ -49,12 +49,8 @@ struct Assembly {
 std::string preflight(const config::DataplaneConfig& config);
 
 // Builds all parts and launches the lcores. On an error, one line, what was begun is taken down
-// again.
+// again, and nothing is left that was not there before.
 Result<std::unique_ptr<Assembly>, std::string> assemble(const config::DataplaneConfig& config);
-
-// Gives the machine back: takes away guards, taps and XDP programs that a stopped dataplane left in
-// place.
-std::string release(const config::DataplaneConfig& config);
 
 // The XDP object that will be used: the configured one, else the one beside the binary.
 std::string xdp_program_path(const config::DataplaneConfig& config);

@@ -195,6 +195,11 @@ class Crowd:
         self.process.stdin.close()
         assert self.process.stdout.readline() == "ready\n", "the phones did not come up"
 
+    def end(self):
+        """Before its time."""
+        self.process.terminate()
+        self.wait()
+
     def wait(self):
         assert self.process.wait(timeout=self.timeout_s) == 0, "the phones failed"
         self.process.stdout.close()

@@ -5,10 +5,11 @@
 {"seconds": N, "linger_s": N, "phones": [{"source": [ADDRESS, PORT], "to": [ADDRESS, PORT], "ssrc": N,
   "first_seq": N, "tos": BYTE, "rtcp_to": [ADDRESS, PORT]}, ...]}
 
-Says "ready" once every port is bound. RTCP sender reports go out once a second where rtcp_to stands. What arrives is
+Says "ready" once every port is bound. SIGTERM ends the talk early, after a whole round. RTCP sender reports go out once a second where rtcp_to stands. What arrives is
 left in the sockets: the captures are the judge.
 """
 import json
+import signal
 import socket
 import struct
 import sys
@@ -59,9 +60,13 @@ class Phone:
 def main():
     plan = json.loads(sys.stdin.read())
     crowd = [Phone(phone) for phone in plan["phones"]]
+    told_to_end = []
+    signal.signal(signal.SIGTERM, lambda *_: told_to_end.append(True))
     print("ready", flush=True)
     start = time.monotonic() + 0.05
     for number in range(int(plan["seconds"] / INTERVAL_S)):
+        if told_to_end:
+            break
         for place, phone in enumerate(crowd):
             due = start + INTERVAL_S * (number + place / len(crowd))
             if (wait := due - time.monotonic()) > 0:

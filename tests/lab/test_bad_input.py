@@ -13,7 +13,6 @@ from conftest import PYTHON, ROOT
 PLAY = ROOT / "tests" / "lab" / "play.py"
 TIMES = 3
 RATE = 5000
-BESIDE_SECONDS = 6
 FLOOD = 3000
 COUNTED_WITHIN_S = 2
 
@@ -56,18 +55,17 @@ def source_of(frame):
 class Bench:
     """A call to attack, and one beside it that talks all the while."""
 
-    def __init__(self, edge):
-        self.edge, box = edge, edge.box
+    def __init__(self, edge, seconds):
+        self.edge, self.seconds, box = edge, seconds, edge.box
         self.phone, self.far = (box.phone4(11), 4000), (box.CENTRE4, 31000)
         self.phone6, self.far6 = (box.phone6(11), 4000), (box.CENTRE6, 31100)
         ends = {"beside": ((box.phone4(10), 4000), (box.CENTRE4, 30000)), "target": (self.phone, self.far),
                 "target6": (self.phone6, self.far6)}
         self.legs = {name: edge.add_call(name, *({"remote": to_text(end)} for end in pair))
                      for name, pair in ends.items()}
-        # Phones that are attacked, and whom they talk to, stay silent: they only listen.
         self.crowds = [Crowd(box, place, [
             {"source": ends["beside"][side], "to": host_port(self.legs["beside"][side]["local"]), "ssrc": 1 + side}],
-            BESIDE_SECONDS) for side, place in enumerate(("branch", "hq"))]
+            seconds) for side, place in enumerate(("branch", "hq"))]
         self.player = Player(box)
         self.attacker = Attacker(box.PHONE_MAC, box.EDGE_LAN_MAC, self.phone, self.local("target"), self.phone6,
                                  self.local("target6"))
@@ -107,11 +105,10 @@ class Bench:
         wires = self.edge.close()
         packets = {name: truth.packets(wires / f"{peer}.pcap") for name, (_, peer, _, _) in self.edge.ports.items()}
         for side, (came_at, went_at) in enumerate((("lan", "wan"), ("wan", "lan"))):
-            spoken = BESIDE_SECONDS * 50
             came = [p for p in packets[came_at] if p.dst == self.local("beside", side)]
             went = [p for p in packets[went_at] if p.src == self.local("beside", 1 - side)]
             through = truth.matched(came, went)
-            assert through.entered == through.left == spoken and not through.missing
+            assert through.entered == through.left == self.seconds * 50 and not through.missing
             assert [s["lost"] for s in reports["beside"][side]["streams"]] == [0]
         leaked = {}
         beside = {self.local("beside", side) for side in (0, 1)}
@@ -124,7 +121,7 @@ class Bench:
 @pytest.mark.parametrize("take", ["shared", "owned"])
 def test_each_bad_frame_ends_in_its_named_drop(appliance, take):
     edge = appliance(take=take)
-    bench = Bench(edge)
+    bench = Bench(edge, seconds=6)
     bench.lock()
     attacker = bench.attacker
     wrong = [bench.expect(case) for case in attacker.frames() + attacker.datagrams() + attacker.strangers()]
@@ -140,11 +137,36 @@ def test_each_bad_frame_ends_in_its_named_drop(appliance, take):
 @pytest.mark.parametrize("take", ["shared", "owned"])
 def test_fragments_into_the_media_range_are_dropped_by_name(appliance, take):
     edge = appliance(take=take)
-    bench = Bench(edge)
+    bench = Bench(edge, seconds=2)
     bench.lock()
     wrong = [bench.expect(case) for case in bench.attacker.fragments()]
     assert not [w for w in wrong if w]
     bench.close(good=2)
+
+
+@pytest.mark.parametrize("take", ["shared", "owned"])
+def test_only_frames_of_the_voice_vlan_are_taken(appliance, take):
+    """802.1Q 9.6: the tag names the network; the same datagram on another one is not the call's."""
+    edge = appliance(take=take, vlan=100)
+    box, player = edge.box, Player(edge.box)
+    phone, far = (box.phone4(11), 4000), (box.CENTRE4, 31000)
+    legs = edge.add_call("tagged", {"remote": to_text(phone)}, {"remote": to_text(far)})
+    listener = Crowd(box, "hq", [{"source": far, "to": (box.EDGE_WAN4, 29000), "ssrc": 1}], 0, linger_s=1)
+    attacker = Attacker(box.PHONE_MAC, box.EDGE_LAN_MAC, phone, host_port(legs[0]["local"]), None, None)
+    plain = attacker.ip4(rtp())
+
+    def tagged(tag):
+        return plain[:12] + b"\x81\x00" + tag.to_bytes(2, "big") + plain[12:]
+
+    for frame in (plain, tagged(200), tagged(0xE000), tagged(0xE000 | 101)):
+        player.send(frame)
+    for tag in (100, 0xE000 | 100, 0x1000 | 100):  # whatever its priority
+        player.send(tagged(tag), times=1)
+    listener.wait()
+    player.close()
+    assert lan_port(edge)["drops"] == ({"wrong_vlan": 4 * TIMES} if take == "owned" else {})
+    assert edge.calls()[0]["legs"][1]["tx"]["packets"] == 3
+    edge.close()
 
 
 def test_what_cannot_leave_is_named(appliance):

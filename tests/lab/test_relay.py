@@ -31,7 +31,8 @@ class Job:
         self.senders, self.marks = [], {}
 
     def call(self, name, ends, kinds, dscp=None, dscp_in=0):
-        """ends: the phone's and headquarters' (address, port). dscp: of both legs; None: the interface's default."""
+        """ends: the phone's and headquarters' (address, port). dscp: of both legs; None: the interface's default.
+        dscp_in: what the senders mark with."""
         asked = {} if dscp is None else {"dscp": dscp}
         legs = self.appliance.add_call(name, *({"remote": to_text(end), **asked} for end in ends))
         for place, kind, end, leg in zip(("branch", "hq"), kinds, ends, legs):

@@ -221,11 +221,14 @@ TEST_F(GuardsTest, OwnedDevicesMustExistAndTheErrorNamesThem) {
 
 TEST_F(GuardsTest, RemovalIsCompleteAndMayBeRepeated) {
   EXPECT_TRUE(remove_guards()) << "with none there";
+  EXPECT_FALSE(guards_stand());
   const std::vector<std::string> devices{"va"};
   ASSERT_TRUE(guard_owned(devices));
+  EXPECT_TRUE(guards_stand());
   ASSERT_TRUE(guard_media(ranges_of(addresses, 20'000, 20'999)));
   EXPECT_TRUE(remove_guards());
   EXPECT_TRUE(remove_guards());
+  EXPECT_FALSE(guards_stand());
   EXPECT_FALSE(test::run("nft list ruleset | grep -q holdfast"));
   const auto counters = read_guard_counters();
   ASSERT_TRUE(counters) << counters.error();

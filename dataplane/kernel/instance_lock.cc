@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The device lock.
-#include "dataplane/kernel/device_lock.hh"
+// The instance lock.
+#include "dataplane/kernel/instance_lock.hh"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -10,11 +10,12 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <string_view>
 
 namespace holdfast::dataplane {
 namespace {
 
-constexpr std::string_view kPrefix = "holdfast/device/";
+constexpr std::string_view kName = "holdfast/dataplane";
 
 // The holder listens, so that we can ask who it is.
 std::string holder(const sockaddr* address, socklen_t size) {
@@ -29,25 +30,23 @@ std::string holder(const sockaddr* address, socklen_t size) {
 
 }  // namespace
 
-Result<DeviceLock, std::string> DeviceLock::take(std::string_view device) {
+Result<InstanceLock, std::string> InstanceLock::take() {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  const std::string name = std::string(kPrefix) + std::string(device);
-  if (name.size() + 1 > sizeof address.sun_path)
-    return std::string(device) + ": the name is too long to lock";
-  std::copy(name.begin(), name.end(), address.sun_path + 1);  // the leading NUL makes it abstract
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  static_assert(kName.size() + 1 <= sizeof address.sun_path);
+  std::copy(kName.begin(), kName.end(), address.sun_path + 1);  // the leading NUL makes it abstract
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + kName.size());
   const auto* where = static_cast<const sockaddr*>(static_cast<const void*>(&address));
 
-  DeviceLock lock(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  InstanceLock lock(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (lock.fd_ >= 0 && bind(lock.fd_, where, size) == 0 && listen(lock.fd_, 1) == 0) return lock;
   if (errno == EADDRINUSE) {
-    return "another holdfast-dataplane" + holder(where, size) + " has " + std::string(device);
+    return "another holdfast-dataplane" + holder(where, size) + " runs in this network namespace";
   }
-  return "cannot lock " + std::string(device) + ": " + std::strerror(errno);
+  return std::string("cannot take the instance lock: ") + std::strerror(errno);
 }
 
-DeviceLock::~DeviceLock() {
+InstanceLock::~InstanceLock() {
   if (fd_ >= 0) close(fd_);
 }
 

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts that cannot be, each with one clear line and nothing half-started; and ends that are clean."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import pytest
+from appliance import Crowd, host_port, to_text
+from conftest import ROOT
+
+DATAPLANE = ROOT / "build" / "dataplane" / "holdfast-dataplane"
+END_S = 2
+SOON_S = 10
+NOBODY = "65534"
+
+# name, (text in the lab's configuration, what stands there instead), parts of the line that says what is wrong
+WRONG_CONFIGURATIONS = [
+    ("interface_that_is_not_there", ('device = "wan0"', 'device = "nothere"'), ["interface wan", "nothere"]),
+    ("driver_that_is_not_there", ('take = "shared"', 'take = "owned"\ndriver = "e1000"'),
+     [":11: ", "interface.lan.driver", '"e1000" is not one of']),
+    ("card_that_is_not_there", ('take = "shared"\ndevice = "lan0"', 'take = "owned"\ndriver = "pci"\ndevice = "0000:7f:1f.7"'),
+     ["interface lan", "0000:7f:1f.7"]),
+    ("xdp_program_that_is_not_there", ("cpus = [0]", 'cpus = [0]\nxdp-program = "/nowhere.o"'), ["/nowhere.o"]),
+    ("xdp_program_that_is_none", ("cpus = [0]", 'cpus = [0]\nxdp-program = "/etc/hostname"'), ["interface lan", "lan0"]),
+    ("cpu_that_is_not_there", ("cpus = [0]", "cpus = [1000]"), ["cpus", "1000"]),
+    ("one_port", ("20000-29999", "20000-20000"), [":13: ", "media-ports", "widen it"]),
+    ("ports_for_one_leg", ("20000-29999", "20000-20001"), [":13: ", "media-ports", "widen it"]),
+    ("ports_for_fewer_legs_than_wanted", ('cpus = [0]', "cpus = [0]\nmax-legs = 65536"), [":8: ", "max-legs"]),
+    ("option_that_is_none", ("memory-mib = 256", "memory-mb = 256"), [":5: ", "memory-mb", 'did you mean "memory-mib"']),
+    ("text_for_a_number", ("memory-mib = 256", 'memory-mib = "256"'), [":5: ", "memory-mib", "quotes"]),
+    ("value_out_of_bounds", ("memory-mib = 256", "memory-mib = 1"), [":5: ", "memory-mib", "64"]),
+    ("no_toml", ("cpus = [0]", "cpus = [0"), [":8: ", "array"]),
+    ("empty", None, ["interface"]),
+]
+
+
+class Place:
+    """hf-edge before a start: what may be there afterwards is what was there before."""
+
+    def __init__(self, box, directory):
+        self.box, self.config = box, directory / "dataplane.toml"
+        self.text = box.run("appliance", "config").stdout
+
+    def configure(self, change):
+        if change is None:
+            self.config.write_text("", encoding="utf-8")
+            return
+        assert change[0] in self.text
+        self.config.write_text(self.text.replace(*change, 1), encoding="utf-8")
+
+    def start(self, *before, dataplane=DATAPLANE, config=None):
+        return self.box.exec("edge", *before, dataplane, "--config", config or self.config, check=False, timeout=SOON_S)
+
+    def traces(self):
+        """Interfaces with their XDP programs, nft tables, sockets of the kernel and of the state directory."""
+        links = json.loads(self.box.exec("edge", "ip", "-j", "-d", "addr").stdout)
+        return {
+            "links": sorted((link["ifname"], bool(link.get("xdp")), len(link["addr_info"])) for link in links),
+            "tables": self.box.exec("edge", "nft", "list", "tables").stdout,
+            "sockets": sorted(str(p) for p in pathlib.Path(self.box.LAB_STATE).glob("*.sock")),
+            "raw": self.box.exec("edge", "ss", "-0", "-H", "-n").stdout,
+        }
+
+
+def refused(done, parts):
+    """It ended with a failure, and its last line, the only one in its own name, says why."""
+    assert done.returncode > 0, done
+    lines = done.stderr.splitlines()
+    own = [line for line in lines if line.startswith("holdfast-dataplane: ")]
+    assert own == lines[-1:] and done.stdout == "", done
+    assert all(part in own[0] for part in parts), own
+
+
+@pytest.fixture(name="place")
+def place_fixture(lab, tmp_path):
+    return Place(lab(), tmp_path)
+
+
+def test_refused_configurations_leave_nothing(place):
+    before, wrong = place.traces(), []
+    for name, change, parts in WRONG_CONFIGURATIONS:
+        place.configure(change)
+        try:
+            refused(place.start(), parts)
+            assert place.traces() == before
+        except (AssertionError, subprocess.TimeoutExpired) as failure:
+            wrong.append(f"{name}: {failure}")
+            place.box.exec("edge", "nft", "flush", "ruleset")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_configurations_that_cannot_be_read(place, tmp_path):
+    before = place.traces()
+    place.configure(("cpus = [0]", "cpus = [0]"))
+    for path, parts in ((tmp_path / "none.toml", ["none.toml", "No such file"]), (tmp_path, ["not a regular file"])):
+        refused(place.start(config=path), parts)
+    with tempfile.TemporaryDirectory() as open_to_all:
+        os.chmod(open_to_all, 0o755)
+        mine = shutil.copy(DATAPLANE, open_to_all)
+        secret = shutil.copy(place.config, open_to_all)
+        os.chmod(secret, 0o600)
+        nobody = ("setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups")
+        refused(place.start(*nobody, dataplane=mine, config=secret), ["dataplane.toml", "Permission denied"])
+        os.chmod(secret, 0o644)
+        refused(place.start(*nobody, dataplane=mine, config=secret), ["root"])
+    assert place.traces() == before
+
+
+def test_second_instance_is_refused_and_the_first_goes_on(appliance, tmp_path):
+    edge = appliance()
+    place = Place(edge.box, tmp_path)
+    edge.add_call("here", {}, {})
+    before = place.traces()
+    pid = f"pid {edge.status()['pid']}"
+    place.configure(("cpus = [0]", "cpus = [0]"))
+    refused(place.start(), [pid, "dataplane.sock"])
+    place.configure(("dataplane.sock", "second.sock"))
+    refused(place.start(), [pid, "lan0"])
+    assert place.traces() == before
+    assert [call["call"] for call in edge.calls()] == ["here"]
+
+
+def test_refused_start_keeps_what_an_earlier_life_left(appliance, tmp_path):
+    """The guards and taps of a stopped dataplane keep the kernel silent, whoever fails to start afterwards."""
+    edge = appliance(take="owned")
+    place = Place(edge.box, tmp_path)
+    edge.stop()
+    before = place.traces()
+    assert "holdfast_media" in before["tables"] and "holdfast_owned" in before["tables"]
+    place.configure(('device = "wan0"', 'device = "0000:7f:1f.7"\ndriver = "pci"'))
+    refused(place.start(), ["interface wan", "0000:7f:1f.7"])
+    assert place.traces() == before
+
+
+@pytest.mark.parametrize("take", ["shared", "owned"])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_clean_stop_in_the_middle_of_calls(lab, tmp_path, take, how):
+    """Ends within 2 s with status 0, gives its ports and socket back, and starts again."""
+    box = lab(take=take)
+    place = Place(box, tmp_path)
+    place.config.write_text(place.text, encoding="utf-8")
+    socket = pathlib.Path(box.LAB_STATE) / "dataplane.sock"
+    phone, far = (box.phone4(10), 4000), (box.CENTRE4, 30000)
+    for _ in range(2):
+        process = box.popen("edge", DATAPLANE, "--config", place.config, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True)
+        assert "control socket" in process.stdout.readline()
+        legs = json.loads(subprocess.run(
+            [ROOT / "build" / "control" / "holdfast", "--socket", socket, "relay", "add", "c", "--json", "--leg",
+             f"lan={to_text(phone)}", "--leg", f"wan={to_text(far)}"], capture_output=True, check=True).stdout)["legs"]
+        crowds = [Crowd(box, where, [{"source": end, "to": host_port(leg["local"]), "ssrc": 1}], 1)
+                  for where, end, leg in (("branch", phone, legs[0]), ("hq", far, legs[1]))]
+        time.sleep(0.5)
+        process.send_signal(how)
+        said = process.communicate(timeout=END_S)
+        assert process.returncode == 0, said
+        for crowd in crowds:
+            crowd.wait()
+        left = place.traces()
+        assert not [link for link in left["links"] if link[1]], "an XDP program is left"
+        assert str(socket) not in left["sockets"] and not left["raw"]
