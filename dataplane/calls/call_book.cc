@@ -28,14 +28,15 @@ Error core_busy() {
   return {ErrorCode::kBusy, "the packet loop did not answer within a second"};
 }
 
+std::array<SocketAddress, kPaths> with_default_rtcp(const SocketAddress& rtp) {
+  if (rtp.port == UINT16_MAX) return {rtp, SocketAddress{}};
+  return {rtp, SocketAddress{rtp.ip, static_cast<uint16_t>(rtp.port + 1)}};
+}
+
 std::array<SocketAddress, kPaths> remotes_of(const control::LegSpec& spec) {
   std::array<SocketAddress, kPaths> remote;
-  if (spec.remote) remote[0] = *spec.remote;
-  if (spec.remote_rtcp) {
-    remote[1] = *spec.remote_rtcp;
-  } else if (spec.remote && spec.remote->port < UINT16_MAX) {
-    remote[1] = {spec.remote->ip, static_cast<uint16_t>(spec.remote->port + 1)};
-  }
+  if (spec.remote) remote = with_default_rtcp(*spec.remote);
+  if (spec.remote_rtcp) remote[1] = *spec.remote_rtcp;
   return remote;
 }
 
@@ -173,9 +174,10 @@ Answer<control::CallReport> CallBook::add(const control::CallAdd& request) {
     legs_[call.legs[i]] = {.call = serial, .setup = setups[i], .destination = {}, .next_hop = {}};
   }
   for (size_t i = 0; i < 2; ++i) {
-    // An lcore that is stuck keeps what it may already have: these legs and ports are not lent
-    // again.
-    if (!lines_[*core]->install(call.legs[i], setups[i])) return core_busy();
+    if (lines_[*core]->install(call.legs[i], setups[i])) continue;
+    for (const LegIndex leg : call.legs) legs_[leg].call = 0;
+    doubtful_.push_back(call.legs);
+    return core_busy();
   }
   legs_in_use_ += 2;
   by_key_[call.key] = serial;
@@ -196,10 +198,10 @@ Answer<control::LegReport> CallBook::update(const control::LegUpdate& request) {
   BookLeg& leg = legs_[request.leg];
   LegSetup setup = leg.setup;
   if (request.remote) {
-    setup.remote[0] = *request.remote;
-    if (!setup.rtcp_explicit && request.remote->port < UINT16_MAX) {
-      setup.remote[1] = {request.remote->ip, static_cast<uint16_t>(request.remote->port + 1)};
-    }
+    // A new RTP address without an RTCP address goes back to the default of port + 1 (RFC 3605
+    // section 2.1).
+    setup.remote = with_default_rtcp(*request.remote);
+    setup.rtcp_explicit = false;
   }
   if (request.remote_rtcp) {
     setup.remote[1] = *request.remote_rtcp;
@@ -238,15 +240,12 @@ Answer<control::CallReport> CallBook::remove(const std::string& call) {
   const auto entry = calls_.find(key->second);
   auto last = report(entry->second, true);
   if (!last) return last;
-  const uint32_t core = board_.owner_of_leg(entry->second.legs[0]);
   for (const LegIndex leg : entry->second.legs) {
     unwatch(leg);
-    ports_of(legs_[leg].setup.address_index, core).give_back(legs_[leg].setup.local_port[0]);
-    legs_[leg] = {};
-    free_legs_[core].push_back(leg);
+    free_leg(leg);
   }
   legs_in_use_ -= 2;
-  finished_.emplace_back(entry->first, *last);
+  finished_.emplace_back(next_finished_++, *last);
   if (finished_.size() > kFinishedCalls) finished_.pop_front();
   calls_.erase(entry);
   by_key_.erase(key);
@@ -271,8 +270,8 @@ Answer<control::CallReport> CallBook::report(const BookCall& call, bool final) {
 Answer<control::CallPage> CallBook::list(const control::CallList& request) {
   control::CallPage page(request);
   if (request.finished) {
-    for (const auto& [serial, last] : finished_) {
-      if (serial > request.after && !page.add(last, serial)) break;
+    for (const auto& [number, last] : finished_) {
+      if (number > request.after && !page.add(last, number)) break;
     }
     return page;
   }
@@ -311,33 +310,50 @@ void CallBook::on_next_hop(uint32_t token, const NextHop& hop) {
   const auto i = static_cast<size_t>(path);
   entry.next_hop[i] = hop;
   if (hop.state == NextHopState::resolving) return;
-  updates_.push_back({.leg = leg,
-                      .path = path,
-                      .reachable = hop.state == NextHopState::resolved,
-                      .destination = entry.destination[i],
-                      .mac = hop.mac});
+  updates_[token] = {.leg = leg,
+                     .path = path,
+                     .reachable = hop.state == NextHopState::resolved,
+                     .destination = entry.destination[i],
+                     .mac = hop.mac};
 }
 
 void CallBook::on_path_event(const PathEvent& event) {
-  if (event.leg >= legs_.size() || legs_[event.leg].call == 0) return;  // it ended meanwhile
+  if (legs_[event.leg].call != event.call) return;  // the call ended meanwhile
   watch(event.leg, event.path, event.destination);
 }
 
+// Tokens rise with the leg, and a core's legs lie together: each core gets one run of the map. What
+// a core does not take now is offered again.
 void CallBook::flush() {
-  if (updates_.empty()) return;
-  std::stable_sort(updates_.begin(), updates_.end(),
-                   [this](const NextHopUpdate& a, const NextHopUpdate& b) {
-                     return board_.owner_of_leg(a.leg) < board_.owner_of_leg(b.leg);
-                   });
+  if (!doubtful_.empty()) settle_doubtful();
+  std::vector<NextHopUpdate> run;
   for (auto first = updates_.begin(); first != updates_.end();) {
-    const uint32_t core = board_.owner_of_leg(first->leg);
-    const auto last = std::find_if(first, updates_.end(), [&](const NextHopUpdate& u) {
-      return board_.owner_of_leg(u.leg) != core;
-    });
-    lines_[core]->next_hops({&*first, static_cast<size_t>(last - first)});
+    const uint32_t core = board_.owner_of_leg(first->second.leg);
+    run.clear();
+    auto last = first;
+    for (; last != updates_.end() && board_.owner_of_leg(last->second.leg) == core; ++last) {
+      run.push_back(last->second);
+    }
+    const size_t carried = lines_[core]->next_hops(run);
+    updates_.erase(first, std::next(first, static_cast<ptrdiff_t>(carried)));
     first = last;
   }
-  updates_.clear();
+}
+
+void CallBook::free_leg(LegIndex leg) {
+  const uint32_t core = board_.owner_of_leg(leg);
+  ports_of(legs_[leg].setup.address_index, core).give_back(legs_[leg].setup.local_port[0]);
+  legs_[leg] = {};
+  free_legs_[core].push_back(leg);
+}
+
+void CallBook::settle_doubtful() {
+  std::erase_if(doubtful_, [this](const std::array<LegIndex, 2>& legs) {
+    CoreLine& line = *lines_[board_.owner_of_leg(legs[0])];
+    if (!line.is_free() || line.remove(legs).empty()) return false;
+    for (const LegIndex leg : legs) free_leg(leg);
+    return true;
+  });
 }
 
 }  // namespace holdfast::dataplane

@@ -82,6 +82,8 @@ class CallBook {
   void watch(LegIndex leg, PathKind path, const SocketAddress& destination);
   void unwatch(LegIndex leg);
   Answer<control::CallReport> report(const BookCall& call, bool final);
+  void free_leg(LegIndex leg);
+  void settle_doubtful();
 
   Switchboard& board_;
   std::vector<CoreLine*> lines_;
@@ -93,7 +95,12 @@ class CallBook {
   std::map<uint64_t, BookCall> calls_;           // by serial
   std::unordered_map<std::string, uint64_t> by_key_;
   std::deque<std::pair<uint64_t, control::CallReport>> finished_;
-  std::vector<NextHopUpdate> updates_;
+  std::map<uint32_t, NextHopUpdate>
+      updates_;  // by token: the newest answer that the lcore has not been told
+  // Legs that an lcore may or may not have taken before it stopped answering. Removed, and lent
+  // again, when it does.
+  std::vector<std::array<LegIndex, 2>> doubtful_;
+  uint64_t next_finished_ = 1;
   uint32_t legs_in_use_ = 0;
   uint64_t next_serial_ = 1;
 };

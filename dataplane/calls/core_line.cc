@@ -21,18 +21,26 @@ CoreLine::CoreLine(RelayCore& relay, Doorbell& bell)
 }
 
 bool CoreLine::is_free() {
-  if (lent_ && request_.done.load(std::memory_order_acquire)) lent_ = false;
-  return !lent_;
+  if (!lent_ || !request_.done.load(std::memory_order_acquire)) return !lent_;
+  lent_ = false;
+  if (gave_up_ && request_.kind == CoreRequest::Kind::remove) {
+    late_.assign(request_.snapshots.begin(), request_.snapshots.end());
+  }
+  return true;
 }
 
 bool CoreLine::ask() {
   request_.done.store(false, std::memory_order_relaxed);
   if (!relay_.requests().push(&request_)) return false;
   lent_ = true;
+  gave_up_ = false;
   bell_.ring();
   const auto give_up = std::chrono::steady_clock::now() + kPatience;
   while (!is_free()) {
-    if (std::chrono::steady_clock::now() > give_up) return false;
+    if (std::chrono::steady_clock::now() > give_up) {
+      gave_up_ = true;
+      return false;
+    }
     sched_yield();
   }
   return true;
@@ -55,17 +63,18 @@ bool CoreLine::update(LegIndex leg, const LegSetup& setup, bool relearn) {
   return ask();
 }
 
-bool CoreLine::next_hops(std::span<const NextHopUpdate> updates) {
-  while (!updates.empty()) {
-    if (!is_free()) return false;
-    const size_t n = std::min(updates.size(), CoreRequest::kMaxRequestItems);
-    updates_.assign(updates.begin(), updates.begin() + static_cast<ptrdiff_t>(n));
+size_t CoreLine::next_hops(std::span<const NextHopUpdate> updates) {
+  size_t carried = 0;
+  while (carried < updates.size() && is_free()) {
+    const auto chunk =
+        updates.subspan(carried, std::min(updates.size() - carried, CoreRequest::kMaxRequestItems));
+    updates_.assign(chunk.begin(), chunk.end());
     request_.kind = CoreRequest::Kind::next_hops;
     request_.next_hops = updates_;
-    if (!ask()) return false;
-    updates = updates.subspan(n);
+    if (!ask()) break;
+    carried += chunk.size();
   }
-  return true;
+  return carried;
 }
 
 std::span<const LegSnapshot> CoreLine::snapshot(std::span<const LegIndex> legs) {
@@ -73,6 +82,16 @@ std::span<const LegSnapshot> CoreLine::snapshot(std::span<const LegIndex> legs) 
 }
 
 std::span<const LegSnapshot> CoreLine::remove(std::span<const LegIndex> legs) {
+  if (!is_free()) return {};
+  const bool same =
+      std::equal(legs.begin(), legs.end(), late_.begin(), late_.end(),
+                 [](LegIndex leg, const LegSnapshot& late) { return leg == late.index; });
+  if (same && !late_.empty()) {
+    snapshots_.swap(late_);
+    snapshots_.resize(CoreRequest::kMaxRequestItems);
+    late_.clear();
+    return {snapshots_.data(), legs.size()};
+  }
   return ask_for(CoreRequest::Kind::remove, legs);
 }
 

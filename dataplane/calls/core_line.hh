@@ -20,23 +20,30 @@ class CoreLine {
 
   bool install(LegIndex leg, const LegSetup& setup);
   bool update(LegIndex leg, const LegSetup& setup, bool relearn);
-  bool next_hops(std::span<const NextHopUpdate> updates);  // any number
+  size_t next_hops(
+      std::span<const NextHopUpdate> updates);  // any number; returns how many were carried out
+  // False while the lcore still has a request that nobody waits for any more: everything asked now
+  // fails at once.
+  bool is_free();
   // At most CoreRequest::kMaxRequestItems legs; the answer is valid until the next question, empty
   // on failure.
   std::span<const LegSnapshot> snapshot(std::span<const LegIndex> legs);
+  // Asked again after it failed, it gives the last counts of the first time, if the lcore came
+  // round since.
   std::span<const LegSnapshot> remove(std::span<const LegIndex> legs);
 
  private:
-  bool is_free();
   bool ask();
   std::span<const LegSnapshot> ask_for(CoreRequest::Kind kind, std::span<const LegIndex> legs);
 
   RelayCore& relay_;
   Doorbell& bell_;
   CoreRequest request_;
-  bool lent_ = false;  // the lcore still has request_
+  bool lent_ = false;     // the lcore still has request_
+  bool gave_up_ = false;  // ... and nobody waits for it any more
   std::vector<LegSnapshot> snapshots_;
   std::vector<NextHopUpdate> updates_;
+  std::vector<LegSnapshot> late_;  // removed by a request that nobody waited for
 };
 
 }  // namespace holdfast::dataplane

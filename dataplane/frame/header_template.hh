@@ -3,6 +3,7 @@
 // once, not per packet.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -33,7 +34,11 @@ class HeaderTemplate {
   uint16_t size() const { return size_; }
   uint16_t ip_size() const { return static_cast<uint16_t>(size_ - l3_offset_); }
   bool is_ready() const { return size_ != 0; }
-  bool is_ipv4() const { return ipv4_; }
+  MacAddress destination_mac() const {
+    MacAddress mac;
+    std::copy_n(bytes_.begin(), mac.bytes.size(), mac.bytes.begin());
+    return mac;
+  }
 
   // Writes size() bytes to `out`, which lie directly in front of `payload_size` bytes of UDP
   // payload. `ecn`: the two ECN bits as received, kept (RFC 6679 wants them end to end).

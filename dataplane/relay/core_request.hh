@@ -22,6 +22,7 @@ struct NextHopUpdate {
 
 // A path of a leg now sends to a new address: the slow thread should look for its next hop.
 struct PathEvent {
+  uint64_t call = 0;  // as in LegSetup: tells an old event from one of the leg's next call
   LegIndex leg = kNoLeg;
   PathKind path = PathKind::rtp;
   SocketAddress destination;

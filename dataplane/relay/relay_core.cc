@@ -48,7 +48,7 @@ bool RelayCore::has_messages() const {
   if (board_.cores() > 1 && !ring_is_empty(board_.inbox(core_))) return true;
   for (const size_t port : own_ports_) {
     const rte_ring* ring = board_.ports()[port].from_kernel.get();
-    if (ring != nullptr && !ring_is_empty(ring)) return true;
+    if (kernel_backlog_count_[port] > 0 || (ring != nullptr && !ring_is_empty(ring))) return true;
   }
   return false;
 }

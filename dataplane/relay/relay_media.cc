@@ -11,9 +11,12 @@
 namespace holdfast::dataplane {
 namespace {
 
+bool same_host(const IpAddress& known, const uint8_t* ip, const FrameView& view) {
+  return std::memcmp(known.bytes.data(), ip, view.ip_version == 4 ? 4 : 16) == 0;
+}
+
 bool same_source(const SocketAddress& known, const uint8_t* ip, const FrameView& view) {
-  return known.port == view.source_port &&
-         std::memcmp(known.ip.bytes.data(), ip, view.ip_version == 4 ? 4 : 16) == 0;
+  return known.port == view.source_port && same_host(known.ip, ip, view);
 }
 
 SocketAddress source_of(const uint8_t* ip, const FrameView& view) {
@@ -97,11 +100,17 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
   return DropReason::none;
 }
 
+// A locked path takes its source only. While RTCP's port is still to be learned, its host is RTP's:
+// else anybody's first RTCP packet would win the path.
 DropReason RelayCore::admit(const Leg& leg, const Work& work, PathKind path) {
   const SocketAddress& known = leg.paths[static_cast<size_t>(path)].source;
   const uint8_t* ip = work.view.source_ip(rte_pktmbuf_mtod(work.frame, const uint8_t*));
-  if (known.is_none() || same_source(known, ip, work.view)) return DropReason::none;
-  return DropReason::wrong_source;
+  if (!known.is_none())
+    return same_source(known, ip, work.view) ? DropReason::none : DropReason::wrong_source;
+  if (leg.setup.strict_source) return DropReason::wrong_source;
+  const IpAddress& rtp_host = leg.paths[static_cast<size_t>(PathKind::rtp)].source.ip;
+  const bool bound = path == PathKind::rtcp && !leg.setup.rtcp_explicit && !rtp_host.is_none();
+  return bound && !same_host(rtp_host, ip, work.view) ? DropReason::wrong_source : DropReason::none;
 }
 
 void RelayCore::account(Leg& leg, const FrameView& view, const media::RtpPacket& packet,
@@ -141,7 +150,7 @@ void RelayCore::set_destination(Leg& leg, PathKind path, const SocketAddress& to
   build_header(leg, path, mac);
   // The queue holds all that can be outstanding; should it be full all the same, the learned next
   // hop stays in use.
-  if (events_.push({index_of(leg), path, to})) board_.slow_bell().ring();
+  if (events_.push({leg.setup.call, index_of(leg), path, to})) board_.slow_bell().ring();
 }
 
 void RelayCore::build_header(Leg& leg, PathKind path, const MacAddress& next_hop) {

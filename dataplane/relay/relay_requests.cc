@@ -61,14 +61,18 @@ void RelayCore::update(LegIndex index, const LegSetup& setup, bool relearn) {
   Leg& leg = *leg_of(index);
   const bool remarked = leg.setup.dscp != setup.dscp;
   leg.setup = setup;
-  for (size_t path = 0; path < kPaths; ++path) {
-    Path& target = leg.paths[path];
-    if (relearn) target.source = setup.strict_source ? setup.remote[path] : SocketAddress{};
-    const bool moved =
-        relearn && !setup.remote[path].is_none() && !(target.destination == setup.remote[path]);
-    if (moved) target.destination = setup.remote[path];
-    // The slow thread sends the next hop right after an update, which builds the header anew.
-    if (moved || remarked) target.out = HeaderTemplate{};
+  for (const PathKind kind : {PathKind::rtp, PathKind::rtcp}) {
+    Path& target = leg.paths[static_cast<size_t>(kind)];
+    const SocketAddress& remote = setup.remote[static_cast<size_t>(kind)];
+    if (relearn) target.source = setup.strict_source ? remote : SocketAddress{};
+    // Without a remote (learned legs) the last known address stays good until a new one is learned.
+    const bool moved = relearn && !remote.is_none() && !(target.destination == remote);
+    if (moved) {
+      target.destination = remote;
+      target.out = HeaderTemplate{};  // the slow thread sends the next hop right after this
+    } else if (remarked && target.out.is_ready()) {
+      build_header(leg, kind, target.out.destination_mac());
+    }
   }
 }
 
@@ -76,6 +80,7 @@ void RelayCore::update(LegIndex index, const LegSetup& setup, bool relearn) {
 void RelayCore::remove(std::span<LegSnapshot> legs) {
   for (LegSnapshot& last : legs) {
     Leg& leg = *leg_of(last.index);
+    if (!leg.in_use) continue;  // never installed, or removed by a request that nobody waited for
     streams_.snapshot(leg, last);
     for (const uint16_t udp_port : leg.setup.local_port)
       board_.leg_at(leg.setup.address_index, udp_port) = kNoLeg;

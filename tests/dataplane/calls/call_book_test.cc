@@ -152,11 +152,11 @@ TEST_F(CallBookTest, LearnedAddressesAreWatched) {
   ASSERT_TRUE(added);
   EXPECT_EQ(next_hops.watched.size(), 2u);
   const LegIndex leg = added->legs[0].leg;
-  book->on_path_event({leg, PathKind::rtp, *SocketAddress::parse("198.18.1.10:4000")});
+  book->on_path_event({1, leg, PathKind::rtp, *SocketAddress::parse("198.18.1.10:4000")});
   EXPECT_EQ(next_hops.watched[leg * 2].first, 7u);
   ASSERT_TRUE(book->remove("a"));
   EXPECT_TRUE(next_hops.watched.empty());
-  book->on_path_event({leg, PathKind::rtp, *SocketAddress::parse("198.18.1.10:4000")});
+  book->on_path_event({1, leg, PathKind::rtp, *SocketAddress::parse("198.18.1.10:4000")});
   EXPECT_TRUE(next_hops.watched.empty()) << "an event of a call that has ended";
 }
 
@@ -176,6 +176,30 @@ TEST_F(CallBookTest, KeepsReportsOfEndedCallsBounded) {
   EXPECT_NE(page.find("\"c10\""), std::string::npos) << page;
 }
 
+TEST_F(CallBookTest, PagesOfEndedCallsGoByTheirEnd) {
+  ASSERT_TRUE(book->add(request("long")));
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(book->add(request("short" + std::to_string(i))));
+    ASSERT_TRUE(book->remove("short" + std::to_string(i)));
+  }
+  ASSERT_TRUE(book->remove("long"));
+  control::CallList ask;
+  ask.finished = true;
+  ask.after = 3;  // the three short ones have been read
+  EXPECT_NE(book->list(ask)->to_json().find("\"long\""), std::string::npos);
+}
+
+TEST_F(CallBookTest, ANewRtpAddressTakesRtcpAlong) {
+  control::CallAdd add = request("a");
+  add.legs[0].remote_rtcp = SocketAddress::parse("198.18.1.10:9999");
+  const auto added = book->add(add);
+  ASSERT_TRUE(added);
+  control::LegUpdate update;
+  update.leg = added->legs[0].leg;
+  update.remote = SocketAddress::parse("198.18.1.11:5000");
+  EXPECT_EQ(book->update(update)->remote_rtcp->to_string(), "198.18.1.11:5001");
+}
+
 class TwoCoreBookTest : public CallBookTest {
  protected:
   TwoCoreBookTest() : CallBookTest({.cores = 2, .max_legs = 64}) {}
@@ -192,6 +216,44 @@ TEST_F(TwoCoreBookTest, ACallsLegsAndPortsBelongToOneLcore) {
       EXPECT_EQ(rig.board().owner_of_port(filter, added->legs[port].local.port), owner);
       EXPECT_EQ(rig.board().owner_of_port(filter, added->legs[port].local_rtcp.port), owner);
     }
+  }
+}
+
+// An lcore that stops answering, and comes round.
+TEST(CallBookWithAStuckLcore, LosesNoLegNoPortAndNoCount) {
+  Rig rig({.cores = 1, .max_legs = 4});
+  CoreLine line(rig.core(), rig.board().core_bell(0));
+  CallBook book(rig.board(), {&line}, {{"lan", 7, 46}, {"wan", 8, 46}}, 4);
+  FakeNextHops next_hops;
+  book.set_next_hops(&next_hops);
+  control::CallAdd add;
+  add.call = "a";
+  add.legs[0].interface = "lan";
+  add.legs[1].interface = "wan";
+  {
+    Running running(rig);
+    ASSERT_TRUE(book.add(add));
+  }
+  EXPECT_EQ(book.remove("a").error().code, ErrorCode::kBusy);
+  add.call = "b";
+  EXPECT_EQ(book.add(add).error().code, ErrorCode::kBusy) << "refused before anything is taken";
+  {
+    Running running(rig);
+    while (!line.is_free()) std::this_thread::yield();
+    const auto last = book.remove("a");
+    ASSERT_TRUE(last) << last.error().message;
+    EXPECT_EQ(last->legs[0].local.port, 20000);
+    EXPECT_EQ(rig.core().legs_in_use(), 0u);
+  }
+  EXPECT_EQ(book.add(add).error().code, ErrorCode::kBusy) << "this one has legs in doubt";
+  {
+    Running running(rig);
+    while (!line.is_free()) std::this_thread::yield();
+    book.flush();
+    EXPECT_EQ(rig.core().legs_in_use(), 0u);
+    EXPECT_TRUE(book.add(add));
+    add.call = "c";
+    EXPECT_TRUE(book.add(add)) << "all four legs are there";
   }
 }
 

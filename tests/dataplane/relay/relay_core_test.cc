@@ -172,6 +172,52 @@ TEST(RelayCore, RelearnsAfterAnUpdate) {
   EXPECT_EQ(rig.drops(0)["wrong_source"], 1u) << "the old source is a stranger now";
 }
 
+TEST(RelayCore, RemarkingMutesNothing) {
+  Rig rig;
+  add_plain_call(rig);
+  CoreRequest r;
+  r.kind = CoreRequest::Kind::update;
+  r.leg = kWan;
+  r.setup = rig.snapshot(kWan).leg.setup;
+  r.setup.dscp = 10;
+  rig.request(r, kWan);
+  rig.arrive(0, test::build(from_phone(test::rtp(1))));
+  rig.run();
+  const auto out = rig.departed(1);
+  ASSERT_EQ(out.size(), 1u);
+  EXPECT_EQ(out[0][15], 10 << 2);
+}
+
+TEST(RelayCore, RtcpIsTakenFromTheHostOfRtpOnly) {
+  Rig rig;
+  add_plain_call(rig);
+  rig.arrive(0, test::build(from_phone(test::rtp(1))));
+  UdpFrame stranger = from_phone(test::rtcp_rr(), 20001);
+  stranger.source = *SocketAddress::parse("198.18.1.66:4001");
+  rig.arrive(0, test::build(stranger));
+  UdpFrame phone = from_phone(test::rtcp_rr(), 20001);
+  phone.source.port = 4011;  // not where it was expected, but from the phone
+  rig.arrive(0, test::build(phone));
+  rig.run();
+  EXPECT_EQ(rig.drops(0), (std::map<std::string, uint64_t>{{"wrong_source", 1}}));
+  EXPECT_EQ(rig.departed(1).size(), 2u);
+}
+
+TEST(RelayCore, RemovingTwiceIsRemovingOnce) {
+  Rig rig;
+  add_plain_call(rig);
+  for (int round = 0; round < 2; ++round) {
+    std::array<LegSnapshot, 2> last;
+    last[0].index = kLan;
+    last[1].index = kWan;
+    CoreRequest r;
+    r.kind = CoreRequest::Kind::remove;
+    r.snapshots = last;
+    rig.request(r, kLan);
+    EXPECT_EQ(rig.core().legs_in_use(), 0u);
+  }
+}
+
 TEST(RelayCore, StrictLegsTakeOnlyTheirRemote) {
   Rig rig;
   LegSetup lan = rig.setup(0, 20000, "198.18.1.77:4000");
