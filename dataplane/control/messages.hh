@@ -53,7 +53,7 @@ inline constexpr uint32_t kDefaultPageCalls = 64;
   X(kBadLocalPort, "bad_local_port", "the local port asked for is not in media-ports")      \
   X(kNoFreeLeg, "no_free_leg", "max-legs are in use")                                       \
   X(kBusy, "busy", "too much is under way; ask again")                                      \
-  X(kInternal, "internal", "a fault of the dataplane; its log says more")
+  X(kInternal, "internal", "a fault of the dataplane")
 
 enum class ErrorCode : uint8_t {
 #define X(id, name, help) id,
