@@ -95,24 +95,37 @@ void check_addresses(const DataplaneConfig& config, const std::vector<Places>& p
   }
 }
 
-// The lcores divide the ports and the legs of all calls among them; one that got too little for a
-// call would leave callers without media.
-void check_share_of_cpus(const DataplaneConfig& config, const Places& dataplane_places,
-                         const std::vector<Places>& places, Faults& faults) {
+std::string needs_of_cpus(const DataplaneConfig& config) {
   const size_t cpus = config.cpus.size();
-  const size_t wanted = kMinPairsPerCpu * cpus;
-  const std::string named = std::to_string(cpus) + (cpus == 1 ? " CPU" : " CPUs");
+  return std::to_string(cpus) + (cpus == 1 ? " CPU needs " : " CPUs need ") +
+         std::to_string(kMinLegsPerCpu * cpus);
+}
+
+// The lcores divide the ports and the legs among them; one that got too few for a call would leave
+// callers without media.
+void check_ports_of_cpus(const DataplaneConfig& config, const std::vector<Places>& places,
+                         Faults& faults) {
   for (size_t i = 0; i < config.interfaces.size(); ++i) {
     const uint32_t pairs = config.interfaces[i].media_ports.pairs();
-    if (pairs >= wanted) continue;
+    if (pairs >= kMinLegsPerCpu * config.cpus.size()) continue;
     faults.add(places[i], "media-ports",
-               "holds " + std::to_string(pairs) + " pairs of ports, but " + named + " need " +
-                   std::to_string(wanted) + ", 2 each; widen it or name fewer cpus");
+               "holds " + std::to_string(pairs) + " pairs of ports, but " + needs_of_cpus(config) +
+                   ", 2 each; widen it or name fewer cpus");
   }
-  if (config.max_legs < wanted) {
-    faults.add(dataplane_places, "max-legs",
-               std::to_string(config.max_legs) + " legs are too few: " + named + " need " +
-                   std::to_string(wanted) + ", 2 each; raise it or name fewer cpus");
+}
+
+void check_max_legs(const DataplaneConfig& config, const Places& places, Faults& faults) {
+  size_t capacity = 0;
+  for (const auto& interface : config.interfaces) capacity += interface.leg_capacity();
+  if (config.max_legs < kMinLegsPerCpu * config.cpus.size()) {
+    faults.add(places, "max-legs",
+               std::to_string(config.max_legs) + " legs are too few: " + needs_of_cpus(config) +
+                   ", 2 each; raise it or name fewer cpus");
+  } else if (places.has("max-legs") && config.max_legs > capacity && capacity > 0) {
+    faults.add(places, "max-legs",
+               "the media-ports of all interfaces hold " + std::to_string(capacity) +
+                   " legs, not " + std::to_string(config.max_legs) +
+                   "; widen media-ports or lower max-legs");
   }
 }
 
@@ -196,15 +209,8 @@ void check_together(const DataplaneConfig& config, const Places& dataplane_place
       config, places, "tap", [](Interface i) { return i.tap; }, faults);
   check_addresses(config, places, faults);
 
-  size_t capacity = 0;
-  for (const auto& interface : config.interfaces) capacity += interface.leg_capacity();
-  if (dataplane_places.has("max-legs") && config.max_legs > capacity && capacity > 0) {
-    faults.add(dataplane_places, "max-legs",
-               "the media-ports of all interfaces hold " + std::to_string(capacity) +
-                   " legs, not " + std::to_string(config.max_legs) +
-                   "; widen media-ports or lower max-legs");
-  }
-  check_share_of_cpus(config, dataplane_places, places, faults);
+  check_ports_of_cpus(config, places, faults);
+  check_max_legs(config, dataplane_places, faults);
 }
 
 }  // namespace holdfast::config

@@ -277,6 +277,11 @@ const Case kWhole[] = {
     {interface("a", "03:00.0", "\"198.18.0.1\"") + "take = \"owned\"\ndriver = \"pci\"\n" +
          interface("b", "0000:03:00.0", "\"198.18.0.2\"") + "take = \"owned\"\ndriver = \"pci\"\n",
      "hf.toml:9: interface.b.device: \"0000:03:00.0\" is that of line 3 too; choose another"},
+    {"[dataplane]\ncpus = [0, 1, 2, 3]\nmax-legs = 6\n" + lan("media-ports = \"30000-30005\""),
+     "hf.toml:3: dataplane.max-legs: 6 legs are too few: 4 CPUs need 8, 2 each; raise it or name "
+     "fewer cpus\n"
+     "hf.toml:8: interface.lan.media-ports: holds 3 pairs of ports, but 4 CPUs need 8, 2 each; "
+     "widen it or name fewer cpus"},
     {interface("a", "e", "\"2001:db8::1\"") + "mtu = 1279",
      "hf.toml:5: interface.a.mtu: IPv6 needs 1280 bytes or more (RFC 8200 section 5)"},
     {dataplane("memory-mib = 1\ncpus = []"),
