@@ -26,7 +26,7 @@ def mac(side, last):
 def configuration(folder, calls, huge):
     """As docs/configuration.md has it; addresses as in bench/relay/plan.cc."""
     text = [
-        "[dataplane]", f'control-socket = "{folder}/dataplane.sock"', f'state-dir = "{folder}"',
+        "[dataplane]", f'control-socket = "{folder}/dataplane.sock"',
         f'huge-pages = "{"yes" if huge else "no"}"', f"memory-mib = {MEMORY_MIB}", f"cpus = [{CPU}]",
         f"max-legs = {2 * calls}"]
     last = FIRST_MEDIA_PORT + 2 * (calls + UNUSED_PAIRS) - 1

@@ -3,32 +3,32 @@
 #include "dataplane/config/checks.hh"
 
 #include <cctype>
+#include <optional>
 
 #include "dataplane/config/options.hh"
 
 namespace holdfast::config {
 namespace {
 
-// 0000:03:00.0, or without the domain.
-bool is_pci_address(std::string_view text) {
-  if (text.size() == 12 && text[4] == ':') {
-    for (const char c : text.substr(0, 4)) {
-      if (std::isxdigit(static_cast<unsigned char>(c)) == 0) return false;
-    }
-    text.remove_prefix(5);
-  }
-  constexpr std::string_view kShape = "xx:xx.7";
-  if (text.size() != kShape.size()) return false;
+// "0000:0a:00.0" for that, for 0A:00.0 and the like: DPDK names its ports so, and two spellings of
+// one device must not pass for two. Nothing for what is no PCI address.
+std::optional<std::string> pci_address(std::string_view given) {
+  constexpr std::string_view kShape = "xxxx:xx:xx.7";
+  std::string text(given);
+  if (text.size() + 5 == kShape.size()) text.insert(0, "0000:");
+  if (text.size() != kShape.size()) return std::nullopt;
   for (size_t i = 0; i < text.size(); ++i) {
-    const bool fits = kShape[i] == 'x'   ? std::isxdigit(static_cast<unsigned char>(text[i])) != 0
-                      : kShape[i] == '7' ? text[i] >= '0' && text[i] <= '7'
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool fits = kShape[i] == 'x'   ? std::isxdigit(byte) != 0
+                      : kShape[i] == '7' ? byte >= '0' && byte <= '7'
                                          : text[i] == kShape[i];
-    if (!fits) return false;
+    if (!fits) return std::nullopt;
+    text[i] = static_cast<char>(std::tolower(byte));
   }
-  return true;
+  return text;
 }
 
-void check_device(const InterfaceConfig& c, const Places& places, Faults& faults) {
+void check_device(InterfaceConfig& c, const Places& places, Faults& faults) {
   const bool takes_device = c.driver != Driver::kRing && c.driver != Driver::kNull;
   const std::string driver(to_string(c.driver));
   if (!takes_device) {
@@ -48,7 +48,11 @@ void check_device(const InterfaceConfig& c, const Places& places, Faults& faults
       if (c.device.empty() || c.device[0] != '/') wanted = "the absolute path of a UNIX socket";
       break;
     case Driver::kPci:
-      if (!is_pci_address(c.device)) wanted = "a PCI address such as 0000:03:00.0";
+      if (auto address = pci_address(c.device)) {
+        c.device = std::move(*address);
+      } else {
+        wanted = "a PCI address such as 0000:03:00.0";
+      }
       break;
     default:
       if (!is_netdev_name(c.device)) wanted = "the name of a network device, see ip link";
@@ -58,10 +62,6 @@ void check_device(const InterfaceConfig& c, const Places& places, Faults& faults
         places, "device",
         quoted(c.device) + " does not suit driver " + driver + "; give " + std::string(wanted));
   }
-}
-
-bool has_own_mac(Driver driver) {
-  return driver == Driver::kAfXdp || driver == Driver::kAfPacket || driver == Driver::kPci;
 }
 
 // Reports each value of `option` that an earlier interface has too.
@@ -92,6 +92,40 @@ void check_addresses(const DataplaneConfig& config, const std::vector<Places>& p
       }
       seen.push_back(ip);
     }
+  }
+}
+
+std::string needs_of_cpus(const DataplaneConfig& config) {
+  const size_t cpus = config.cpus.size();
+  return std::to_string(cpus) + (cpus == 1 ? " CPU needs " : " CPUs need ") +
+         std::to_string(kMinLegsPerCpu * cpus);
+}
+
+// The lcores divide the ports and the legs among them; one that got too few for a call would leave
+// callers without media.
+void check_ports_of_cpus(const DataplaneConfig& config, const std::vector<Places>& places,
+                         Faults& faults) {
+  for (size_t i = 0; i < config.interfaces.size(); ++i) {
+    const uint32_t pairs = config.interfaces[i].media_ports.pairs();
+    if (pairs >= kMinLegsPerCpu * config.cpus.size()) continue;
+    faults.add(places[i], "media-ports",
+               "holds " + std::to_string(pairs) + " pairs of ports, but " + needs_of_cpus(config) +
+                   ", 2 each; widen it or name fewer cpus");
+  }
+}
+
+void check_max_legs(const DataplaneConfig& config, const Places& places, Faults& faults) {
+  size_t capacity = 0;
+  for (const auto& interface : config.interfaces) capacity += interface.leg_capacity();
+  if (config.max_legs < kMinLegsPerCpu * config.cpus.size()) {
+    faults.add(places, "max-legs",
+               std::to_string(config.max_legs) + " legs are too few: " + needs_of_cpus(config) +
+                   ", 2 each; raise it or name fewer cpus");
+  } else if (places.has("max-legs") && config.max_legs > capacity && capacity > 0) {
+    faults.add(places, "max-legs",
+               "the media-ports of all interfaces hold " + std::to_string(capacity) +
+                   " legs, not " + std::to_string(config.max_legs) +
+                   "; widen media-ports or lower max-legs");
   }
 }
 
@@ -131,18 +165,16 @@ ConfigErrors Faults::take() {
 }
 
 void complete_interface(InterfaceConfig& c, const Places& places, Faults& faults) {
-  if (!places.has("driver")) {
-    c.driver = Driver::kAfXdp;
-  } else if (c.take == Take::kShared && c.driver != Driver::kAfXdp) {
+  if (c.take == Take::kShared && c.driver != Driver::kAfXdp) {
     faults.add(places, "driver",
                std::string(to_string(c.driver)) +
                    " cannot share a device with the kernel; use af_xdp, or set take = \"owned\"");
   }
   check_device(c, places, faults);
-  if (c.mac && has_own_mac(c.driver)) {
+  if (c.mac && c.driver != Driver::kVirtioUser) {
     faults.add(places, "mac",
                "driver " + std::string(to_string(c.driver)) +
-                   " uses the address of its device; remove this line");
+                   " cannot be given an address, only virtio_user can; remove this line");
   }
   if (places.has("pcp") && c.vlan == 0) {
     faults.add(places, "pcp", "is carried in a VLAN tag; set vlan too, or remove this line");
@@ -159,6 +191,11 @@ void complete_interface(InterfaceConfig& c, const Places& places, Faults& faults
   if (v6 && c.mtu < 1280) {
     faults.add(places, "mtu", "IPv6 needs 1280 bytes or more (RFC 8200 section 5)");
   }
+  if (c.driver == Driver::kAfPacket && c.mtu > kMaxMtuAfPacket) {
+    faults.add(places, "mtu",
+               "driver af_packet cuts longer packets to its frames of 2048 bytes; choose at most " +
+                   std::to_string(kMaxMtuAfPacket) + ", or another driver");
+  }
 }
 
 void check_together(const DataplaneConfig& config, const Places& dataplane_places,
@@ -172,14 +209,8 @@ void check_together(const DataplaneConfig& config, const Places& dataplane_place
       config, places, "tap", [](Interface i) { return i.tap; }, faults);
   check_addresses(config, places, faults);
 
-  size_t capacity = 0;
-  for (const auto& interface : config.interfaces) capacity += interface.leg_capacity();
-  if (dataplane_places.has("max-legs") && config.max_legs > capacity && capacity > 0) {
-    faults.add(dataplane_places, "max-legs",
-               "the media-ports of all interfaces hold " + std::to_string(capacity) +
-                   " legs, not " + std::to_string(config.max_legs) +
-                   "; widen media-ports or lower max-legs");
-  }
+  check_ports_of_cpus(config, places, faults);
+  check_max_legs(config, dataplane_places, faults);
 }
 
 }  // namespace holdfast::config

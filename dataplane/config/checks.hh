@@ -39,7 +39,8 @@ class Faults {
   size_t left_out_ = 0;
 };
 
-// Fills in defaults that depend on other options, then checks that the options fit each other.
+// Fills in defaults that depend on other options, writes the PCI address as DPDK does, and checks
+// that the options fit each other.
 void complete_interface(InterfaceConfig& config, const Places& places, Faults& faults);
 
 // Checks the whole; interface_places is parallel to config.interfaces.

@@ -20,7 +20,9 @@ namespace holdfast::config {
 inline constexpr size_t kMaxInterfaces = 16;
 inline constexpr size_t kMaxMediaAddresses = 8;         // of one interface
 inline constexpr size_t kMaxStaticNeighbors = 256;      // of one interface
-inline constexpr size_t kMaxCpus = 64;                  // lcores; far above any branch box
+inline constexpr size_t kMaxCpus = 16;                  // lcores: kMaxCores of the packet loop
+inline constexpr uint32_t kMinLegsPerCpu = 2;           // a call's legs share an lcore
+inline constexpr uint16_t kMaxMtuAfPacket = 1900;       // its ring's frames are 2048 bytes
 inline constexpr size_t kMaxConfigBytes = 1024 * 1024;  // a larger file is not a configuration
 inline constexpr size_t kMaxErrors = 20;                // the rest is summed up in one line
 
@@ -52,8 +54,8 @@ struct InterfaceConfig {
   std::string name;  // [a-z0-9-]{1,11}, unique
   Take take = Take::kShared;
   Driver driver = Driver::kAfXdp;
-  std::string device;              // netdev name, socket path or PCI address; empty for ring, null
-  std::optional<MacAddress> mac;   // unicast; only when the file sets it
+  std::string device;  // netdev name, socket path or PCI address (0000:0a:00.0); empty: ring, null
+  std::optional<MacAddress> mac;   // unicast; virtio_user only, and only when the file sets it
   uint16_t vlan = 0;               // 802.1Q id, 0 untagged
   uint8_t pcp = 5;                 // 802.1p priority of media frames, with a VLAN only
   uint16_t mtu = 1500;             // bytes of an IP packet
@@ -70,7 +72,6 @@ struct InterfaceConfig {
 
 struct DataplaneConfig {
   std::string control_socket = "/run/holdfast/dataplane.sock";
-  std::string state_dir = "/run/holdfast";
   HugePages huge_pages = HugePages::kAuto;
   uint32_t memory_mib = 512;
   std::vector<uint16_t> cpus = {0};  // one lcore each, no number twice

@@ -40,9 +40,6 @@ const Option<DataplaneConfig> kOptions[] = {
      [](const TomlValue& v, DataplaneConfig& c) {
        return read_path(v, c.control_socket, kMaxSocketPath);
      }},
-    {{"state-dir", "text", "absolute path", "\"/run/holdfast\"",
-      "Folder for what a restart needs: the table of legs, DPDK's run-time files.", ""},
-     [](const TomlValue& v, DataplaneConfig& c) { return read_path(v, c.state_dir, kMaxPath); }},
     {{"huge-pages", "text", "auto, yes, no", "\"auto\"",
       "Whether memory is taken from huge pages. `auto` uses them when enough are free and ordinary "
       "pages otherwise; `yes` refuses to start without them.",
@@ -53,8 +50,11 @@ const Option<DataplaneConfig> kOptions[] = {
      [](const TomlValue& v, DataplaneConfig& c) {
        return read_number(v, c.memory_mib, 64, 65536);
      }},
-    {{"cpus", "list of whole numbers", "CPU numbers, 1 to 64 of them", "[0]",
-      "CPUs that relay media, one lcore each. One is enough for a branch.", ""},
+    {{"cpus", "list of whole numbers", "CPU numbers, 1 to 16 of them", "[0]",
+      "CPUs that relay media, one lcore each. One is enough for a branch. Each needs ports and "
+      "legs "
+      "for a call: 2 pairs of media-ports on every interface, and 2 of max-legs.",
+      ""},
      read_cpus},
     {{"max-legs", "whole number", "legs, 2 to 65536", "4096",
       "Legs that can exist at a time; a call has two. A value that is set here must fit the ports "

@@ -163,19 +163,20 @@ const Option<InterfaceConfig> kOptions[] = {
       "kernel through a tap.",
       ""},
      [](const TomlValue& v, Section& s) { return read_word(v, s.take, kTakes); }},
-    {{"driver", "text", "af_xdp, af_packet, virtio_user, vhost, ring, null, pci",
-      "af_xdp when shared, af_packet when owned",
-      "How the device is driven. A shared interface takes af_xdp only.", "#\"af_xdp\""},
+    {{"driver", "text", "af_xdp, af_packet, virtio_user, vhost, ring, null, pci", "\"af_xdp\"",
+      "How the device is driven. A shared interface takes af_xdp only. af_packet is for devices "
+      "without XDP, and slower.",
+      ""},
      [](const TomlValue& v, Section& s) { return read_word(v, s.driver, kDrivers); }},
     {{"device", "text", "see help", "required, but for ring and null",
       "af_xdp, af_packet: name of the kernel's network device. virtio_user, vhost: path of the "
       "UNIX "
-      "socket. pci: address such as 0000:03:00.0.",
+      "socket. pci: address such as 0000:03:00.0; 03:00.0 is "
+      "the same.",
       "\"eth0\""},
      [](const TomlValue& v, Section& s) { return read_text(v, s.device, kMaxDevice); }},
-    {{"mac", "text", "MAC address", "the device's own",
-      "Ethernet address of the interface, for drivers whose device has none of its own "
-      "(virtio_user, vhost, ring, null).",
+    {{"mac", "text", "MAC address", "the driver's choice",
+      "Ethernet address of a virtio_user interface; the other drivers take none.",
       "#\"02:00:00:00:00:01\""},
      [](const TomlValue& v, Section& s) -> Wrong {
        MacAddress mac;
@@ -190,15 +191,21 @@ const Option<InterfaceConfig> kOptions[] = {
       "Priority in the tag of media frames. Only together with vlan.", ""},
      [](const TomlValue& v, Section& s) { return read_number(v, s.pcp, 0, 7); }},
     {{"mtu", "whole number", "bytes, 576 to 9000", "1500",
-      "Largest IP packet on the link; at least 1280 with an IPv6 media address.", ""},
+      "Largest IP packet on the link; at least 1280 with an IPv6 media address, at most 1900 with "
+      "af_packet, whose ring holds frames of 2048 bytes, its own header among them.",
+      ""},
      [](const TomlValue& v, Section& s) { return read_number(v, s.mtu, 576, 9000); }},
     {{"tap", "text", "network device name, at most 15 characters", "\"hf-\" and the name",
       "Owned only: the kernel's network device that carries all that is not media.", "#\"hf-lan\""},
      read_tap},
-    {{"exception-pps", "whole number", "packets/s, 0 to 1000000", "20000",
-      "Owned only: packets a second that may pass to the kernel. Media is not held up by them.",
+    {{"exception-pps", "whole number", "packets/s, 100 to 1000000", "20000",
+      "Owned only: packets a second that may pass to the kernel, with SIP and ARP among them. "
+      "Media "
+      "is not held up by them.",
       ""},
-     [](const TomlValue& v, Section& s) { return read_number(v, s.exception_pps, 0, 1'000'000); }},
+     [](const TomlValue& v, Section& s) {
+       return read_number(v, s.exception_pps, 100, 1'000'000);
+     }},
     {{"media-addresses", "list of text", "1 to 8 unicast addresses", "required",
       "IPv4 and IPv6 addresses at which media arrives. No two interfaces share an address. The "
       "first one is used when nothing says which family a leg wants.",

@@ -53,7 +53,7 @@ inline constexpr uint32_t kDefaultPageCalls = 64;
   X(kBadLocalPort, "bad_local_port", "the local port asked for is not in media-ports")      \
   X(kNoFreeLeg, "no_free_leg", "max-legs are in use")                                       \
   X(kBusy, "busy", "too much is under way; ask again")                                      \
-  X(kInternal, "internal", "a fault of the dataplane; its log says more")
+  X(kInternal, "internal", "a fault of the dataplane")
 
 enum class ErrorCode : uint8_t {
 #define X(id, name, help) id,
@@ -142,7 +142,7 @@ struct NamedCount {
 
 struct PacketCount {
   uint64_t packets = 0;
-  uint64_t octets = 0;  // UDP payload
+  uint64_t octets = 0;  // of RTP payload, without header and padding
 };
 
 // One SSRC in one direction; belongs to the leg at which it arrives.
@@ -167,8 +167,8 @@ struct StreamReport {
 };
 
 struct NextHop {
-  std::string state;                 // "resolved", "resolving", "unreachable", "unknown", "local"
-  std::optional<MacAddress> mac;     // when resolved
+  std::string state;              // "resolved", "resolving", "unreachable", "no route", "unknown"
+  std::optional<MacAddress> mac;  // when resolved
   std::optional<IpAddress> gateway;  // when not on the link
 };
 
@@ -204,7 +204,7 @@ struct PortStatus {
   std::string take;
   std::string driver;
   std::string device;
-  std::string link;                  // "up", "down", "unknown"
+  std::string link;                  // "up", "down"
   uint64_t rx = 0;                   // frames that arrived
   uint64_t relayed = 0;              // of these, gone out at some port
   uint64_t to_kernel = 0;            // of these, given to the kernel

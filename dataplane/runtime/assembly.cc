@@ -22,6 +22,8 @@ using config::Driver;
 using config::InterfaceConfig;
 using config::Take;
 
+static_assert(config::kMaxCpus == kMaxCores && config::kMaxInterfaces == kMaxPorts);
+static_assert(kMaxCores <= 32);  // RelayCore's wake mask has 32 bits
 constexpr uint32_t kFramesPerPort =
     8192;  // receive and transmit queues, the rings, and bursts under way
 constexpr uint32_t kFramesPerCore = 4096;

@@ -71,6 +71,22 @@ TEST(Config, OwnedInterfaceWithEverythingSet) {
   EXPECT_EQ(config->cpus, (std::vector<uint16_t>{2, 3}));
 }
 
+TEST(Config, OwnedInterfaceTakesAfXdpUnlessToldOtherwise) {
+  const auto config = parse_config(lan("take = \"owned\""), "hf.toml");
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_EQ(config->interfaces[0].driver, Driver::kAfXdp);
+  EXPECT_EQ(config->interfaces[0].tap, "hf-lan");
+}
+
+TEST(Config, PciAddressIsWrittenAsDpdkDoes) {
+  for (const std::string device : {"0A:00.1", "0a:00.1", "0000:0A:00.1"}) {
+    const auto config =
+        parse_config(virtual_lan("driver = \"pci\"\ndevice = \"" + device + "\""), "hf.toml");
+    ASSERT_TRUE(config) << config.error().to_string();
+    EXPECT_EQ(config->interfaces[0].device, "0000:0a:00.1") << device;
+  }
+}
+
 struct Case {
   std::string text;
   std::string error;  // the whole output, "no error" when it is good
@@ -92,6 +108,9 @@ const Case kDataplane[] = {
     {dataplane("memory-mib = 1.5"),
      D "memory-mib: needs a whole number, not a value of another type"},
     {dataplane("max-legs = 2"), "no error"},
+    {dataplane("max-legs = 8\ncpus = [0, 1, 2, 3]"), "no error"},
+    {dataplane("max-legs = 7\ncpus = [0, 1, 2, 3]"),
+     D "max-legs: 7 legs are too few: 4 CPUs need 8, 2 each; raise it or name fewer cpus"},
     {dataplane("max-legs = 1"), D "max-legs: 1 is out of bounds; choose 2 to 65536"},
     {dataplane("max-legs = 65537"), D "max-legs: 65537 is out of bounds; choose 2 to 65536"},
     {dataplane("max-legs = 5001"),
@@ -104,7 +123,10 @@ const Case kDataplane[] = {
     {dataplane("huge-pages = \"atuo\""),
      D "huge-pages: \"atuo\" is not one of auto, yes, no (did you mean \"auto\"?)"},
     {dataplane("cpus = [0, 1023]"), "no error"},
-    {dataplane("cpus = []"), D "cpus: names 0 CPUs; give 1 to 64"},
+    {dataplane("cpus = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]"), "no error"},
+    {dataplane("cpus = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]"),
+     D "cpus: names 17 CPUs; give 1 to 16"},
+    {dataplane("cpus = []"), D "cpus: names 0 CPUs; give 1 to 16"},
     {dataplane("cpus = 1"), D "cpus: needs a list of CPU numbers, for example [1, 2]"},
     {dataplane("cpus = [1, 1]"), D "cpus: names CPU 1 twice; give each lcore a CPU of its own"},
     {dataplane("cpus = [1024]"), D "cpus: 1024 is out of bounds; choose 0 to 1023"},
@@ -112,7 +134,9 @@ const Case kDataplane[] = {
      D "control-socket: \"run\" is not an absolute path; begin it with /"},
     {dataplane("control-socket = \"/" + std::string(107, 'x') + "\""),
      D "control-socket: is longer than 107 bytes; choose a shorter one"},
-    {dataplane("state-dir = \"/a\\nb\""), D "state-dir: holds a control character; remove it"},
+    {dataplane("control-socket = \"/a\\nb\""),
+     D "control-socket: holds a control character; remove it"},
+    {dataplane("state-dir = \"/run\""), D "state-dir: is not an option; remove it"},
     {dataplane("xdp-program = \"\""), "no error"},
     {dataplane("xdp-program = \"x.o\""),
      D "xdp-program: \"x.o\" is not an absolute path; begin it with /"},
@@ -132,15 +156,24 @@ const Case kInterface[] = {
     {lan("pcp = 8\nvlan = 1"), I "pcp: 8 is out of bounds; choose 0 to 7"},
     {lan("mtu = 576"), "no error"},
     {lan("mtu = 9001"), I "mtu: 9001 is out of bounds; choose 576 to 9000"},
+    {lan("mtu = 9000"), "no error"},
+    {lan("take = \"owned\"\ndriver = \"af_packet\"\nmtu = 1900"), "no error"},
+    {lan("take = \"owned\"\ndriver = \"af_packet\"\nmtu = 1901"),
+     "hf.toml:7: interface.lan.mtu: driver af_packet cuts longer packets to its frames of 2048 "
+     "bytes; choose at most 1900, or another driver"},
     {lan("dscp-media = 63"), "no error"},
     {lan("dscp-media = 64"), I "dscp-media: 64 is out of bounds; choose 0 to 63"},
     {lan("tap = \"x\""),
      I "tap: a shared interface has no tap; remove this line, or set take = \"owned\""},
     {lan("take = \"owned\"\ntap = \"a/b\""),
      "hf.toml:6: interface.lan.tap: \"a/b\" cannot name a network device"},
-    {lan("take = \"owned\"\nexception-pps = 0"), "no error"},
+    {lan("take = \"owned\"\nexception-pps = 100"), "no error"},
+    {lan("take = \"owned\"\nexception-pps = 0"),
+     "hf.toml:6: interface.lan.exception-pps: 0 is out of bounds; choose 100 to 1000000"},
+    {lan("take = \"owned\"\nexception-pps = 99"),
+     "hf.toml:6: interface.lan.exception-pps: 99 is out of bounds; choose 100 to 1000000"},
     {lan("take = \"owned\"\nexception-pps = 1000001"),
-     "hf.toml:6: interface.lan.exception-pps: 1000001 is out of bounds; choose 0 to 1000000"},
+     "hf.toml:6: interface.lan.exception-pps: 1000001 is out of bounds; choose 100 to 1000000"},
     {lan("take = \"mine\""), I "take: \"mine\" is not one of shared, owned"},
     {lan("driver = \"af_packet\""),
      I "driver: af_packet cannot share a device with the kernel; use af_xdp, or set take = "
@@ -149,8 +182,11 @@ const Case kInterface[] = {
      I "driver: \"af-xdp\" is not one of af_xdp, af_packet, virtio_user, vhost, ring, null, pci "
        "(did you mean \"af_xdp\"?)"},
     {lan("mac = \"02:00:00:00:00:01\""),
-     I "mac: driver af_xdp uses the address of its device; remove this line"},
-    {virtual_lan("driver = \"ring\"\nmac = \"02:00:00:00:00:01\""), "no error"},
+     I "mac: driver af_xdp cannot be given an address, only virtio_user can; remove this line"},
+    {virtual_lan("mac = \"02:00:00:00:00:01\"\ndriver = \"ring\""),
+     I "mac: driver ring cannot be given an address, only virtio_user can; remove this line"},
+    {virtual_lan("mac = \"02:00:00:00:00:01\"\ndriver = \"virtio_user\"\ndevice = \"/run/v.sock\""),
+     "no error"},
     {virtual_lan("mac = \"01:00:00:00:00:01\"\ndriver = \"null\""),
      I "mac: \"01:00:00:00:00:01\" is a group address or zero; give a station's address"},
     {virtual_lan("mac = \"02-00\"\ndriver = \"null\""),
@@ -160,10 +196,20 @@ const Case kInterface[] = {
     {virtual_lan("device = \"eth0\"\ndriver = \"vhost\""),
      I "device: \"eth0\" does not suit driver vhost; give the absolute path of a UNIX socket"},
     {virtual_lan("device = \"0000:03:00.0\"\ndriver = \"pci\""), "no error"},
+    {virtual_lan("device = \"03:00.0\"\ndriver = \"pci\""), "no error"},
+    {virtual_lan("device = \"00000:03:00.0\"\ndriver = \"pci\""),
+     I "device: \"00000:03:00.0\" does not suit driver pci; give a PCI address such as "
+       "0000:03:00.0"},
+    {virtual_lan("device = \"\"\ndriver = \"pci\""),
+     I "device: \"\" does not suit driver pci; give a PCI address such as 0000:03:00.0"},
     {virtual_lan("device = \"03:00.8\"\ndriver = \"pci\""),
      I "device: \"03:00.8\" does not suit driver pci; give a PCI address such as 0000:03:00.0"},
-    {virtual_lan(""), "hf.toml:1: interface.lan.device: is missing; driver af_packet needs it"},
+    {virtual_lan(""), "hf.toml:1: interface.lan.device: is missing; driver af_xdp needs it"},
     {lan("media-ports = \"30000-30003\""), "no error"},
+    {lan("media-ports = \"30000-30007\"\n[dataplane]\ncpus = [0, 1]"), "no error"},
+    {lan("media-ports = \"30000-30006\"\n[dataplane]\ncpus = [0, 1]"),
+     I "media-ports: holds 3 pairs of ports, but 2 CPUs need 4, 2 each; widen it or name fewer "
+       "cpus"},
     {lan("media-ports = \"30000-30002\""),
      I "media-ports: \"30000-30002\" holds 1 leg (a pair of ports each); a call needs 2, widen it"},
     {lan("media-ports = \"30000-30000\""), I
@@ -228,11 +274,19 @@ const Case kWhole[] = {
      "hf.toml:6: interface.a.name: \"a\" is that of line 2 too; choose another"},
     {interface("a", "e", "\"198.18.0.1\"") + interface("b", "e", "\"198.18.0.2\""),
      "hf.toml:7: interface.b.device: \"e\" is that of line 3 too; choose another"},
+    {interface("a", "03:00.0", "\"198.18.0.1\"") + "take = \"owned\"\ndriver = \"pci\"\n" +
+         interface("b", "0000:03:00.0", "\"198.18.0.2\"") + "take = \"owned\"\ndriver = \"pci\"\n",
+     "hf.toml:9: interface.b.device: \"0000:03:00.0\" is that of line 3 too; choose another"},
+    {"[dataplane]\ncpus = [0, 1, 2, 3]\nmax-legs = 6\n" + lan("media-ports = \"30000-30005\""),
+     "hf.toml:3: dataplane.max-legs: 6 legs are too few: 4 CPUs need 8, 2 each; raise it or name "
+     "fewer cpus\n"
+     "hf.toml:8: interface.lan.media-ports: holds 3 pairs of ports, but 4 CPUs need 8, 2 each; "
+     "widen it or name fewer cpus"},
     {interface("a", "e", "\"2001:db8::1\"") + "mtu = 1279",
      "hf.toml:5: interface.a.mtu: IPv6 needs 1280 bytes or more (RFC 8200 section 5)"},
     {dataplane("memory-mib = 1\ncpus = []"),
      "hf.toml:2: dataplane.memory-mib: 1 is out of bounds; choose 64 to 65536\n"
-     "hf.toml:3: dataplane.cpus: names 0 CPUs; give 1 to 64"},
+     "hf.toml:3: dataplane.cpus: names 0 CPUs; give 1 to 16"},
 };
 INSTANTIATE_TEST_SUITE_P(Whole, ConfigBounds, testing::ValuesIn(kWhole));
 

@@ -49,7 +49,7 @@ TEST(Reference, EveryCommentedDefaultIsAccepted) {
     if (of_interface) text += option + "\n";
     if (owned_only) text += "take = \"owned\"\n";
     if (option.starts_with("mac")) {
-      text += "take = \"owned\"\ndriver = \"null\"\n";
+      text += "take = \"owned\"\ndriver = \"virtio_user\"\ndevice = \"/run/v.sock\"\n";
     } else {
       text += "device = \"eth0\"\n";
     }
