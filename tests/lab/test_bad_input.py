@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames that are wrong on purpose: each ends in its own named drop, nothing of it leaves, calls beside lose nothing."""
+"""Frames wrong on purpose: each ends in its own named drop, nothing of it leaves, calls beside lose nothing."""
 import subprocess
 import time
 
@@ -97,7 +97,7 @@ class Bench:
         return None
 
     def close(self, good):
-        """Everything has been sent, of which `good` frames were to be relayed. What left is these, and the call beside."""
+        """All has been sent, of which `good` frames were to be relayed. What left is these, and the call beside."""
         self.player.close()
         for crowd in self.crowds:
             crowd.wait()

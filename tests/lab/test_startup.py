@@ -13,7 +13,8 @@ import pytest
 from appliance import Crowd, host_port, to_text
 from conftest import ROOT
 
-DATAPLANE = ROOT / "build" / "dataplane" / "holdfast-dataplane"
+# Another build may be put in its place, for instance one with sanitizers.
+DATAPLANE = os.environ.get("HF_DATAPLANE", ROOT / "build" / "dataplane" / "holdfast-dataplane")
 END_S = 2
 SOON_S = 10
 NOBODY = "65534"
