@@ -179,7 +179,8 @@ def test_what_cannot_leave_is_named(appliance):
         "no_remote": (edge.add_call("nobody", remote, {}), rtp()),
         "too_big": (edge.add_call("longer-header", remote, {"remote": to_text(far6)}), rtp(payload=bytes(1460))),
         "no_next_hop": (edge.ask("call.add", call="no-neighbour", legs=[
-            {"interface": "lan", **remote}, {"interface": "lan", "remote": f"{box.PHONE_NET4}.99:4000"}])["legs"], rtp()),
+            {"interface": "lan", **remote}, {"interface": "lan", "remote": f"{box.PHONE_NET4}.99:4000"}])["legs"],
+                        rtp()),
     }
     for legs, datagram in calls.values():
         frame = Attacker(box.PHONE_MAC, box.EDGE_LAN_MAC, phone, host_port(legs[0]["local"]), None, None).ip4(datagram)
