@@ -5,8 +5,8 @@
 {"seconds": N, "linger_s": N, "phones": [{"source": [ADDRESS, PORT], "to": [ADDRESS, PORT], "ssrc": N,
   "first_seq": N, "tos": BYTE, "rtcp_to": [ADDRESS, PORT]}, ...]}
 
-Says "ready" once every port is bound. SIGTERM ends the talk early, after a whole round. RTCP sender reports go out once a second where rtcp_to stands. What arrives is
-left in the sockets: the captures are the judge.
+Says "ready" once every port is bound. SIGTERM ends the talk early, after a whole round. RTCP sender reports go out once
+a second where rtcp_to stands. What arrives is left in the sockets: the captures are the judge.
 """
 import json
 import signal

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sends raw Ethernet frames out of an interface as asked: play.py INTERFACE, then lines "COUNT RATE HEX" on stdin.
 
-Each line's frame goes out COUNT times at RATE a second; "sent" answers a line. An interface that refuses a frame ends it."""
+Each line's frame goes out COUNT times at RATE a second; "sent" answers a line. An interface that refuses
+a frame ends it."""
 import socket
 import sys
 import time

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames that are wrong on purpose: each ends in its own named drop, nothing of it leaves, calls beside lose nothing."""
+"""Frames wrong on purpose: each ends in its own named drop, nothing of it leaves, calls beside lose nothing."""
 import subprocess
 import time
 
@@ -97,7 +97,7 @@ class Bench:
         return None
 
     def close(self, good):
-        """Everything has been sent, of which `good` frames were to be relayed. What left is these, and the call beside."""
+        """All has been sent, of which `good` frames were to be relayed. What left is these, and the call beside."""
         self.player.close()
         for crowd in self.crowds:
             crowd.wait()
@@ -179,7 +179,8 @@ def test_what_cannot_leave_is_named(appliance):
         "no_remote": (edge.add_call("nobody", remote, {}), rtp()),
         "too_big": (edge.add_call("longer-header", remote, {"remote": to_text(far6)}), rtp(payload=bytes(1460))),
         "no_next_hop": (edge.ask("call.add", call="no-neighbour", legs=[
-            {"interface": "lan", **remote}, {"interface": "lan", "remote": f"{box.PHONE_NET4}.99:4000"}])["legs"], rtp()),
+            {"interface": "lan", **remote}, {"interface": "lan", "remote": f"{box.PHONE_NET4}.99:4000"}])["legs"],
+                        rtp()),
     }
     for legs, datagram in calls.values():
         frame = Attacker(box.PHONE_MAC, box.EDGE_LAN_MAC, phone, host_port(legs[0]["local"]), None, None).ip4(datagram)

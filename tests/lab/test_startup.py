@@ -13,7 +13,8 @@ import pytest
 from appliance import Crowd, host_port, to_text
 from conftest import ROOT
 
-DATAPLANE = ROOT / "build" / "dataplane" / "holdfast-dataplane"
+# Another build may be put in its place, for instance one with sanitizers.
+DATAPLANE = os.environ.get("HF_DATAPLANE", ROOT / "build" / "dataplane" / "holdfast-dataplane")
 END_S = 2
 SOON_S = 10
 NOBODY = "65534"
@@ -23,15 +24,18 @@ WRONG_CONFIGURATIONS = [
     ("interface_that_is_not_there", ('device = "wan0"', 'device = "nothere"'), ["interface wan", "nothere"]),
     ("driver_that_is_not_there", ('take = "shared"', 'take = "owned"\ndriver = "e1000"'),
      [":11: ", "interface.lan.driver", '"e1000" is not one of']),
-    ("card_that_is_not_there", ('take = "shared"\ndevice = "lan0"', 'take = "owned"\ndriver = "pci"\ndevice = "0000:7f:1f.7"'),
+    ("card_that_is_not_there",
+     ('take = "shared"\ndevice = "lan0"', 'take = "owned"\ndriver = "pci"\ndevice = "0000:7f:1f.7"'),
      ["interface lan", "0000:7f:1f.7"]),
     ("xdp_program_that_is_not_there", ("cpus = [0]", 'cpus = [0]\nxdp-program = "/nowhere.o"'), ["/nowhere.o"]),
-    ("xdp_program_that_is_none", ("cpus = [0]", 'cpus = [0]\nxdp-program = "/etc/hostname"'), ["interface lan", "lan0"]),
+    ("xdp_program_that_is_none", ("cpus = [0]", 'cpus = [0]\nxdp-program = "/etc/hostname"'),
+     ["interface lan", "lan0"]),
     ("cpu_that_is_not_there", ("cpus = [0]", "cpus = [1000]"), ["cpus", "1000"]),
     ("one_port", ("20000-29999", "20000-20000"), [":13: ", "media-ports", "widen it"]),
     ("ports_for_one_leg", ("20000-29999", "20000-20001"), [":13: ", "media-ports", "widen it"]),
     ("ports_for_fewer_legs_than_wanted", ('cpus = [0]', "cpus = [0]\nmax-legs = 65536"), [":8: ", "max-legs"]),
-    ("option_that_is_none", ("memory-mib = 256", "memory-mb = 256"), [":5: ", "memory-mb", 'did you mean "memory-mib"']),
+    ("option_that_is_none", ("memory-mib = 256", "memory-mb = 256"),
+     [":5: ", "memory-mb", 'did you mean "memory-mib"']),
     ("text_for_a_number", ("memory-mib = 256", 'memory-mib = "256"'), [":5: ", "memory-mib", "quotes"]),
     ("value_out_of_bounds", ("memory-mib = 256", "memory-mib = 1"), [":5: ", "memory-mib", "64"]),
     ("no_toml", ("cpus = [0]", "cpus = [0"), [":8: ", "array"]),
