@@ -23,7 +23,7 @@ NOBODY = "65534"
 WRONG_CONFIGURATIONS = [
     ("interface_that_is_not_there", ('device = "wan0"', 'device = "nothere"'), ["interface wan", "nothere"]),
     ("driver_that_is_not_there", ('take = "shared"', 'take = "owned"\ndriver = "e1000"'),
-     [":11: ", "interface.lan.driver", '"e1000" is not one of']),
+     [":10: ", "interface.lan.driver", '"e1000" is not one of']),
     ("card_that_is_not_there",
      ('take = "shared"\ndevice = "lan0"', 'take = "owned"\ndriver = "pci"\ndevice = "0000:7f:1f.7"'),
      ["interface lan", "0000:7f:1f.7"]),
@@ -31,14 +31,14 @@ WRONG_CONFIGURATIONS = [
     ("xdp_program_that_is_none", ("cpus = [0]", 'cpus = [0]\nxdp-program = "/etc/hostname"'),
      ["interface lan", "lan0"]),
     ("cpu_that_is_not_there", ("cpus = [0]", "cpus = [1000]"), ["cpus", "1000"]),
-    ("one_port", ("20000-29999", "20000-20000"), [":13: ", "media-ports", "widen it"]),
-    ("ports_for_one_leg", ("20000-29999", "20000-20001"), [":13: ", "media-ports", "widen it"]),
-    ("ports_for_fewer_legs_than_wanted", ('cpus = [0]', "cpus = [0]\nmax-legs = 65536"), [":8: ", "max-legs"]),
+    ("one_port", ("20000-29999", "20000-20000"), [":12: ", "media-ports", "widen it"]),
+    ("ports_for_one_leg", ("20000-29999", "20000-20001"), [":12: ", "media-ports", "widen it"]),
+    ("ports_for_fewer_legs_than_wanted", ('cpus = [0]', "cpus = [0]\nmax-legs = 65536"), [":7: ", "max-legs"]),
     ("option_that_is_none", ("memory-mib = 256", "memory-mb = 256"),
-     [":5: ", "memory-mb", 'did you mean "memory-mib"']),
-    ("text_for_a_number", ("memory-mib = 256", 'memory-mib = "256"'), [":5: ", "memory-mib", "quotes"]),
-    ("value_out_of_bounds", ("memory-mib = 256", "memory-mib = 1"), [":5: ", "memory-mib", "64"]),
-    ("no_toml", ("cpus = [0]", "cpus = [0"), [":8: ", "array"]),
+     [":4: ", "memory-mb", 'did you mean "memory-mib"']),
+    ("text_for_a_number", ("memory-mib = 256", 'memory-mib = "256"'), [":4: ", "memory-mib", "quotes"]),
+    ("value_out_of_bounds", ("memory-mib = 256", "memory-mib = 1"), [":4: ", "memory-mib", "64"]),
+    ("no_toml", ("cpus = [0]", "cpus = [0"), [":7: ", "array"]),
     ("empty", None, ["interface"]),
 ]
 
@@ -124,7 +124,7 @@ def test_second_instance_is_refused_and_the_first_goes_on(appliance, tmp_path):
     place.configure(("cpus = [0]", "cpus = [0]"))
     refused(place.start(), [pid, "dataplane.sock"])
     place.configure(("dataplane.sock", "second.sock"))
-    refused(place.start(), [pid, "lan0"])
+    refused(place.start(), [pid, "network namespace"])
     assert place.traces() == before
     assert [call["call"] for call in edge.calls()] == ["here"]
 
