@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// XDP program of an af_xdp port: of a `shared` one media goes to DPDK's socket and the rest to the kernel, of an `owned`
-// one everything goes to the socket.
+// XDP program of an af_xdp port: of a `shared` one media goes to DPDK's socket and the rest to the
+// kernel, of an `owned` one everything goes to the socket.
 //
 // DPDK's af_xdp PMD loads this object and puts its sockets into `xsks_map`; the dataplane fills the
 // other maps once it is attached. Media is UDP, not fragmented, to one of our media addresses and

@@ -19,8 +19,8 @@ struct steer_ports {
   __u16 high;
 };
 
-// Indices of `steer_config`: the port's VLAN id (0 untagged), and whether the port is owned, so that every frame is the
-// dataplane's.
+// Indices of `steer_config`: the port's VLAN id (0 untagged), and whether the port is owned, so
+// that every frame is the dataplane's.
 enum steer_setting { STEER_VLAN, STEER_OWNED, STEER_SETTINGS };
 
 // Indices of `steer_counters`.
