@@ -14,6 +14,7 @@ namespace holdfast::dataplane {
 
 // Known before a leg is: X(name, what happened).
 #define HOLDFAST_PORT_DROPS(X)                                                 \
+  X(port_missed, "came to the port, but its queue was full before we looked")  \
   X(frame_runt, "shorter than its Ethernet header")                            \
   X(frame_too_long, "longer than the port's buffers")                          \
   X(wrong_mac, "unicast to another station")                                   \

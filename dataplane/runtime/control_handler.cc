@@ -12,6 +12,7 @@ namespace holdfast::dataplane {
 namespace {
 
 constexpr uint64_t kNsPerS = 1'000'000'000;
+static_assert(kDropReasons <= control::kMaxNamedCounts, "else the books lose rows on the wire");
 
 template <typename T>
 void answer(control::Reply& reply, const Answer<T>& result) {
@@ -43,17 +44,34 @@ void add_counters(control::PortStatus& out, const std::vector<const PortCounters
   }
 }
 
-// Fragments that the XDP program dropped came in at this port too, though no lcore saw them.
+// Frames that came in at this port too and were dropped before an lcore saw them: in both sides of
+// the books.
+void add_unseen(control::PortStatus& out, DropReason reason, uint64_t frames) {
+  if (frames == 0) return;
+  out.rx += frames;
+  for (control::NamedCount& drop : out.drops) {
+    if (drop.name != name_of(reason)) continue;
+    drop.count += frames;
+    return;
+  }
+  out.drops.push_back({std::string(name_of(reason)), frames});
+}
+
+// Fragments that the XDP program dropped.
 void add_steer_drops(control::PortStatus& out, const std::string& device) {
   const auto link = find_link(device);
   if (!link) return;
   const auto steer = read_steer_counters(link->ifindex);
-  if (!steer || steer->fragments_dropped == 0) return;
-  out.rx += steer->fragments_dropped;
-  out.drops.push_back({std::string(name_of(DropReason::fragment)), steer->fragments_dropped});
+  if (steer) add_unseen(out, DropReason::fragment, steer->fragments_dropped);
 }
 
 }  // namespace
+
+void ControlRequests::attach(Assembly* parts, const control::ControlServer* server) {
+  parts_ = parts;
+  server_ = server;
+  for (const auto& port : parts->ports) missed_.emplace_back(port->wake_fds());
+}
 
 void ControlRequests::handle(const control::Request& request, control::Reply reply) {
   CallBook& book = *parts_->book;
@@ -75,7 +93,7 @@ void ControlRequests::handle(const control::Request& request, control::Reply rep
       request.operation);
 }
 
-control::PortStatus ControlRequests::port_status(size_t port) const {
+control::PortStatus ControlRequests::port_status(size_t port) {
   const config::InterfaceConfig& interface = config_.interfaces[port];
   control::PortStatus out;
   out.name = interface.name;
@@ -87,10 +105,12 @@ control::PortStatus ControlRequests::port_status(size_t port) const {
   for (const auto& core : parts_->cores) counters.push_back(&core->counters(port));
   add_counters(out, counters);
   if (interface.driver == config::Driver::kAfXdp) add_steer_drops(out, interface.device);
+  add_unseen(out, DropReason::port_missed,
+             missed_[port].read(driver_missed(parts_->ports[port]->id())));
   return out;
 }
 
-control::StatusReport ControlRequests::status() const {
+control::StatusReport ControlRequests::status() {
   control::StatusReport out;
   const uint64_t now_ns = steady_ns();
   out.version = control::kVersion;
