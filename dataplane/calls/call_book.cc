@@ -50,16 +50,17 @@ CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
       legs_(size_t{board.legs_per_core()} * board.cores() + 1),
       free_legs_(board.cores()),
       slices_(board.addresses()) {
-  assert(board_.cores() > 0);
+  const uint32_t cores = board_.cores();
+  assert(cores > 0);
   for (LegIndex leg = 1; leg <= max_legs; ++leg)
     free_legs_[board_.owner_of_leg(leg)].push_back(leg);
   for (const PortIo& port : board_.ports()) {
     const uint32_t pairs = Switchboard::pairs(port.filter);
-    const uint32_t per_core = pairs / board_.cores();
+    const uint32_t per_core = pairs / cores;
     for (const auto& address : port.filter.addresses) {
-      for (uint32_t core = 0; core < board_.cores(); ++core) {
+      for (uint32_t core = 0; core < cores; ++core) {
         const uint32_t first = port.filter.first_port + 2 * per_core * core;
-        const uint32_t count = core + 1 == board_.cores() ? pairs - per_core * core : per_core;
+        const uint32_t count = core + 1 == cores ? pairs - per_core * core : per_core;
         slices_[address.index].push_back(
             {core, PortAllocator(static_cast<uint16_t>(first), count)});
       }
