@@ -44,7 +44,7 @@ uint64_t driver_missed(uint16_t dpdk_port) {
   return rte_eth_stats_get(dpdk_port, &stats) == 0 ? stats.imissed : 0;
 }
 
-MissedFrames::MissedFrames(std::vector<int> sockets) {
+MissedFrames::MissedFrames(const std::vector<int>& sockets) {
   for (const int fd : sockets) {
     const int domain = domain_of(fd);
     if (domain == AF_XDP) xdp_.push_back(fd);

@@ -15,7 +15,7 @@ uint64_t driver_missed(uint16_t dpdk_port);
 class MissedFrames {
  public:
   // AF_XDP and AF_PACKET sockets of the port (EthernetPort::wake_fds()); they outlive this object.
-  explicit MissedFrames(std::vector<int> sockets);
+  explicit MissedFrames(const std::vector<int>& sockets);
 
   // Frames missed since the port was opened. Never goes down.
   uint64_t read(uint64_t driver_missed);
