@@ -214,6 +214,15 @@ MediaAction action_for(const MediaDescription& media, const MediaPolicy& policy)
   return action;
 }
 
+void apply_plan(std::span<const AnchorMedia> plan, MediaList& media) {
+  for (size_t i = 0; i < media.size(); ++i) {
+    if (i >= plan.size() || plan[i].action != MediaAction::anchor)
+      media[i].refuse();
+    else if (!plan[i].rtcp_mux)
+      media[i].rtcp_mux = false;
+  }
+}
+
 Result<std::string, SdpReject> anchor_sdp(const Sdp& sdp, const AnchorPlan& plan) {
   Writer writer(sdp, plan);
   if (const auto refused = writer.check()) return *refused;

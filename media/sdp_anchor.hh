@@ -40,6 +40,10 @@ struct AnchorMedia {
   bool rtcp_mux = false;         // leave a=rtcp-mux in where it stands (RFC 5761)
 };
 
+// What the relay sees of the list under a plan: lines that are not anchored are refused there, and
+// a=rtcp-mux is gone where it is left out.
+void apply_plan(std::span<const AnchorMedia> plan, MediaList& media);
+
 // The identity of the session in o= (RFC 8866 section 5.2); see SdpOriginKeeper.
 struct SdpIdentity {
   std::string user;

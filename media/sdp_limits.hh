@@ -20,8 +20,8 @@ inline constexpr size_t kMaxDynamicClocks = 4;  // what the dataplane takes for 
 inline constexpr size_t kMaxAnchorGrowthBytes =
     kMaxSdpLines + (kMaxSdpMedia + 1) * 128 + 2 * kMaxSdpOriginBytes + 128;
 
-inline constexpr size_t kMaxBranches = 16;       // INVITEs of one call that we sent on
-inline constexpr size_t kMaxForkedDialogs = 16;  // answering to-tags of one branch
-inline constexpr size_t kMaxTagBytes = 256;      // a tag or branch that becomes a key
+inline constexpr size_t kMaxBranches = 8;       // INVITEs of one call that we sent on
+inline constexpr size_t kMaxForkedDialogs = 8;  // to-tags that answered one of them
+inline constexpr size_t kMaxTagBytes = 256;     // of a tag or branch that becomes a key
 
 }  // namespace holdfast::media

@@ -12,11 +12,6 @@ namespace {
 // RFC 3551 section 6 gives the clocks of those below, and the dataplane knows them.
 constexpr uint8_t kFirstDynamicPayloadType = 35;
 
-bool is_rtp(MediaTransport transport) {
-  return transport == MediaTransport::rtp || transport == MediaTransport::srtp ||
-         transport == MediaTransport::dtls_srtp;
-}
-
 // Reads the attributes of one section; the first of a kind counts.
 class SectionReader {
  public:
@@ -88,9 +83,7 @@ void set_remote(MediaDescription& out, const SdpConnection& connection,
   }
   out.remote = SocketAddress{connection.ip, out.port};
   if (!is_rtp(out.transport)) return;
-  if (out.rtcp_mux) {
-    out.remote_rtcp = out.remote;
-  } else if (rtcp && rtcp->port != 0) {
+  if (rtcp && rtcp->port != 0) {
     // Of another family, or 0.0.0.0 as browsers write it: the port counts, at the address of c=.
     const bool usable = rtcp->ip.family == connection.ip.family && !rtcp->ip.is_unspecified();
     out.remote_rtcp = SocketAddress{usable ? rtcp->ip : connection.ip, rtcp->port};
@@ -134,6 +127,11 @@ MediaTransport transport_from(std::string_view proto) {
   for (const Row& row : kRows)
     if (same_word(proto, row.proto)) return row.transport;
   return MediaTransport::other;
+}
+
+bool is_rtp(MediaTransport transport) {
+  return transport == MediaTransport::rtp || transport == MediaTransport::srtp ||
+         transport == MediaTransport::dtls_srtp;
 }
 
 bool PayloadClocks::add(PayloadClock clock) {

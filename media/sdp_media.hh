@@ -25,6 +25,7 @@ enum class MediaTransport : uint8_t {
 };
 std::string_view name_of(MediaTransport transport);
 MediaTransport transport_from(std::string_view proto);
+bool is_rtp(MediaTransport transport);  // one of the first three
 
 struct PayloadClock {
   uint8_t payload_type = 0;
@@ -52,7 +53,8 @@ struct MediaDescription {
   uint16_t port_count = 1;
   // Where its writer wants media. None: port 0, c= is a name, or held by 0.0.0.0.
   std::optional<SocketAddress> remote;
-  // a=rtcp, else the next port; equals remote with rtcp_mux. Only of RTP, only beside remote.
+  // a=rtcp, else the next port: where RTCP goes unless both sides have rtcp_mux. Only of RTP, only
+  // beside remote.
   std::optional<SocketAddress> remote_rtcp;
   std::string host;              // c=, when it is a name: to be resolved off the loop, or learned
   bool rtcp_mux = false;         // offered or accepted (RFC 5761)
