@@ -24,10 +24,11 @@ constexpr size_t index_of(Side side) {
 
 // One side of a stream: what the leg towards it needs.
 struct StreamEnd {
-  std::optional<SocketAddress> remote;       // none: not known yet, held by address, or a name
-  std::optional<SocketAddress> remote_rtcp;  // equals remote with rtcp_mux
-  std::string host;                          // c=, when it is a name
-  bool rtcp_mux = false;                     // agreed by both sides (RFC 5761)
+  // None: not known yet, held by address (the leg keeps the one it had), or a name.
+  std::optional<SocketAddress> remote;
+  std::optional<SocketAddress> remote_rtcp;         // equals remote with rtcp_mux
+  std::string host;                                 // c=, when it is a name
+  bool rtcp_mux = false;                            // agreed by both sides (RFC 5761)
   SdpDirection direction = SdpDirection::sendrecv;  // as this side said
   bool held_by_address = false;
   // Of what arrives from this side: first those that the other side asked for, since a sender uses

@@ -30,7 +30,7 @@ namespace holdfast::media {
   X(sdp_bad_media, "m= lacks media, port, protocol or formats, or one is too long")          \
   X(sdp_bad_port, "the port of m= is no number from 0 to 65535, or its count none from 1")   \
   X(sdp_bad_address, "c= is no IN IP4 or IN IP6 with an address of that family or a name")   \
-  X(sdp_multicast, "c= is a multicast address: a relay has two ends")                        \
+  X(sdp_multicast, "c= is a multicast or broadcast address: a relay has two ends")           \
   X(sdp_no_connection, "an m= line in use has no c=, neither of its own nor of the session") \
   X(sdp_bad_rtcp, "a=rtcp is no port with, at most, an address")                             \
   X(sdp_port_count, "an m= line to anchor asks for several ports (RFC 8866 section 5.14)")   \

@@ -25,6 +25,11 @@ bool looks_numeric(std::string_view host) {
                      [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
 }
 
+bool is_broadcast(const IpAddress& ip) {
+  return ip.is_v4() && std::all_of(ip.bytes.begin(), ip.bytes.begin() + 4,
+                                   [](uint8_t byte) { return byte == 255; });
+}
+
 }  // namespace
 
 Result<SdpConnection, SdpReject> parse_connection(std::string_view value) {
@@ -42,7 +47,7 @@ Result<SdpConnection, SdpReject> parse_connection(std::string_view value) {
   }
   if (const auto ip = IpAddress::parse(host)) {
     if (ip->is_v4() != ip4) return SdpReject::sdp_bad_address;
-    if (ip->is_multicast()) return SdpReject::sdp_multicast;
+    if (ip->is_multicast() || is_broadcast(*ip)) return SdpReject::sdp_multicast;
     return SdpConnection{*ip, host};
   }
   if (!is_name(host) || looks_numeric(host)) return SdpReject::sdp_bad_address;

@@ -106,6 +106,7 @@ TEST(Sdp, RefusesByName) {
       {sdp_bad_address, "a name beyond 255", kHead + "c=IN IP4 " + std::string(256, 'a') + "\r\n"},
       {sdp_multicast, "8866-5.7 IPv4", kHead + "c=IN IP4 224.2.36.42/127/3\r\n"},
       {sdp_multicast, "8866-5.7 IPv6", kHead + "c=IN IP6 ff15::101/3\r\n"},
+      {sdp_multicast, "919-7 broadcast", kHead + "c=IN IP4 255.255.255.255\r\n"},
       {sdp_no_connection, "8866-5.7 none", kHead + kAudio},
       {sdp_no_connection, "8866-5.7 only another section's", kHead + kAudio + kAudio + kConnection},
   };
