@@ -185,6 +185,22 @@ TEST(SdpAnchor, RefusesWhatDoesNotFitByName) {
   }
 }
 
+TEST(SdpAnchor, GrowsByNoMoreThanItsBound) {
+  // The worst case: bare LF throughout, and in every section a c= and an a=rtcp to add.
+  std::string text = "v=0\no=- 7 1 IN IP4 1.1.1.1\nc=IN IP4 1.1.1.1\n";
+  std::vector<AnchorMedia> media;
+  for (size_t i = 0; i < kMaxSdpMedia; ++i) {
+    text += "m=audio 1 RTP/AVP 0\n";
+    media.push_back(
+        to("[2001:db8:ffff:ffff:ffff:ffff:ffff:fff" + std::to_string(i % 2) + "]:30000", 60000));
+  }
+  for (size_t i = kMaxSdpMedia + 3; i < kMaxSdpLines; ++i) text += "a=\n";
+  const auto after = anchor(text, media);
+  ASSERT_TRUE(after);
+  EXPECT_GT(after->size(), text.size() + 1200);
+  EXPECT_LE(after->size(), text.size() + kMaxAnchorGrowthBytes);
+}
+
 TEST(SdpAnchor, PolicyChoosesPerKind) {
   struct PolicyRow {
     std::string name;
