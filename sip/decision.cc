@@ -2,94 +2,57 @@
 // The texts of decisions, from their lists.
 #include "sip/decision.hh"
 
+#include <cstddef>
+
 namespace holdfast::sip {
+namespace {
+
+struct ReplyRow {
+  std::string_view name;
+  uint16_t code;
+  std::string_view phrase, why;
+};
+constexpr ReplyRow kReplies[] = {
+#define HOLDFAST_X(name, code, phrase, why) {#name, code, phrase, why},
+    HOLDFAST_SIP_REPLIES(HOLDFAST_X)
+#undef HOLDFAST_X
+};
+
+struct NameRow {
+  std::string_view name, text;
+};
+#define HOLDFAST_X(name, text) {#name, text},
+constexpr NameRow kDrops[] = {HOLDFAST_SIP_DROPS(HOLDFAST_X)};
+constexpr NameRow kForwards[] = {HOLDFAST_SIP_FORWARDS(HOLDFAST_X)};
+#undef HOLDFAST_X
+
+}  // namespace
 
 std::string_view name_of(ReplyName name) {
-  switch (name) {
-#define HOLDFAST_X(name, code, phrase, why) \
-  case ReplyName::name:                     \
-    return #name;
-    HOLDFAST_SIP_REPLIES(HOLDFAST_X)
-#undef HOLDFAST_X
-  }
-  return "?";
+  return kReplies[static_cast<size_t>(name)].name;
 }
-
 std::string_view text_of(ReplyName name) {
-  switch (name) {
-#define HOLDFAST_X(name, code, phrase, why) \
-  case ReplyName::name:                     \
-    return why;
-    HOLDFAST_SIP_REPLIES(HOLDFAST_X)
-#undef HOLDFAST_X
-  }
-  return "?";
+  return kReplies[static_cast<size_t>(name)].why;
 }
-
 std::string_view phrase_of(ReplyName name) {
-  switch (name) {
-#define HOLDFAST_X(name, code, phrase, why) \
-  case ReplyName::name:                     \
-    return phrase;
-    HOLDFAST_SIP_REPLIES(HOLDFAST_X)
-#undef HOLDFAST_X
-  }
-  return "?";
+  return kReplies[static_cast<size_t>(name)].phrase;
 }
-
 uint16_t code_of(ReplyName name) {
-  switch (name) {
-#define HOLDFAST_X(name, code, phrase, why) \
-  case ReplyName::name:                     \
-    return code;
-    HOLDFAST_SIP_REPLIES(HOLDFAST_X)
-#undef HOLDFAST_X
-  }
-  return 500;
+  return kReplies[static_cast<size_t>(name)].code;
 }
 
 std::string_view name_of(DropName name) {
-  switch (name) {
-#define HOLDFAST_X(name, why) \
-  case DropName::name:        \
-    return #name;
-    HOLDFAST_SIP_DROPS(HOLDFAST_X)
-#undef HOLDFAST_X
-  }
-  return "?";
+  return kDrops[static_cast<size_t>(name)].name;
 }
-
 std::string_view text_of(DropName name) {
-  switch (name) {
-#define HOLDFAST_X(name, why) \
-  case DropName::name:        \
-    return why;
-    HOLDFAST_SIP_DROPS(HOLDFAST_X)
-#undef HOLDFAST_X
-  }
-  return "?";
+  return kDrops[static_cast<size_t>(name)].text;
 }
 
 std::string_view name_of(ForwardName name) {
-  switch (name) {
-#define HOLDFAST_X(name, which) \
-  case ForwardName::name:       \
-    return #name;
-    HOLDFAST_SIP_FORWARDS(HOLDFAST_X)
-#undef HOLDFAST_X
-  }
-  return "?";
+  return kForwards[static_cast<size_t>(name)].name;
 }
-
 std::string_view text_of(ForwardName name) {
-  switch (name) {
-#define HOLDFAST_X(name, which) \
-  case ForwardName::name:       \
-    return which;
-    HOLDFAST_SIP_FORWARDS(HOLDFAST_X)
-#undef HOLDFAST_X
-  }
-  return "?";
+  return kForwards[static_cast<size_t>(name)].text;
 }
 
 std::string counter_of(const Decision& decision) {

@@ -5,6 +5,17 @@
 namespace holdfast::sip {
 namespace {
 
+struct EvidenceRow {
+  std::string_view name;
+  bool good;
+  std::string_view text;
+};
+constexpr EvidenceRow kEvidence[] = {
+#define HOLDFAST_X(name, good, text) {#name, good, text},
+    HOLDFAST_EVIDENCE(HOLDFAST_X)
+#undef HOLDFAST_X
+};
+
 // Interval `base` spread by the configured share to both sides.
 uint64_t spread(uint32_t base, const HealthConfig& config, uint32_t random) {
   const uint64_t width = uint64_t{base} * config.probe_jitter_percent / 100;
@@ -94,42 +105,15 @@ void UpstreamMember::enter(uint64_t now_ms, MemberState state) {
 }
 
 bool is_good(Evidence evidence) {
-  switch (evidence) {
-#define HOLDFAST_X(name, good, text) \
-  case Evidence::name:               \
-    return good;
-    HOLDFAST_EVIDENCE(HOLDFAST_X)
-#undef HOLDFAST_X
-    case Evidence::count:
-      break;
-  }
-  return false;
+  return evidence < Evidence::count && kEvidence[static_cast<size_t>(evidence)].good;
 }
 
 std::string_view name_of(Evidence evidence) {
-  switch (evidence) {
-#define HOLDFAST_X(name, good, text) \
-  case Evidence::name:               \
-    return #name;
-    HOLDFAST_EVIDENCE(HOLDFAST_X)
-#undef HOLDFAST_X
-    case Evidence::count:
-      break;
-  }
-  return "none";
+  return evidence < Evidence::count ? kEvidence[static_cast<size_t>(evidence)].name : "none";
 }
 
 std::string_view text_of(Evidence evidence) {
-  switch (evidence) {
-#define HOLDFAST_X(name, good, text) \
-  case Evidence::name:               \
-    return text;
-    HOLDFAST_EVIDENCE(HOLDFAST_X)
-#undef HOLDFAST_X
-    case Evidence::count:
-      break;
-  }
-  return "nothing";
+  return evidence < Evidence::count ? kEvidence[static_cast<size_t>(evidence)].text : "nothing";
 }
 
 std::string_view name_of(MemberState state) {
