@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests outside a dialog: to the centre, to a phone, to the gateway, by who sends them and by
+// the state of the centre.
+#include <algorithm>
+#include <utility>
+
+#include "sip/route_steps.hh"
+
+namespace holdfast::sip {
+namespace {
+
+// Servers of the centre that one INVITE is tried at before we route it ourselves.
+constexpr size_t kMaxTries = 2;
+
+// What needs the centre's own state is not for a phone to answer.
+bool is_for_phones(Method method) {
+  return method != Method::subscribe && method != Method::publish;
+}
+
+uint8_t next_group(const Forward& forward) {
+  return forward.targets.empty() ? 0 : static_cast<uint8_t>(forward.targets.back().group + 1);
+}
+
+void add_phones(Forward& forward, const std::vector<const Binding*>& bindings) {
+  const uint8_t group = next_group(forward);
+  for (const Binding* binding : bindings) {
+    if (forward.targets.size() == kMaxTargets) return;
+    Target target;
+    target.hop = hop_to(*binding);
+    target.request_uri = binding->contact;
+    for (const Uri& hop : binding->path) target.route.push_back({hop, {}});
+    target.group = group;
+    forward.targets.push_back(std::move(target));
+  }
+}
+
+void add_gateways(Forward& forward, const RouteConfig& config, const std::string& number) {
+  for (const Gateway& gateway : config.gateways) {
+    if (forward.targets.size() == kMaxTargets) return;
+    Target target;
+    target.hop = hop_to(gateway);
+    target.request_uri.user = number;
+    target.request_uri.host = gateway.address.ip.to_string();
+    target.request_uri.port = gateway.address.port;
+    if (gateway.transport != Transport::udp)
+      target.request_uri.set("transport", name_of(gateway.transport));
+    target.group = next_group(forward);
+    forward.targets.push_back(std::move(target));
+  }
+}
+
+void add_centre(const Prepared& prepared, Forward& forward, size_t at_most) {
+  for (const Upstream& upstream : prepared.state.candidates) {
+    if (at_most-- == 0 || forward.targets.size() == kMaxTargets) return;
+    Target target;
+    target.hop = hop_to(prepared.state, upstream);
+    target.request_uri = uri_for_centre(prepared);
+    target.route = prepared.route;
+    target.group = next_group(forward);
+    forward.targets.push_back(std::move(target));
+  }
+}
+
+Decision finished(const Prepared& prepared, Forward forward, CallToken token) {
+  if (const auto bad = finish(prepared, forward, token)) return reply(prepared, *bad);
+  return forward;
+}
+
+Dialled dial(const Prepared& prepared) {
+  const RouteState& state = prepared.state;
+  const auto is_extension = [&state](const std::string& user) {
+    return !state.bindings.find_user(state.now_ms, user).empty();
+  };
+  return prepared.peer == Peer::gateway ? state.dial_plan.inbound(prepared.uri, is_extension)
+                                        : state.dial_plan.outbound(prepared.uri, is_extension);
+}
+
+std::vector<const Binding*> phones_of(const Prepared& prepared, const Dialled& dialled) {
+  const RouteState& state = prepared.state;
+  // The user's own domain first, where two domains share an extension.
+  if (user_key(prepared.uri) == dialled.number)
+    return state.bindings.find(state.now_ms, prepared.uri);
+  return state.bindings.find_user(state.now_ms, dialled.number);
+}
+
+// Our own routing, as further groups of `forward`. What stands in the way, if anything.
+std::optional<ReplyName> add_local(const Prepared& prepared, const Dialled& dialled,
+                                   Forward& forward) {
+  const RouteState& state = prepared.state;
+  if (!is_for_phones(prepared.request.method)) return ReplyName::centre_unreachable;
+  if (dialled.kind == DialKind::extension) {
+    add_phones(forward, phones_of(prepared, dialled));
+    return std::nullopt;
+  }
+  const Method method = prepared.request.method;
+  if (dialled.kind != DialKind::gateway || (method != Method::invite && method != Method::cancel))
+    return ReplyName::dial_plan_rejected;
+  // Nobody can ask for a password now; that the centre knew the phone has to do.
+  if (!state.bindings.is_known_source(state.now_ms, prepared.request.origin))
+    return ReplyName::caller_not_registered;
+  add_gateways(forward, state.config, dialled.number);
+  return std::nullopt;
+}
+
+Decision by_ourselves(const Prepared& prepared) {
+  const Dialled dialled = dial(prepared);
+  Forward forward;
+  forward.name = dialled.kind == DialKind::extension ? ForwardName::local_to_phone
+                                                     : ForwardName::local_to_gateway;
+  if (const auto bad = add_local(prepared, dialled, forward)) {
+    Decision decision = reply(prepared, *bad);
+    auto* answer = std::get_if<Reply>(&decision);
+    if (answer != nullptr && *bad == ReplyName::dial_plan_rejected && dialled.reject_code != 0)
+      answer->code = dialled.reject_code;
+    return decision;
+  }
+  if (forward.targets.size() > 1 && forward.targets.back().group > 0)
+    forward.answer_wait_ms = prepared.state.config.call_budget_ms;
+  return finished(prepared, std::move(forward), {0, prepared.peer, false, true});
+}
+
+Decision by_the_centre(const Prepared& prepared) {
+  const Method method = prepared.request.method;
+  Forward forward;
+  forward.name = ForwardName::to_centre;
+  add_centre(prepared, forward, method == Method::invite ? kMaxTries : kMaxTargets);
+  const size_t tries = forward.targets.size();
+  if (tries == 0) return by_ourselves(prepared);
+  if (method == Method::invite || method == Method::cancel)
+    add_local(prepared, dial(prepared), forward);  // a call that only the centre can route waits
+  if (forward.targets.size() > 1)
+    forward.answer_wait_ms = prepared.state.config.call_budget_ms / static_cast<uint32_t>(tries);
+  return finished(prepared, std::move(forward), {0, prepared.peer, false, false});
+}
+
+// While phones are handed back one by one, those that the centre does not know yet are reached by
+// us.
+bool waits_for_hand_back(const Prepared& prepared) {
+  const Dialled dialled = dial(prepared);
+  if (dialled.kind != DialKind::extension) return false;
+  const auto phones = phones_of(prepared, dialled);
+  const uint64_t since = prepared.state.hand_back_since_ms.value_or(0);
+  return std::all_of(phones.begin(), phones.end(), [since](const Binding* binding) {
+    return binding->confirmed_at_ms.value_or(0) < since;
+  });
+}
+
+Decision from_the_branch(const Prepared& prepared) {
+  switch (prepared.state.health) {
+    case HealthState::online:
+    case HealthState::suspect:
+      return by_the_centre(prepared);
+    case HealthState::survival:
+      return by_ourselves(prepared);
+    case HealthState::recovering:
+      break;
+  }
+  return waits_for_hand_back(prepared) ? by_ourselves(prepared) : by_the_centre(prepared);
+}
+
+// First the gateway, in every state; should it fail, whoever else may know a way to help.
+Decision for_help(const Prepared& prepared, const std::string& number) {
+  Forward forward;
+  forward.name = ForwardName::emergency;
+  add_gateways(forward, prepared.state.config, number);
+  add_centre(prepared, forward, kMaxTries);
+  if (forward.targets.empty()) return reply(prepared, ReplyName::dial_plan_rejected);
+  if (forward.targets.size() > 1) forward.answer_wait_ms = prepared.state.config.call_budget_ms;
+  return finished(prepared, std::move(forward), {0, prepared.peer, true, false});
+}
+
+// The centre names a phone by its contact (Path), by the Contact that we wrote, or by its user.
+std::vector<const Binding*> named_phones(const Prepared& prepared) {
+  const RouteState& state = prepared.state;
+  const UriParameter* key = prepared.uri.find(kBindingParameter);
+  const Binding* one = key != nullptr ? state.bindings.find_key(state.now_ms, key->value)
+                                      : state.bindings.find_contact(state.now_ms, prepared.uri);
+  if (one != nullptr) return {one};
+  if (is_ours(state.config, prepared.uri) && !prepared.uri.user.empty())
+    return state.bindings.find_user(state.now_ms, user_key(prepared.uri));
+  return {};
+}
+
+Decision from_the_centre(const Prepared& prepared) {
+  const RouteState& state = prepared.state;
+  Forward forward;
+  forward.name = ForwardName::to_phone;
+  add_phones(forward, named_phones(prepared));
+  if (!forward.targets.empty()) return finished(prepared, std::move(forward), {});
+
+  forward.name = ForwardName::to_gateway;
+  for (const Gateway& gateway : state.config.gateways)
+    if (IpAddress::parse(prepared.uri.host) == gateway.address.ip) {
+      Target target;
+      target.hop = hop_to(gateway);
+      target.request_uri = prepared.uri;
+      target.route = prepared.route;
+      forward.targets.push_back(std::move(target));
+      return finished(prepared, std::move(forward), {});
+    }
+  if (is_ours(state.config, prepared.uri)) {
+    const Dialled dialled = dial(prepared);
+    if (dialled.kind == DialKind::gateway || dialled.kind == DialKind::emergency)
+      add_gateways(forward, state.config, dialled.number);
+  } else if (prepared.came_by_our_route) {
+    // By our Path to a contact that we have not kept: the centre knows what it does.
+    Target target;
+    target.request_uri = prepared.uri;
+    target.route = prepared.route;
+    const auto hop =
+        resolve(state, target.route.empty() ? target.request_uri : target.route.front().uri);
+    if (!hop) return reply(prepared, ReplyName::next_hop_unresolved);
+    target.hop = *hop;
+    forward.name = ForwardName::to_phone;
+    forward.targets.push_back(std::move(target));
+  }
+  if (forward.targets.empty()) return reply(prepared, ReplyName::no_such_user);
+  return finished(prepared, std::move(forward), {});
+}
+
+}  // namespace
+
+Decision route_initial(const Prepared& prepared) {
+  const Request& request = prepared.request;
+  const RouteState& state = prepared.state;
+  if (request.method == Method::ack) return reply(prepared, ReplyName::no_dialog);
+  const bool is_call = request.method == Method::invite || request.method == Method::cancel;
+  if (is_call && prepared.peer == Peer::phone)
+    if (const auto number = state.dial_plan.emergency(prepared.uri))
+      return for_help(prepared, *number);
+  if (request.method != Method::cancel) {
+    if (state.overloaded) return reply_later(prepared, ReplyName::overloaded);
+    if (state.draining && request.method == Method::invite)
+      return reply_later(prepared, ReplyName::draining);
+  }
+  return prepared.peer == Peer::centre ? from_the_centre(prepared) : from_the_branch(prepared);
+}
+
+}  // namespace holdfast::sip
