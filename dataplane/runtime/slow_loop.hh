@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The slow thread: control socket, netlink, taps and signals, one at a time, none of them waited
-// for.
+// The slow thread: control socket, netlink, taps and signals, one at a time. It waits for an lcore
+// only, at most a second.
 #pragma once
 
 #include <cstdint>
