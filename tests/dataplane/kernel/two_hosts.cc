@@ -59,6 +59,11 @@ void TwoHosts::SetUp() {
   ASSERT_TRUE(
       run_on_peer("ip link set lo up && ip addr add 198.18.9.2/24 dev vb && "
                   "ip addr add 2001:db8:9::2/64 dev vb nodad && ip link set vb up"));
+  // A new veth drops what is sent before both carriers are on, and the kernel asks for the
+  // neighbour again only a second later. The tests begin with a link that works and no neighbour
+  // known.
+  ASSERT_TRUE(peer_reaches("198.18.9.1") && peer_reaches("2001:db8:9::1"));
+  ASSERT_TRUE(run("ip neigh flush all") && run_on_peer("ip neigh flush all"));
   ifindex_ = if_nametoindex("va");
   ASSERT_NE(ifindex_, 0u);
 }
@@ -77,6 +82,11 @@ bool TwoHosts::run_on_peer(const std::string& command) {
 
 bool TwoHosts::peer_pings(const std::string& address) {
   return run_on_peer("ping -n -c 1 -W 0.4 " + address);
+}
+
+bool TwoHosts::peer_reaches(const std::string& address) {
+  return run_on_peer("for i in $(seq 25); do ping -n -c 1 -W 0.2 " + address +
+                     " && exit 0; done; exit 1");
 }
 
 }  // namespace holdfast::test

@@ -46,8 +46,9 @@ class TwoHosts : public ::testing::Test {
   void SetUp() override;
   void TearDown() override;
   bool run_on_peer(const std::string& command);
-  bool peer_pings(const std::string& address);   // one echo, 0.4 s
-  unsigned ifindex() const { return ifindex_; }  // of `va`
+  bool peer_pings(const std::string& address);    // one echo, 0.4 s
+  bool peer_reaches(const std::string& address);  // an echo is answered within 5 s
+  unsigned ifindex() const { return ifindex_; }   // of `va`
   Namespace& peer() { return *peer_; }
   Namespace& host() { return *host_; }
 
