@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A dataplane that does not look for a while: what its port could not keep is counted, and the books meet the wire."""
+import os
+import signal
+import time
+
+import pytest
+from conftest import PYTHON, ROOT
+
+BLAST = ROOT / "tests" / "lab" / "blast.py"
+FRAMES = 8000        # more than any of the queues holds
+INTERVAL_US = 100
+SETTLE_S = 5
+
+
+def drops_of_lan(edge):
+    return next(port for port in edge.status()["ports"] if port["name"] == "lan")["drops"]
+
+
+@pytest.mark.parametrize("take", ["shared", "owned"])
+def test_frames_that_found_the_queue_full_are_dropped_by_name(appliance, take):
+    edge = appliance(take=take)
+    box = edge.box
+    # A dataplane that is stopped hands no ARP to the kernel of an owned port.
+    assert box.popen("branch", "ping", "-qc1", "-W2", box.EDGE_LAN4).wait(timeout=5) == 0
+    pid = int(box.run("appliance", "pid").stdout)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        # To a media port that no leg has: what is received ends in no_leg.
+        blast = box.popen("branch", PYTHON, BLAST, box.phone4(10), 4000, box.EDGE_LAN4, box.MEDIA_LAST_PORT, FRAMES,
+                          INTERVAL_US, 7, 0)
+        assert blast.wait(timeout=20) == 0
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    deadline, drops = time.monotonic() + SETTLE_S, {}
+    while time.monotonic() < deadline and drops.get("no_leg", 0) + drops.get("port_missed", 0) < FRAMES:
+        time.sleep(0.1)
+        drops = drops_of_lan(edge)
+    assert drops.get("no_leg", 0) > 0 and drops.get("port_missed", 0) > 0, drops
+    edge.close()  # holds rx, which counts the missed ones, against the capture of the wire
+    assert drops["no_leg"] + drops["port_missed"] == FRAMES, drops
