@@ -7,11 +7,18 @@
 namespace holdfast::dataplane {
 namespace {
 
+// RFC 3551 section 6: which payload types stand for one encoding, and so for one clock.
+constexpr bool is_static(uint8_t payload_type) {
+  return payload_type == 0 || (payload_type >= 3 && payload_type <= 18) || payload_type == 25 ||
+         payload_type == 26 || payload_type == 28 || (payload_type >= 31 && payload_type <= 34);
+}
+
+// 0: not known. The account then does its sums with 8000, but nothing is converted to time.
 uint32_t clock_rate_of(const LegSetup& setup, uint8_t payload_type) {
   for (const ClockRate& rate : setup.clock_rates) {
     if (rate.hz != 0 && rate.payload_type == payload_type) return rate.hz;
   }
-  return media::clock_rate_hz(payload_type);
+  return is_static(payload_type) ? media::clock_rate_hz(payload_type) : 0;
 }
 
 }  // namespace
