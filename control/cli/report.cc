@@ -14,16 +14,24 @@ using control::CallReport;
 using control::LegReport;
 using control::StreamReport;
 using nlohmann::json;
+using Cells = std::vector<std::string>;
+
+double loss_percent(uint64_t lost, uint64_t expected) {
+  return expected == 0 ? 0 : 100.0 * static_cast<double>(lost) / static_cast<double>(expected);
+}
+
+struct LegRow {
+  const CallReport& call;
+  const LegReport& leg;
+  bool has_unlisted() const { return leg.folded.streams > 0 || leg.unaccounted_packets > 0; }
+};
 
 struct Row {
   const CallReport& call;
   const LegReport& leg;
   const StreamReport& stream;
 
-  double loss_percent() const {
-    if (stream.expected == 0) return 0;
-    return 100.0 * static_cast<double>(stream.lost) / static_cast<double>(stream.expected);
-  }
+  double loss_percent() const { return cli::loss_percent(stream.lost, stream.expected); }
   // Nothing when the clock of the payload type is not known.
   std::optional<double> jitter_ms(uint32_t ticks) const {
     if (stream.clock_hz == 0) return std::nullopt;
@@ -50,7 +58,10 @@ std::string ms_text(std::optional<double> ms) {
   return ms ? decimal(*ms, 2) : "";
 }
 
-std::vector<std::string> cells(const Row& row) {
+constexpr size_t kColumns = 17;
+constexpr size_t kReceived = 6;
+
+Cells cells(const Row& row) {
   const auto& s = row.stream;
   return {row.call.call,
           std::to_string(row.leg.leg),
@@ -65,11 +76,56 @@ std::vector<std::string> cells(const Row& row) {
           std::to_string(s.duplicates),
           std::to_string(s.reordered),
           std::to_string(s.restarts),
+          std::to_string(s.strays),
           ms_text(row.jitter_ms(s.jitter_mean)),
           ms_text(row.jitter_ms(s.jitter_max)),
           row.call.ended_ms ? "ended"
           : s.active        ? "active"
                             : "silent"};
+}
+
+// Sums of the streams that gave their place to newer ones, in the columns of a stream.
+Cells folded_cells(const LegRow& row) {
+  const control::FoldedStreams& f = row.leg.folded;
+  return {row.call.call,
+          std::to_string(row.leg.leg),
+          row.leg.interface,
+          std::to_string(f.streams) + " more",
+          "",
+          std::to_string(f.expected),
+          std::to_string(f.received),
+          std::to_string(f.lost),
+          decimal(loss_percent(f.lost, f.expected), 3),
+          "",
+          std::to_string(f.duplicates),
+          "",
+          "",
+          "",
+          "",
+          "",
+          "folded"};
+}
+
+// Packets that were relayed though there was no room for their stream: how many were lost beside
+// them is not known.
+Cells unaccounted_cells(const LegRow& row) {
+  Cells line(kColumns);
+  line[0] = row.call.call;
+  line[1] = std::to_string(row.leg.leg);
+  line[2] = row.leg.interface;
+  line[kReceived] = std::to_string(row.leg.unaccounted_packets);
+  line.back() = "unaccounted";
+  return line;
+}
+
+std::vector<Cells> lines_of(const std::vector<LegRow>& legs) {
+  std::vector<Cells> lines;
+  for (const auto& row : legs) {
+    for (const auto& stream : row.leg.streams) lines.push_back(cells({row.call, row.leg, stream}));
+    if (row.leg.folded.streams > 0) lines.push_back(folded_cells(row));
+    if (row.leg.unaccounted_packets > 0) lines.push_back(unaccounted_cells(row));
+  }
+  return lines;
 }
 
 // RFC 4180: quotes around a field that needs them, doubled inside. A field that a spreadsheet would
@@ -83,42 +139,59 @@ std::string csv_field(const std::string& text) {
   return quoted + "\"";
 }
 
-void print_csv(const std::vector<Row>& rows) {
+void print_csv(const std::vector<Cells>& lines) {
   print(
       "call,leg,interface,ssrc,payload_type,expected,received,lost,loss_percent,loss_runs,"
-      "duplicates,reordered,restarts,jitter_mean_ms,jitter_max_ms,state\r\n");
-  for (const auto& row : rows) {
+      "duplicates,reordered,restarts,strays,jitter_mean_ms,jitter_max_ms,state\r\n");
+  for (const auto& cells : lines) {
     std::string line;
-    for (const auto& cell : cells(row)) line += (line.empty() ? "" : ",") + csv_field(cell);
+    for (const auto& cell : cells) line += (line.empty() ? "" : ",") + csv_field(cell);
     print(line + "\r\n");
   }
 }
 
-void print_table(const std::vector<Row>& rows) {
-  if (rows.empty()) return print("no streams\n");
+void print_table(const std::vector<Cells>& lines) {
+  if (lines.empty()) return print("no streams\n");
   Table table({"CALL", ">LEG", "INTERFACE", "SSRC", ">PT", ">EXPECTED", ">RECEIVED", ">LOST",
-               ">LOSS %", "RUNS", ">DUP", ">REORD", ">RESTART", ">JITTER ms", ">MAX ms", "STATE"});
-  for (const auto& row : rows) table.add(cells(row));
+               ">LOSS %", "RUNS", ">DUP", ">REORD", ">RESTART", ">STRAY", ">JITTER ms", ">MAX ms",
+               "STATE"});
+  for (const auto& line : lines) table.add(line);
   print(table.to_string());
 }
 
-void print_document(const std::vector<Row>& rows) {
-  json streams = json::array();
-  for (const auto& row : rows) {
-    // The stream as the dataplane reports it, with its place and the derived figures beside.
-    json stream = control::to_json(row.stream);
-    stream["call"] = row.call.call;
-    stream["leg"] = row.leg.leg;
-    stream["interface"] = row.leg.interface;
-    stream["finished"] = row.call.ended_ms.has_value();
-    stream["loss_percent"] = row.loss_percent();
-    const auto mean = row.jitter_ms(row.stream.jitter_mean),
-               max = row.jitter_ms(row.stream.jitter_max);
-    stream["jitter_mean_ms"] = mean ? json(*mean) : json();
-    stream["jitter_max_ms"] = max ? json(*max) : json();
-    streams.push_back(std::move(stream));
+void set_place(json& out, const CallReport& call, const LegReport& leg) {
+  out["call"] = call.call;
+  out["leg"] = leg.leg;
+  out["interface"] = leg.interface;
+  out["finished"] = call.ended_ms.has_value();
+}
+
+// The stream as the dataplane reports it, with its place and the derived figures beside.
+json document_of(const Row& row) {
+  json stream = control::to_json(row.stream);
+  set_place(stream, row.call, row.leg);
+  stream["loss_percent"] = row.loss_percent();
+  const auto mean = row.jitter_ms(row.stream.jitter_mean),
+             max = row.jitter_ms(row.stream.jitter_max);
+  stream["jitter_mean_ms"] = mean ? json(*mean) : json();
+  stream["jitter_max_ms"] = max ? json(*max) : json();
+  return stream;
+}
+
+// `unlisted`: legs that had more streams than there was room for, with what is known of these.
+void print_document(const std::vector<LegRow>& legs) {
+  json streams = json::array(), unlisted = json::array();
+  for (const auto& row : legs) {
+    for (const auto& stream : row.leg.streams)
+      streams.push_back(document_of({row.call, row.leg, stream}));
+    if (!row.has_unlisted()) continue;
+    json more;
+    set_place(more, row.call, row.leg);
+    more["folded"] = control::to_json(row.leg.folded);
+    more["unaccounted_packets"] = row.leg.unaccounted_packets;
+    unlisted.push_back(std::move(more));
   }
-  print_json({{"streams", std::move(streams)}});
+  print_json({{"streams", std::move(streams)}, {"unlisted", std::move(unlisted)}});
 }
 
 void run_report(Context& context, bool as_json, bool as_csv) {
@@ -132,19 +205,17 @@ void run_report(Context& context, bool as_json, bool as_csv) {
 
   std::set<std::pair<std::string, uint64_t>> ended;
   for (const auto& call : *finished) ended.emplace(call.call, call.started_ms);
-  std::vector<Row> rows;
+  std::vector<LegRow> legs;
   const auto add = [&](const CallReport& call) {
-    for (const auto& leg : call.legs) {
-      for (const auto& stream : leg.streams) rows.push_back({call, leg, stream});
-    }
+    for (const auto& leg : call.legs) legs.push_back({call, leg});
   };
   for (const auto& call : *finished) add(call);
   for (const auto& call : *live) {
     if (!ended.contains({call.call, call.started_ms})) add(call);
   }
-  if (as_json) return print_document(rows);
-  if (as_csv) return print_csv(rows);
-  print_table(rows);
+  if (as_json) return print_document(legs);
+  if (as_csv) return print_csv(lines_of(legs));
+  print_table(lines_of(legs));
 }
 
 }  // namespace

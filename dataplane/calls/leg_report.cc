@@ -2,6 +2,7 @@
 // Turns snapshots into reports.
 #include "dataplane/calls/leg_report.hh"
 
+#include <algorithm>
 #include <cmath>
 
 #include "dataplane/runtime/lcore_loop.hh"
@@ -26,6 +27,7 @@ control::StreamReport stream_report(const StreamSlot& slot, uint64_t now_ns) {
   out.duplicates = account.duplicates;
   out.reordered = account.reordered;
   out.restarts = account.restarts;
+  out.strays = account.strays;
   out.jitter_last = account.jitter_last_ticks;
   out.jitter_mean = static_cast<uint32_t>(std::lround(account.jitter_mean_ticks));
   out.jitter_max = account.jitter_max_ticks;
@@ -40,6 +42,16 @@ control::StreamReport stream_report(const StreamSlot& slot, uint64_t now_ns) {
 std::optional<SocketAddress> given(const SocketAddress& address) {
   if (address.is_none()) return std::nullopt;
   return address;
+}
+
+// What the port did not take is counted without its kind. Nearly all of it is RTP, so that is where
+// it is taken off; RTP and RTCP together are exact.
+void set_sent(control::LegReport& out, const LegCounters& counters) {
+  const uint64_t rtp_refused = std::min(counters.tx_refused_packets, counters.tx_packets);
+  const uint64_t rtcp_refused =
+      std::min(counters.tx_refused_packets - rtp_refused, counters.rtcp_tx_packets);
+  out.tx = {counters.tx_packets - rtp_refused, counters.tx_octets};
+  out.rtcp_sent = counters.rtcp_tx_packets - rtcp_refused;
 }
 
 }  // namespace
@@ -62,9 +74,8 @@ control::LegReport leg_report(const LegSnapshot& snapshot, const std::string& in
   if (!next_hop.gateway.is_none()) out.next_hop.gateway = next_hop.gateway;
   out.dscp = leg.setup.dscp;
   out.rx = {leg.counters.rx_packets, leg.counters.rx_octets};
-  out.tx = {leg.counters.tx_packets, leg.counters.tx_octets};
   out.rtcp_received = leg.counters.rtcp_rx_packets;
-  out.rtcp_sent = leg.counters.rtcp_tx_packets;
+  set_sent(out, leg.counters);
   for (size_t i = 0; i < kLegDropReasons; ++i) {
     if (leg.counters.drops[i] > 0)
       out.drops.push_back({std::string(name_of(leg_drop_at(i))), leg.counters.drops[i]});
@@ -72,6 +83,10 @@ control::LegReport leg_report(const LegSnapshot& snapshot, const std::string& in
   const uint64_t now_ns = steady_ns();
   for (uint32_t i = 0; i < snapshot.stream_count; ++i)
     out.streams.push_back(stream_report(snapshot.streams[i], now_ns));
+  const FoldedStreams& folded = leg.folded;
+  out.folded = {folded.streams, folded.expected, folded.received, folded.lost, folded.duplicates};
+  out.streams_left_out = folded.streams;
+  out.unaccounted_packets = leg.counters.unaccounted_packets;
   return out;
 }
 

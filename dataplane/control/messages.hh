@@ -158,12 +158,22 @@ struct StreamReport {
   uint64_t duplicates = 0;
   uint64_t reordered = 0;
   uint64_t restarts = 0;
+  uint64_t strays = 0;       // lone packets far from the stream's place, in neither sum
   uint32_t jitter_last = 0;  // the three in timestamp units (RFC 3550 A.8)
   uint32_t jitter_mean = 0;
   uint32_t jitter_max = 0;
   std::vector<NamedCount> loss_runs;  // {"1": 12, "60": 1}: length of the run, how many
   uint8_t dscp_in = 0;                // as received, newest packet
   bool active = false;                // a packet came within the last seconds
+};
+
+// Sums of streams of a leg that gave their place to newer ones.
+struct FoldedStreams {
+  uint64_t streams = 0;
+  uint64_t expected = 0;
+  uint64_t received = 0;
+  uint64_t lost = 0;
+  uint64_t duplicates = 0;
 };
 
 struct NextHop {
@@ -182,13 +192,15 @@ struct LegReport {
   std::optional<SocketAddress> learned_source;  // RTP, once locked
   NextHop next_hop;
   uint8_t dscp = 0;
-  PacketCount rx;                     // valid media in from the endpoint
-  PacketCount tx;                     // media out to the endpoint
-  uint64_t rtcp_received = 0;         // packets
-  uint64_t rtcp_sent = 0;             // packets
-  std::vector<NamedCount> drops;      // by drop reason, zero counts left out
+  PacketCount rx;                 // valid media in from the endpoint
+  PacketCount tx;                 // media that left for the endpoint; octets: as given to the port
+  uint64_t rtcp_received = 0;     // packets
+  uint64_t rtcp_sent = 0;         // packets that left
+  std::vector<NamedCount> drops;  // by drop reason, zero counts left out
   std::vector<StreamReport> streams;  // the wire carries the first kMaxStreams of them
-  uint64_t streams_left_out = 0;      // how many more there were; filled in by the wire too
+  uint64_t streams_left_out = 0;      // how many more there were; the wire adds those it leaves out
+  FoldedStreams folded;               // what is known of streams left out because of newer ones
+  uint64_t unaccounted_packets = 0;   // of rx: relayed, but no stream had room for them
 };
 
 // Answer of call.add (fresh counters) and call.delete (final ones), and the row of call.list.
@@ -274,6 +286,7 @@ std::string_view operation_name(const Operation&);
 nlohmann::json to_json(const Operation&);
 
 nlohmann::json to_json(const StreamReport&);
+nlohmann::json to_json(const FoldedStreams&);
 nlohmann::json to_json(const CallReport&);
 nlohmann::json to_json(const LegReport&);
 nlohmann::json to_json(const StatusReport&);

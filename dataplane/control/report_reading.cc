@@ -59,6 +59,7 @@ StreamReport read_stream(const json& item, const std::string& path, std::string&
   fields.number("duplicates", s.duplicates, kMay);
   fields.number("reordered", s.reordered, kMay);
   fields.number("restarts", s.restarts, kMay);
+  fields.number("strays", s.strays, kMay);
   fields.number("jitter_last", s.jitter_last, kMay);
   fields.number("jitter_mean", s.jitter_mean, kMay);
   fields.number("jitter_max", s.jitter_max, kMay);
@@ -78,6 +79,17 @@ void read_next_hop(Fields& leg, NextHop& out, std::string& error) {
   fields.text("gateway", gateway, kMay, kMaxText);
   out.mac = MacAddress::parse(mac);
   out.gateway = IpAddress::parse(gateway);
+}
+
+void read_folded(Fields& leg, FoldedStreams& out, std::string& error) {
+  const auto* object = leg.object("folded", kMay);
+  if (object == nullptr) return;
+  Fields fields(*object, leg.path("folded"), error);
+  fields.number("streams", out.streams, kMust);
+  fields.number("expected", out.expected, kMay);
+  fields.number("received", out.received, kMay);
+  fields.number("lost", out.lost, kMay);
+  fields.number("duplicates", out.duplicates, kMay);
 }
 
 LegReport read_leg(const json& item, const std::string& path, std::string& error) {
@@ -106,6 +118,8 @@ LegReport read_leg(const json& item, const std::string& path, std::string& error
     }
   }
   fields.number("streams_left_out", leg.streams_left_out, kMay);
+  read_folded(fields, leg.folded, error);
+  fields.number("unaccounted_packets", leg.unaccounted_packets, kMay);
   return leg;
 }
 

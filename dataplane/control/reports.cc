@@ -77,12 +77,21 @@ json to_json(const StreamReport& s) {
           {"duplicates", s.duplicates},
           {"reordered", s.reordered},
           {"restarts", s.restarts},
+          {"strays", s.strays},
           {"jitter_last", s.jitter_last},
           {"jitter_mean", s.jitter_mean},
           {"jitter_max", s.jitter_max},
           {"loss_runs", to_json(s.loss_runs)},
           {"dscp_in", s.dscp_in},
           {"active", s.active}};
+}
+
+json to_json(const FoldedStreams& folded) {
+  return {{"streams", folded.streams},
+          {"expected", folded.expected},
+          {"received", folded.received},
+          {"lost", folded.lost},
+          {"duplicates", folded.duplicates}};
 }
 
 json to_json(const LegReport& leg) {
@@ -113,6 +122,8 @@ json to_json(const LegReport& leg) {
   }
   j["streams"] = std::move(streams);
   if (left_out > 0) j["streams_left_out"] = left_out;
+  if (leg.folded.streams > 0) j["folded"] = to_json(leg.folded);
+  if (leg.unaccounted_packets > 0) j["unaccounted_packets"] = leg.unaccounted_packets;
   return j;
 }
 

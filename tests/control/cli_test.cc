@@ -209,11 +209,38 @@ TEST_F(Cli, ReportsEveryStreamOfLiveAndFinishedCalls) {
   EXPECT_DOUBLE_EQ(stream["jitter_max_ms"], 10.0);
   const auto csv = run("report --csv").out;
   EXPECT_NE(
-      csv.find("\r\na,1,lan,0xdecafbad,0,1000,938,62,6.200,1:2 60:1,3,4,0,2.00,10.00,ended\r\n"),
+      csv.find("\r\na,1,lan,0xdecafbad,0,1000,938,62,6.200,1:2 60:1,3,4,0,2,2.00,10.00,ended\r\n"),
       std::string::npos)
       << csv;
   EXPECT_NE(csv.find("\r\n\"b,\"\"x\",3,lan,"), std::string::npos) << csv;
   EXPECT_NE(run("report").out.find("1:2 60:1"), std::string::npos);
+}
+
+TEST_F(Cli, ReportsWhatHadNoPlaceAmongTheStreams) {
+  start();
+  add_call("a");
+  EXPECT_TRUE(json::parse(run("report --json").out)["unlisted"].empty());
+  fake_->crowded = true;
+  add_call("b");
+  const auto unlisted = json::parse(run("report --json").out)["unlisted"];
+  ASSERT_EQ(unlisted.size(), 2U);
+  EXPECT_EQ(unlisted[0]["call"], "b");
+  EXPECT_EQ(unlisted[0]["folded"]["lost"], 5);
+  EXPECT_EQ(unlisted[0]["unaccounted_packets"], 7);
+  const auto csv = run("report --csv").out;
+  for (const char* line : {"\r\nb,3,lan,17 more,,100,95,5,5.000,,2,,,,,,folded\r\n",
+                           "\r\nb,3,lan,,,,7,,,,,,,,,,unaccounted\r\n"}) {
+    EXPECT_NE(csv.find(line), std::string::npos) << csv;
+  }
+  EXPECT_NE(run("report").out.find("17 more"), std::string::npos);
+}
+
+TEST_F(Cli, JitterOfAnUnknownClockIsNotGivenInMilliseconds) {
+  start();
+  fake_->clock_hz = 0;
+  add_call("a");
+  EXPECT_TRUE(json::parse(run("report --json").out)["streams"][0]["jitter_mean_ms"].is_null());
+  EXPECT_NE(run("report --csv").out.find(",2,,,active\r\n"), std::string::npos);
 }
 
 TEST_F(Cli, ChecksAConfiguration) {

@@ -21,6 +21,7 @@ StreamReport sample_stream() {
   s.lost = 62;
   s.duplicates = 3;
   s.reordered = 4;
+  s.strays = 2;
   s.jitter_last = 8;
   s.jitter_mean = 16;
   s.jitter_max = 80;
@@ -81,6 +82,12 @@ void FakeDataplane::add(const CallAdd& request, Reply& reply) {
     leg.dscp = spec.dscp.value_or(46);
     leg.next_hop = {"resolved", MacAddress::parse("02:00:00:00:00:01"), std::nullopt};
     leg.streams = {sample_stream()};
+    leg.streams[0].clock_hz = clock_hz;
+    if (crowded) {
+      leg.streams_left_out = 17;
+      leg.folded = {17, 100, 95, 5, 2};
+      leg.unaccounted_packets = 7;
+    }
     report.legs.push_back(leg);
   }
   reply.send(calls_[request.call] = report);

@@ -21,7 +21,9 @@ class FakeDataplane : public ControlHandler {
   FakeDataplane& operator=(const FakeDataplane&) = delete;
 
   void handle(const Request& request, Reply reply) override;
-  std::atomic<bool> unbalanced{false};  // status then has a packet too many
+  std::atomic<bool> unbalanced{false};   // status then has a packet too many
+  std::atomic<bool> crowded{false};      // new legs then had more streams than there was room for
+  std::atomic<uint32_t> clock_hz{8000};  // of new streams
 
  private:
   void add(const CallAdd& request, Reply& reply);

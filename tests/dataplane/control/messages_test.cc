@@ -138,6 +138,7 @@ CallReport full_report() {
   stream.expected = UINT64_MAX;
   stream.last_ext_seq = UINT32_MAX;
   stream.loss_runs = {{"1", 2}, {"60", 1}};
+  stream.strays = 3;
   stream.active = true;
   LegReport leg;
   leg.leg = UINT32_MAX;
@@ -150,6 +151,9 @@ CallReport full_report() {
   leg.drops = {{"wrong_source", 5}};
   leg.rtcp_sent = 4;
   leg.streams = {stream};
+  leg.streams_left_out = 9;
+  leg.folded = {9, UINT64_MAX, 90, 10, 1};
+  leg.unaccounted_packets = 7;
   return {"call", 1, 2, {leg, leg}};
 }
 
@@ -160,6 +164,9 @@ TEST(Messages, AReportSurvivesTheWire) {
   EXPECT_EQ(to_json(*read), wire);
   EXPECT_EQ(wire["legs"][0]["streams"][0]["ssrc"], "0xffffffff");
   EXPECT_EQ(read->legs[1].streams[0].expected, UINT64_MAX);
+  EXPECT_EQ(read->legs[1].streams[0].strays, 3U);
+  EXPECT_EQ(read->legs[1].folded.lost, 10U);
+  EXPECT_EQ(read->legs[1].unaccounted_packets, 7U);
   EXPECT_EQ(read->legs[1].next_hop.gateway, IpAddress::parse("fe80::1"));
 
   StatusReport status;
@@ -201,7 +208,7 @@ TEST(Messages, TheLargestReportFitsAFrame) {
   for (auto& leg : report.legs) leg.streams.assign(100, stream);
   const auto wire = to_json(report);
   EXPECT_EQ(wire["legs"][0]["streams"].size(), kMaxStreams);
-  EXPECT_EQ(wire["legs"][0]["streams_left_out"], 100 - kMaxStreams);
+  EXPECT_EQ(wire["legs"][0]["streams_left_out"], 9 + 100 - kMaxStreams);
   CallPage page(CallList{});
   EXPECT_TRUE(page.add(report, 1));
   EXPECT_LT(page.to_json().size() + 256, kMaxFrameBytes);
