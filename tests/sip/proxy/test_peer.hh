@@ -6,12 +6,13 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
+#include <cerrno>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -99,6 +100,9 @@ class TestPeer {
     sockaddr_storage to{};
     to_sockaddr(ip.c_str(), to_port, to);
     connect(connection_, reinterpret_cast<sockaddr*>(&to), size(to));
+    // So that what is written byte by byte is sent so, and now.
+    const int on = 1;
+    setsockopt(connection_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
   // TCP: takes the connection that the proxy has opened to us.
   bool accept_one() {
@@ -135,7 +139,8 @@ class TestPeer {
   Text next() { return tcp_ ? next_of_stream() : next_datagram(); }
   bool is_hung_up() const {
     char byte = 0;
-    return recv(connection_, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+    const ssize_t got = recv(connection_, &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+    return got == 0 || (got < 0 && errno == ECONNRESET);
   }
   int fd() const { return tcp_ ? connection_ : fd_; }
 
