@@ -81,11 +81,28 @@ std::optional<uint64_t> Fields::read_number(std::string_view key, Need need, uin
   return std::nullopt;
 }
 
+bool Fields::has(std::string_view key) {
+  return find(key, kMay) != nullptr;
+}
+
+bool Fields::is_null(std::string_view key) {
+  const auto* value = find(key, kMay);
+  return value != nullptr && value->is_null();
+}
+
 void Fields::flag(std::string_view key, bool& out, Need need) {
   const auto* value = find(key, need);
   if (value == nullptr) return;
   if (!value->is_boolean()) return fail(key, "needs true or false");
   out = value->get<bool>();
+}
+
+void Fields::flag(std::string_view key, std::optional<bool>& out, Need need) {
+  bool read = false;
+  const auto* value = find(key, need);
+  if (value == nullptr) return;
+  flag(key, read, need);
+  if (value->is_boolean()) out = read;
 }
 
 void Fields::ratio(std::string_view key, double& out, Need need) {

@@ -103,13 +103,19 @@ struct CallAdd {
   std::array<LegSpec, 2> legs;
 };
 
-// Only what is set changes. A new remote, or relearn, opens the source lock again.
+// Only what is set changes. A remote that is new or cleared, another `learn`, and relearn open the
+// source lock again.
 struct LegUpdate {
   uint32_t leg = 0;
   std::optional<SocketAddress> remote;
   std::optional<SocketAddress> remote_rtcp;
   std::optional<uint8_t> dscp;
   bool relearn = false;
+  bool clear_remote = false;       // null on the wire: nowhere to send until a source is learned
+  bool clear_remote_rtcp = false;  // null on the wire: back to the RTP port + 1
+  std::optional<bool> rtcp_mux;
+  std::optional<Learn> learn;  // kStrict comes with a remote, or the leg has one
+  std::optional<std::vector<ClockRate>> clock_rates;  // in place of those that the leg had
 };
 
 struct CallDelete {

@@ -82,7 +82,7 @@ class RelayCore {
   unsigned serve_requests();
   void serve(CoreRequest& request);
   void install(LegIndex index, const LegSetup& setup);
-  void update(LegIndex index, const LegSetup& setup, bool relearn);
+  void update(const CoreRequest& request);
   void remove(std::span<LegSnapshot> legs);
   void apply(const NextHopUpdate& update);
 

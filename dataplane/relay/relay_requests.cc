@@ -27,7 +27,7 @@ void RelayCore::serve(CoreRequest& request) {
       install(request.leg, request.setup);
       break;
     case CoreRequest::Kind::update:
-      update(request.leg, request.setup, request.relearn);
+      update(request);
       break;
     case CoreRequest::Kind::remove:
       remove(request.snapshots);
@@ -57,16 +57,21 @@ void RelayCore::install(LegIndex index, const LegSetup& setup) {
 }
 
 // Address, ports and peer of a leg never change; who it talks to and how its packets are marked do.
-void RelayCore::update(LegIndex index, const LegSetup& setup, bool relearn) {
-  Leg& leg = *leg_of(index);
+void RelayCore::update(const CoreRequest& request) {
+  Leg& leg = *leg_of(request.leg);
+  const LegSetup& setup = request.setup;
+  const bool relearn = request.relearn;
   const bool remarked = leg.setup.dscp != setup.dscp;
   leg.setup = setup;
+  streams_.learn_clock_rates(leg);
   for (const PathKind kind : {PathKind::rtp, PathKind::rtcp}) {
     Path& target = leg.paths[static_cast<size_t>(kind)];
     const SocketAddress& remote = setup.remote[static_cast<size_t>(kind)];
     if (relearn) target.source = setup.strict_source ? remote : SocketAddress{};
-    // Without a remote (learned legs) the last known address stays good until a new one is learned.
-    const bool moved = relearn && !remote.is_none() && !(target.destination == remote);
+    // Without a remote (learned legs) the last known address stays good until a new one is learned,
+    // unless it is to be forgotten.
+    const bool named = request.unset || !remote.is_none();
+    const bool moved = relearn && named && !(target.destination == remote);
     if (moved) {
       target.destination = remote;
       target.out = HeaderTemplate{};  // the slow thread sends the next hop right after this

@@ -79,6 +79,15 @@ void StreamPool::fold_oldest(Leg& leg) {
   --leg.stream_count;
 }
 
+void StreamPool::learn_clock_rates(const Leg& leg) {
+  for (uint32_t i = leg.streams; i != kNoStream; i = slots_[i].next) {
+    StreamSlot& slot = slots_[i];
+    if (slot.clock_hz != 0) continue;
+    slot.clock_hz = clock_rate_of(leg.setup, slot.payload_type);
+    if (slot.clock_hz != 0) slot.account.set_clock_rate(slot.clock_hz);
+  }
+}
+
 void StreamPool::release_all(Leg& leg) {
   while (leg.streams != kNoStream) {
     const uint32_t i = leg.streams;

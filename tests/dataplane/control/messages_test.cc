@@ -34,6 +34,7 @@ TEST_P(Decode, HasThisAnswer) {
 #define ADD(leg)                                                            \
   "\"op\":\"call.add\",\"call\":\"a\",\"legs\":[{\"interface\":\"lan\"" leg \
   "},{\"interface\":\"wan\"}]"
+#define UPDATE(members) "\"op\":\"leg.update\",\"leg\":1," members
 const Case kCases[] = {
     {ADD(""), ""},
     {ADD(",\"family\":6"), ""},
@@ -90,6 +91,21 @@ const Case kCases[] = {
     {"\"op\":\"leg.update\",\"leg\":4294967295,\"relearn\":true,\"dscp\":0", ""},
     {"\"op\":\"leg.update\",\"leg\":4294967296", "leg needs a whole number from 0 to 4294967295"},
     {"\"op\":\"leg.update\"", "leg is missing"},
+    {UPDATE("\"remote\":null"), ""},
+    {UPDATE("\"remote\":\"198.18.1.10:4000\",\"remote_rtcp\":null"), ""},
+    {UPDATE("\"remote\":null,\"remote_rtcp\":\"198.18.1.10:4001\""),
+     "remote_rtcp needs remote beside it"},
+    {UPDATE("\"remote\":null,\"learn\":\"strict\""), "learn strict needs a remote"},
+    {UPDATE("\"remote\":\"\""),
+     "remote needs an address and a port, 198.18.1.10:4000 or [2001:db8::1]:4000"},
+    {UPDATE("\"rtcp_mux\":false,\"learn\":\"strict\""), ""},
+    {UPDATE("\"rtcp_mux\":null"), "rtcp_mux needs true or false"},
+    {UPDATE("\"learn\":\"never\""), "learn needs lock or strict"},
+    {UPDATE("\"learn\":null"), "learn needs text of at most 16 bytes"},
+    {UPDATE("\"clock_rates\":[]"), ""},
+    {UPDATE("\"clock_rates\":[{\"payload_type\":96}]"), "clock_rates.hz is missing"},
+    {UPDATE("\"clock_rates\":null"), "clock_rates needs a list of at most 4"},
+    {UPDATE("\"local_port\":20000"), "local_port is not a member of this operation"},
     {"\"op\":\"call.list\"", ""},
     {"\"op\":\"call.list\",\"limit\":256,\"after\":18446744073709551615,\"finished\":true", ""},
     {"\"op\":\"call.list\",\"limit\":257", "limit needs a whole number from 1 to 256"},
@@ -100,6 +116,7 @@ const Case kCases[] = {
     {"\"op\":1", "op needs text of at most 64 bytes"},
 };
 #undef ADD
+#undef UPDATE
 INSTANTIATE_TEST_SUITE_P(Requests, Decode, testing::ValuesIn(kCases));
 
 TEST(Messages, ARequestSurvivesTheWire) {
@@ -130,6 +147,27 @@ TEST(Messages, ARequestSurvivesTheWire) {
   EXPECT_EQ(read.legs[0].clock_rates.at(0).hz, 48000U);
   EXPECT_TRUE(read.legs[0].rtcp_mux);
   EXPECT_EQ(read.legs[1].remote, std::nullopt);
+}
+
+TEST(Messages, AnUpdateSurvivesTheWire) {
+  LegUpdate update;
+  update.leg = 7;
+  update.clear_remote = update.clear_remote_rtcp = true;
+  update.rtcp_mux = false;
+  update.learn = Learn::kLock;
+  update.clock_rates = {{96, 48000}};
+  auto body = to_json(Operation(update));
+  EXPECT_TRUE(body["remote"].is_null());
+  body["id"] = 1;
+  body["op"] = operation_name(update);
+  const auto request = decode_request(body.dump());
+  ASSERT_TRUE(request) << request.error().error.message;
+  const auto& read = std::get<LegUpdate>(request->operation);
+  EXPECT_TRUE(read.clear_remote && read.clear_remote_rtcp);
+  EXPECT_FALSE(read.remote || read.remote_rtcp || read.dscp || read.relearn);
+  EXPECT_EQ(read.rtcp_mux, false);
+  EXPECT_EQ(read.learn, Learn::kLock);
+  EXPECT_EQ(read.clock_rates.value().at(0).hz, 48000U);
 }
 
 CallReport full_report() {
