@@ -253,8 +253,10 @@ void CallBook::watch(LegIndex leg, PathKind path, const SocketAddress& destinati
   BookLeg& entry = legs_[leg];
   entry.destination[i] = destination;
   entry.next_hop[i] = {};
+  const bool ours = board_.own_port(destination) != kNotOurs;
+  if (ours) entry.next_hop[i].state = NextHopState::local;
   if (next_hops_ == nullptr) return;
-  if (destination.is_none()) return next_hops_->unwatch(token_of(leg, path));
+  if (ours || destination.is_none()) return next_hops_->unwatch(token_of(leg, path));
   next_hops_->watch(token_of(leg, path), interfaces_[entry.setup.port].ifindex, destination.ip);
 }
 

@@ -74,6 +74,8 @@ control::LegReport leg_report(const LegSnapshot& snapshot, const std::string& in
   if (!next_hop.gateway.is_none()) out.next_hop.gateway = next_hop.gateway;
   out.dscp = leg.setup.dscp;
   out.rx = {leg.counters.rx_packets, leg.counters.rx_octets};
+  out.joined_received = leg.counters.joined_rx_packets;
+  out.joined_sent = leg.counters.joined_tx_packets;
   out.rtcp_received = leg.counters.rtcp_rx_packets;
   set_sent(out, leg.counters);
   for (size_t i = 0; i < kLegDropReasons; ++i) {

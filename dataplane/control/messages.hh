@@ -183,8 +183,8 @@ struct FoldedStreams {
 };
 
 struct NextHop {
-  std::string state;              // "resolved", "resolving", "unreachable", "no route", "unknown"
-  std::optional<MacAddress> mac;  // when resolved
+  std::string state;  // "resolved", "resolving", "unreachable", "no route", "local", "unknown"
+  std::optional<MacAddress> mac;     // when resolved
   std::optional<IpAddress> gateway;  // when not on the link
 };
 
@@ -198,11 +198,14 @@ struct LegReport {
   std::optional<SocketAddress> learned_source;  // RTP, once locked
   NextHop next_hop;
   uint8_t dscp = 0;
-  PacketCount rx;                 // valid media in from the endpoint
-  PacketCount tx;                 // media that left for the endpoint; octets: as given to the port
-  uint64_t rtcp_received = 0;     // packets
-  uint64_t rtcp_sent = 0;         // packets that left
-  std::vector<NamedCount> drops;  // by drop reason, zero counts left out
+  PacketCount rx;              // valid media in from the endpoint
+  PacketCount tx;              // media that left for the endpoint; octets: as given to the port
+  uint64_t rtcp_received = 0;  // packets
+  uint64_t rtcp_sent = 0;      // packets that left
+  // Of the four above, packets from and to other legs of this dataplane, which no wire saw.
+  uint64_t joined_received = 0;
+  uint64_t joined_sent = 0;
+  std::vector<NamedCount> drops;      // by drop reason, zero counts left out
   std::vector<StreamReport> streams;  // the wire carries the first kMaxStreams of them
   uint64_t streams_left_out = 0;      // how many more there were; the wire adds those it leaves out
   FoldedStreams folded;               // what is known of streams left out because of newer ones
@@ -230,6 +233,7 @@ struct PortStatus {
   uint64_t tx = 0;                   // frames sent here, whatever their origin
   std::vector<NamedCount> drops;     // of rx: why the others went no further
   std::vector<NamedCount> tx_drops;  // of from_kernel: why they did not go out
+  uint64_t joined = 0;  // of rx: went from leg to leg inside, whatever then became of them
 
   uint64_t dropped() const;
   // rx = relayed + to_kernel + dropped.

@@ -111,6 +111,11 @@ LegReport read_leg(const json& item, const std::string& path, std::string& error
     counts.number("received", leg.rtcp_received, kMay);
     counts.number("sent", leg.rtcp_sent, kMay);
   }
+  if (const auto* joined = fields.object("joined", kMay)) {
+    Fields counts(*joined, fields.path("joined"), error);
+    counts.number("received", leg.joined_received, kMay);
+    counts.number("sent", leg.joined_sent, kMay);
+  }
   read_counts(fields, "drops", leg.drops);
   if (const auto* streams = fields.list("streams", kMay, kMaxRows)) {
     for (const auto& stream : *streams) {
@@ -134,6 +139,7 @@ PortStatus read_port(const json& item, std::string& error) {
   fields.number("rx", p.rx, kMust);
   fields.number("relayed", p.relayed, kMust);
   fields.number("to_kernel", p.to_kernel, kMust);
+  fields.number("joined", p.joined, kMay);
   fields.number("from_kernel", p.from_kernel, kMay);
   fields.number("tx", p.tx, kMay);
   read_counts(fields, "drops", p.drops);

@@ -38,6 +38,7 @@ json to_json(const PortStatus& p) {
           {"rx", p.rx},
           {"relayed", p.relayed},
           {"to_kernel", p.to_kernel},
+          {"joined", p.joined},
           {"tx", p.tx},
           {"from_kernel", p.from_kernel},
           {"drops", to_json(p.drops)},
@@ -122,6 +123,8 @@ json to_json(const LegReport& leg) {
   }
   j["streams"] = std::move(streams);
   if (left_out > 0) j["streams_left_out"] = left_out;
+  if (leg.joined_received > 0 || leg.joined_sent > 0)
+    j["joined"] = {{"received", leg.joined_received}, {"sent", leg.joined_sent}};
   if (leg.folded.streams > 0) j["folded"] = to_json(leg.folded);
   if (leg.unaccounted_packets > 0) j["unaccounted_packets"] = leg.unaccounted_packets;
   return j;

@@ -45,10 +45,16 @@ struct LegSetup {
   std::array<ClockRate, kMaxClockRates> clock_rates{};
 };
 
+inline constexpr uint16_t kNotOurs = UINT16_MAX;
+
 struct Path {
   SocketAddress source;       // who may send to us; none until learned (or given, when strict)
   SocketAddress destination;  // where we send; none until given or learned
-  HeaderTemplate out;         // not ready until the next hop is known
+  // Index of the interface whose media address `destination` is: its packets are joined, handed to
+  // the leg there instead of sent.
+  uint16_t own_port = kNotOurs;
+  bool source_is_ours = false;  // `source` is a leg of ours: nothing from a wire can be from it
+  HeaderTemplate out;           // not ready until the next hop is known
 };
 
 struct LegCounters {
@@ -57,7 +63,9 @@ struct LegCounters {
   uint64_t rtcp_rx_packets = 0, rtcp_tx_packets = 0;
   uint64_t tx_packets = 0, tx_octets = 0;  // RTP given to the port of this leg
   uint64_t tx_refused_packets = 0;         // of RTP and RTCP: what the port did not take
-  uint64_t unaccounted_packets = 0;        // relayed, but no stream slot was free
+  uint64_t joined_rx_packets = 0,
+           joined_tx_packets = 0;    // of RTP and RTCP: from and to other legs of ours
+  uint64_t unaccounted_packets = 0;  // relayed, but no stream slot was free
   std::array<uint32_t, kLegDropReasons> drops{};
 };
 

@@ -188,6 +188,8 @@ CallReport full_report() {
   leg.rx = {3, 480};
   leg.drops = {{"wrong_source", 5}};
   leg.rtcp_sent = 4;
+  leg.joined_received = 2;
+  leg.joined_sent = 1;
   leg.streams = {stream};
   leg.streams_left_out = 9;
   leg.folded = {9, UINT64_MAX, 90, 10, 1};
@@ -205,11 +207,14 @@ TEST(Messages, AReportSurvivesTheWire) {
   EXPECT_EQ(read->legs[1].streams[0].strays, 3U);
   EXPECT_EQ(read->legs[1].folded.lost, 10U);
   EXPECT_EQ(read->legs[1].unaccounted_packets, 7U);
+  EXPECT_EQ(read->legs[1].joined_received, 2U);
+  EXPECT_EQ(read->legs[1].joined_sent, 1U);
   EXPECT_EQ(read->legs[1].next_hop.gateway, IpAddress::parse("fe80::1"));
 
   StatusReport status;
   status.version = "1";
-  status.ports = {PortStatus{"lan", "owned", "null", "", "up", 10, 5, 3, 1, 6, {{"runt", 2}}, {}}};
+  status.ports = {
+      PortStatus{"lan", "owned", "null", "", "up", 10, 5, 3, 1, 6, {{"runt", 2}}, {}, 4}};
   status.lcores = {{1, 2, 0.5, 0}};
   status.warnings = {"w"};
   status.control = {{"accepted", 1}};
@@ -217,6 +222,7 @@ TEST(Messages, AReportSurvivesTheWire) {
   ASSERT_TRUE(again) << again.error();
   EXPECT_EQ(to_json(*again), to_json(status));
   EXPECT_TRUE(again->ports[0].balanced());
+  EXPECT_EQ(again->ports[0].joined, 4U);
 }
 
 TEST(Messages, AClientToleratesNewMembersButNotWrongOnes) {
