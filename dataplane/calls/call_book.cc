@@ -188,10 +188,10 @@ Answer<control::LegReport> CallBook::update(const control::LegUpdate& request) {
     }
   }
   flush();
-  const LegIndex index[] = {request.leg};
-  const auto snapshots = line.snapshot(index);
+  const LegIndex both[] = {request.leg, setup.peer};
+  const auto snapshots = line.snapshot(both);
   if (snapshots.empty()) return core_busy();
-  return leg_report(snapshots[0], interfaces_[leg.setup.port].name, leg.next_hop[0]);
+  return leg_report(snapshots[0], snapshots[1], interfaces_[leg.setup.port].name, leg.next_hop[0]);
 }
 
 Answer<control::CallReport> CallBook::remove(const std::string& call) {
@@ -220,9 +220,10 @@ Answer<control::CallReport> CallBook::report(const BookCall& call, bool final) {
   result.call = call.key;
   result.started_ms = call.started_ms;
   if (final) result.ended_ms = unix_ms();
-  for (const LegSnapshot& snapshot : snapshots) {
-    const BookLeg& leg = legs_[snapshot.index];
-    result.legs.push_back(leg_report(snapshot, interfaces_[leg.setup.port].name, leg.next_hop[0]));
+  for (size_t i = 0; i < snapshots.size(); ++i) {
+    const BookLeg& leg = legs_[snapshots[i].index];
+    result.legs.push_back(leg_report(snapshots[i], snapshots[1 - i],
+                                     interfaces_[leg.setup.port].name, leg.next_hop[0]));
   }
   return result;
 }

@@ -113,6 +113,28 @@ void Fields::ratio(std::string_view key, double& out, Need need) {
   out = number;
 }
 
+void Fields::amount(std::string_view key, std::optional<double>& out, Need need) {
+  const auto* value = find(key, need);
+  if (value == nullptr) return;
+  const double number = value->is_number() ? value->get<double>() : -1;
+  if (!(number >= 0)) return fail(key, "needs a number that is not negative");
+  out = number;
+}
+
+void Fields::signed_number(std::string_view key, int32_t& out, Need need) {
+  using Limits = std::numeric_limits<int32_t>;
+  const auto* value = find(key, need);
+  if (value == nullptr) return;
+  bool whole = false;
+  if (value->is_number_unsigned()) {
+    whole = value->get<uint64_t>() <= uint64_t{Limits::max()};
+  } else if (value->is_number_integer()) {
+    whole = value->get<int64_t>() >= Limits::min() && value->get<int64_t>() <= Limits::max();
+  }
+  if (!whole) return fail(key, "needs a whole number of 32 bits");
+  out = value->get<int32_t>();
+}
+
 void Fields::text(std::string_view key, std::string& out, Need need, size_t max_bytes) {
   const auto* value = find(key, need);
   if (value == nullptr) return;

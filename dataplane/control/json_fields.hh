@@ -41,7 +41,9 @@ class Fields {
   }
   void flag(std::string_view key, bool& out, Need need);
   void flag(std::string_view key, std::optional<bool>& out, Need need);
-  void ratio(std::string_view key, double& out, Need need);  // 0 to 1
+  void ratio(std::string_view key, double& out, Need need);                  // 0 to 1
+  void amount(std::string_view key, std::optional<double>& out, Need need);  // 0 or more
+  void signed_number(std::string_view key, int32_t& out, Need need);
   void text(std::string_view key, std::string& out, Need need, size_t max_bytes);
   void address(std::string_view key, std::optional<SocketAddress>& out, Need need);
   void address(std::string_view key, SocketAddress& out, Need need);

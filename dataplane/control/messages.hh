@@ -173,6 +173,27 @@ struct StreamReport {
   bool active = false;                // a packet came within the last seconds
 };
 
+// What a leg's endpoint says in its RTCP of one stream that is relayed to it: its newest report
+// block.
+struct FarEndReport {
+  uint32_t ssrc = 0;             // of the stream, which arrives at the call's other leg
+  uint64_t reports = 0;          // how many blocks came
+  uint64_t reported_ms = 0;      // Unix time of the newest
+  double fraction_lost = 0;      // 0 to 1, between its last two reports
+  int32_t cumulative_lost = 0;   // since it began to listen; negative when copies outnumber losses
+  uint64_t lost_before = 0;      // of that stream, lost before it came to us, when the block came
+  uint32_t highest_ext_seq = 0;  // as the far end counts wraps
+  uint32_t jitter = 0;           // timestamp units
+  std::optional<double> jitter_ms;      // when the stream's clock is known
+  std::optional<double> round_trip_ms;  // from us to the endpoint and back
+
+  // What was lost between us and the endpoint, as far as the two counts can tell.
+  uint64_t lost_beyond() const {
+    const int64_t beyond = cumulative_lost - static_cast<int64_t>(lost_before);
+    return beyond > 0 ? static_cast<uint64_t>(beyond) : 0;
+  }
+};
+
 // Sums of streams of a leg that gave their place to newer ones.
 struct FoldedStreams {
   uint64_t streams = 0;
@@ -210,6 +231,8 @@ struct LegReport {
   uint64_t streams_left_out = 0;      // how many more there were; the wire adds those it leaves out
   FoldedStreams folded;               // what is known of streams left out because of newer ones
   uint64_t unaccounted_packets = 0;   // of rx: relayed, but no stream had room for them
+  std::vector<FarEndReport> far_end;  // what the endpoint reports; the wire carries kMaxStreams
+  std::vector<NamedCount> far_end_ignored;  // its report blocks that could not be used, by reason
 };
 
 // Answer of call.add (fresh counters) and call.delete (final ones), and the row of call.list.
@@ -296,6 +319,7 @@ std::string_view operation_name(const Operation&);
 nlohmann::json to_json(const Operation&);
 
 nlohmann::json to_json(const StreamReport&);
+nlohmann::json to_json(const FarEndReport&);
 nlohmann::json to_json(const FoldedStreams&);
 nlohmann::json to_json(const CallReport&);
 nlohmann::json to_json(const LegReport&);

@@ -9,6 +9,7 @@
 
 #include "dataplane/drop_reason.hh"
 #include "dataplane/frame/header_template.hh"
+#include "dataplane/relay/far_end.hh"
 #include "media/address.hh"
 #include "media/stream_account.hh"
 
@@ -66,6 +67,10 @@ struct LegCounters {
   uint64_t joined_rx_packets = 0,
            joined_tx_packets = 0;    // of RTP and RTCP: from and to other legs of ours
   uint64_t unaccounted_packets = 0;  // relayed, but no stream slot was free
+  // Of the endpoint's RTCP, which was relayed all the same:
+  uint32_t reports_unknown_ssrc = 0;  // blocks about a stream that is not here
+  uint32_t reports_bad_delay = 0;     // blocks whose DLSR is more than the time that passed
+  uint32_t reports_unread = 0;        // beyond what is looked at in one datagram
   std::array<uint32_t, kLegDropReasons> drops{};
 };
 
@@ -83,7 +88,9 @@ struct StreamSlot {
   uint32_t clock_hz = 0;
   uint8_t payload_type = 0;
   uint8_t dscp_in = 0;  // as it arrived last
+  FarEnd far_end;       // of the endpoint that it is relayed to
 };
+static_assert(sizeof(StreamSlot) == 576);
 
 struct Leg {
   bool in_use = false;

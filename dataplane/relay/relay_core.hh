@@ -16,6 +16,7 @@
 #include "dataplane/relay/stream_pool.hh"
 #include "dataplane/relay/switchboard.hh"
 #include "dataplane/runtime/spsc_queue.hh"
+#include "media/rtcp_packet.hh"
 #include "media/rtp_packet.hh"
 
 namespace holdfast::dataplane {
@@ -59,6 +60,7 @@ class RelayCore {
   };
   // Two calls through a B2BUA join once, a spiral once more for each proxy that forks it.
   static constexpr uint8_t kMaxJoins = 8;
+  static constexpr size_t kMaxReportsRead = 32;  // of one RTCP datagram: a full SR
 
   // relay_core.cc: bursts
   unsigned poll_port(size_t port, uint64_t now_ns);
@@ -84,6 +86,7 @@ class RelayCore {
   void point(Leg& leg, PathKind path, const SocketAddress& to);
   static void lock(Leg& leg, PathKind path);
   void build_header(Leg& leg, PathKind path, const MacAddress& next_hop);
+  void read_rtcp(Leg& leg, const media::RtcpCompound& compound, uint64_t now_ns);
   void account(Leg& leg, const FrameView& view, const media::RtpPacket& packet, uint64_t now_ns);
 
   // relay_requests.cc: what the slow thread asks

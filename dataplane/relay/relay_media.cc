@@ -63,9 +63,10 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
     account(leg, view, *packet, now_ns);
     rtp_octets = packet->payload_length;
   } else if (kind == media::MediaKind::rtcp) {
-    if (const auto compound = media::parse_rtcp(payload); !compound)
-      return dataplane::drop_of(compound.error());
+    const auto compound = media::parse_rtcp(payload);
+    if (!compound) return dataplane::drop_of(compound.error());
     ++leg.counters.rtcp_rx_packets;
+    read_rtcp(leg, *compound, now_ns);
   } else {
     return drop_of(kind);
   }

@@ -194,6 +194,8 @@ CallReport full_report() {
   leg.streams_left_out = 9;
   leg.folded = {9, UINT64_MAX, 90, 10, 1};
   leg.unaccounted_packets = 7;
+  leg.far_end = {{1, 2, 3, 0.25, -4, 1, 65540, 16, 2.0, 40.125}, {2, 1, 3, 0, 9, 4, 0, 0, {}, {}}};
+  leg.far_end_ignored = {{"unknown_ssrc", 6}};
   return {"call", 1, 2, {leg, leg}};
 }
 
@@ -209,6 +211,10 @@ TEST(Messages, AReportSurvivesTheWire) {
   EXPECT_EQ(read->legs[1].unaccounted_packets, 7U);
   EXPECT_EQ(read->legs[1].joined_received, 2U);
   EXPECT_EQ(read->legs[1].joined_sent, 1U);
+  EXPECT_EQ(read->legs[1].far_end[0].cumulative_lost, -4);
+  EXPECT_EQ(read->legs[1].far_end[0].lost_beyond(), 0U);
+  EXPECT_EQ(read->legs[1].far_end[1].lost_beyond(), 5U);
+  EXPECT_EQ(read->legs[1].far_end[1].round_trip_ms, std::nullopt);
   EXPECT_EQ(read->legs[1].next_hop.gateway, IpAddress::parse("fe80::1"));
 
   StatusReport status;
@@ -223,6 +229,22 @@ TEST(Messages, AReportSurvivesTheWire) {
   EXPECT_EQ(to_json(*again), to_json(status));
   EXPECT_TRUE(again->ports[0].balanced());
   EXPECT_EQ(again->ports[0].joined, 4U);
+}
+
+TEST(Messages, CumulativeLossHas32BitsAndASign) {
+  for (const auto& [value, good] :
+       std::initializer_list<std::pair<json, bool>>{{-8388608, true},
+                                                    {INT32_MIN, true},
+                                                    {INT32_MAX, true},
+                                                    {int64_t{INT32_MAX} + 1, false},
+                                                    {int64_t{INT32_MIN} - 1, false},
+                                                    {UINT64_MAX, false},
+                                                    {1.5, false},
+                                                    {"1", false}}) {
+    auto wire = to_json(full_report());
+    wire["legs"][0]["far_end"][0]["cumulative_lost"] = value;
+    EXPECT_EQ(bool(call_report_from(wire)), good) << value;
+  }
 }
 
 TEST(Messages, AClientToleratesNewMembersButNotWrongOnes) {
