@@ -78,7 +78,7 @@ std::optional<Delimiter> next_delimiter(std::string_view body, std::string_view 
 struct PartHead {
   std::string_view type = "text/plain";
   bool simple = true;
-  size_t size = 0;  // the empty line included
+  size_t size = 0;  // the empty line included; 0: there is none
 };
 
 PartHead read_head(std::string_view part) {
@@ -110,7 +110,6 @@ PartHead read_head(std::string_view part) {
       head.simple = head.simple && (same_word(value, "binary") || same_word(value, "8bit") ||
                                     same_word(value, "7bit"));
   }
-  head.simple = false;  // no empty line
   return head;
 }
 
@@ -123,6 +122,7 @@ SdpPart find_in_parts(std::string_view body, std::string_view boundary) {
     const size_t begin = delimiter->end;
     const std::string_view part = body.substr(begin, next->begin - begin);
     const PartHead head = read_head(part);
+    if (head.size == 0) return {SdpPart::Kind::not_simple, 0, 0};
     if (has_type(head.type, "application/sdp")) {
       if (!head.simple || found.kind == SdpPart::Kind::sdp)
         return {SdpPart::Kind::not_simple, 0, 0};
