@@ -58,10 +58,9 @@ void run_check(Context& context, const std::string& path) {
     context.status = kDidNotHold;
     return;
   }
-  print(path + " is good" +
-        (site->daemon ? "" : " for holdfast-dataplane; holdfastd needs a [centre] section too") +
-        ": at most " + std::to_string(site->dataplane.max_legs) + " legs, control socket " +
-        site->dataplane.control_socket + "\n");
+  print(path + " is good: at most " + std::to_string(site->dataplane.max_legs) +
+        " legs, control socket " + site->dataplane.control_socket + "\n");
+  if (!site->daemon) print("It is one for holdfast-dataplane: holdfastd needs [centre] too.\n");
   print_interfaces(site->dataplane);
   if (site->daemon) print_sip(*site->daemon);
 }
