@@ -13,7 +13,7 @@ from conftest import ROOT, Lab
 sys.path.insert(0, str(ROOT / "lab"))
 from handset import Handset  # noqa: E402
 
-CENTRES = ("kamailio",)
+CENTRES = ("kamailio", "b2bua")
 REGISTER_TIMEOUT_S = 10
 
 
