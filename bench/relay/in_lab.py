@@ -11,7 +11,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(ROOT / "bench/relay"), str(ROOT / "tests/lab")]
+sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests/lab")]
 import machine  # noqa: E402
 import truth  # noqa: E402  (the judge: it shares nothing with the product)
 
