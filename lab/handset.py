@@ -18,20 +18,18 @@ ANSWER_TIMEOUT_S = 5
 CLONE_NEWNET = 0x40000000
 
 
-def connect(place, port):
-    """A TCP connection to the loopback of one of the lab's places; None is where we are."""
-    if place is None:
-        return socket.create_connection(("127.0.0.1", port), timeout=ANSWER_TIMEOUT_S)
+def within(place, make):
+    """What make() gives, called in the network namespace of one of the lab's places: a socket stays in it."""
     made = []
 
-    def work():  # a thread may stand in another namespace than its process; the socket stays there
+    def work():  # a thread may stand in another namespace than its process
         try:
             libc = ctypes.CDLL(None, use_errno=True)
             namespace = os.open(f"/run/netns/hf-{place}", os.O_RDONLY | os.O_CLOEXEC)
             if libc.setns(namespace, CLONE_NEWNET) != 0:
                 raise OSError(ctypes.get_errno(), f"cannot enter hf-{place}")
             os.close(namespace)
-            made.append(connect(None, port))
+            made.append(make())
         except OSError as error:
             made.append(error)
 
@@ -44,14 +42,18 @@ def connect(place, port):
 
 
 class Handset:
-    """One phone under our control. Events are dicts as the phone sends them, with at_ns, the time that they came."""
+    """One phone under our control, in a place of the lab or (None) where we are. Events are dicts as the phone sends them, with at_ns, the time that they came."""
 
     def __init__(self, place, port, name=""):
         self.name = name
         self.events, self._answers, self._tokens = [], {}, itertools.count()
         self._changed = threading.Condition()
         self._gone = False
-        self._socket = connect(place, port)
+
+        def connect():
+            return socket.create_connection(("127.0.0.1", port), timeout=ANSWER_TIMEOUT_S)
+
+        self._socket = connect() if place is None else within(place, connect)
         self._socket.settimeout(None)
         threading.Thread(target=self._read, daemon=True).start()
 

@@ -38,7 +38,7 @@ std::string Accounts::load(const std::string& path) {
     std::string user;
     std::string password;
     if (!(words >> user) || user.starts_with("#")) continue;
-    if (!(words >> password)) return path + ": a user without a password: " + user;
+    if (!(words >> password)) return path + " has a user without a password";
     passwords_[user] = password;
   }
   return passwords_.empty() ? path + " has no account" : "";

@@ -3,15 +3,12 @@
 import contextlib
 import pathlib
 import subprocess
-import sys
 import time
 
 import signalling
 import sound
 from conftest import ROOT, Lab
-
-sys.path.insert(0, str(ROOT / "lab"))
-from handset import Handset  # noqa: E402
+from handset import Handset
 
 CENTRES = ("kamailio", "b2bua")
 REGISTER_TIMEOUT_S = 10

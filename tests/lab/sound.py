@@ -3,12 +3,8 @@
 import math
 import pathlib
 import struct
-import sys
 
-from conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "lab"))
-import tone  # noqa: E402
+import tone
 
 BLOCK_S = 0.1
 # Mean square of the quietest syllable is about 500^2; a codec's idle noise is below 20^2.
