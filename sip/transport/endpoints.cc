@@ -24,7 +24,7 @@ Endpoints::Endpoints(Loop& loop, const ProxyLimits& limits, uint8_t dscp, User& 
     : loop_(loop), limits_(limits), dscp_(dscp), user_(user), buffer_(kReadBytes) {}
 
 Endpoints::~Endpoints() {
-  for (const Socket& socket : sockets_) loop_.unwatch(socket.watch);
+  close_all();
   for (const auto& [key, link] : links_) {
     loop_.unwatch(link->watch);
     link->is_closed = true;
@@ -32,6 +32,17 @@ Endpoints::~Endpoints() {
 }
 
 std::optional<StartError> Endpoints::open(std::vector<Listener>& listeners) {
+  auto error = open_all(listeners);
+  if (error) close_all();
+  return error;
+}
+
+void Endpoints::close_all() {
+  for (const Socket& socket : sockets_) loop_.unwatch(socket.watch);
+  sockets_.clear();
+}
+
+std::optional<StartError> Endpoints::open_all(std::vector<Listener>& listeners) {
   for (Listener& listener : listeners) {
     const auto error = [&](std::string text) {
       return StartError{listener.interface + ' ' + std::string(name_of(listener.transport)) + ' ' +
@@ -39,6 +50,9 @@ std::optional<StartError> Endpoints::open(std::vector<Listener>& listeners) {
                         std::move(text)};
     };
     if (listener.transport == Transport::tls) return error("TLS is not spoken yet");
+    if (listener.address.ip.is_none() || listener.address.ip.is_unspecified() ||
+        listener.address.ip.is_multicast())
+      return error("it must be an address of one interface: others are to answer to it");
     const bool is_udp = listener.transport == Transport::udp;
     auto fd =
         open_socket(is_udp ? SocketKind::udp : SocketKind::tcp_listener, listener.address, dscp_);

@@ -97,6 +97,8 @@ class Endpoints {
     bool is_closed = false;
   };
 
+  std::optional<StartError> open_all(std::vector<Listener>& listeners);
+  void close_all();
   void read_datagrams(size_t socket);
   void accept(size_t socket);
   std::shared_ptr<Link> adopt(Descriptor fd, const Origin& peer, bool is_open);
