@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -13,6 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BLAST = ROOT / "tests" / "lab" / "blast.py"
 PYTHON = "/usr/bin/python3"
 COMMAND_TIMEOUT_S = 60
+sys.path.insert(0, str(ROOT / "lab"))  # handset, tone: what the lab's commands share with tests
 
 
 def read_addresses():
