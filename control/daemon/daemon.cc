@@ -11,6 +11,7 @@
 #include <csignal>
 #include <random>
 
+#include "control/admin/server.hh"
 #include "control/daemon/bindings_keeper.hh"
 #include "control/daemon/keys.hh"
 #include "control/daemon/logging.hh"
@@ -74,6 +75,8 @@ class Daemon::Parts {
  private:
   std::string open_state();
   std::string open_sip();
+  std::string open_admin();
+  admin::Sources admin_sources();
   void on_signal();
   void look_whether_drained();
 
@@ -89,6 +92,7 @@ class Daemon::Parts {
   std::unique_ptr<BindingsKeeper> bindings_;
   std::unique_ptr<OpenRecords> open_records_;
   std::unique_ptr<names::Resolver> resolver_;
+  std::unique_ptr<admin::Server> admin_;
   int signals_ = -1;
   sip::Loop::Handle signal_watch_ = 0;
   sip::Loop::Handle drain_timer_ = 0;
@@ -102,8 +106,10 @@ Daemon::Parts::~Parts() {
 }
 
 std::string Daemon::Parts::start() {
-  if (auto error = open_state(); !error.empty()) return error;
-  return open_sip();
+  for (const auto step : {&Parts::open_state, &Parts::open_sip, &Parts::open_admin}) {
+    if (auto error = (this->*step)(); !error.empty()) return error;
+  }
+  return "";
 }
 
 std::string Daemon::Parts::open_state() {
@@ -162,6 +168,33 @@ std::string Daemon::Parts::open_sip() {
     on_signal();
   });
   return signal_watch_ == 0 ? "cannot watch for signals" : "";
+}
+
+admin::Sources Daemon::Parts::admin_sources() {
+  admin::Sources sources;
+  sources.sip = [this](admin::Sources::Done done) {
+    return loop_->post([this, done] {
+      auto snapshot = std::make_shared<admin::SipSnapshot>();
+      snapshot->proxy = proxy_->snapshot();
+      snapshot->anchor = anchor_->snapshot();
+      snapshot->media = anchor_->last_list();
+      done(std::move(snapshot));
+    });
+  };
+  sources.store = [this] { return writer_->status(); };
+  sources.names = [this] { return resolver_->status(); };
+  sources.drain = [this](bool on) { return loop_->post([this, on] { drain(on); }); };
+  sources.database = config_.storage.database();
+  sources.started_ms = static_cast<uint64_t>(unix_ms());
+  return sources;
+}
+
+std::string Daemon::Parts::open_admin() {
+  auto server = admin::Server::start(config_.admin, admin_sources());
+  if (!server) return server.error();
+  admin_ = std::move(server).value();
+  log_line(sip::LogLevel::info, "admin page at http://" + admin_->page_address().to_string() + "/");
+  return "";
 }
 
 void Daemon::Parts::on_signal() {
