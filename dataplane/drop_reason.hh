@@ -28,7 +28,6 @@ namespace holdfast::dataplane {
   X(udp_bad_length, "UDP length impossible")                                   \
   X(no_leg, "no leg has this media port")                                      \
   X(not_media, "steered here, but the kernel's")                               \
-  X(handover_full, "the owner lcore's inbox was full")                         \
   X(to_kernel_full, "the queue or tap towards the kernel was full")            \
   X(tap_refused, "the kernel did not take the frame")                          \
   X(tap_oversize, "the kernel gave a frame longer than the MTU")
@@ -48,6 +47,8 @@ namespace holdfast::dataplane {
   X(no_remote, "the other leg has no destination yet")             \
   X(no_next_hop, "the other leg's next hop is not known")          \
   X(too_big, "longer than the MTU of the way out")                 \
+  X(join_loop, "went from leg to leg of ours too often")           \
+  X(handover_full, "another lcore's inbox was full")               \
   X(tx_full, "the port's transmit queue was full")
 
 enum class DropReason : uint8_t {

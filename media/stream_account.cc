@@ -26,10 +26,17 @@ uint32_t usable_rate_hz(uint32_t rate_hz) {
 
 }  // namespace
 
-StreamAccount::StreamAccount(uint32_t ssrc, uint32_t clock_rate_hz)
-    : clock_rate_hz_(usable_rate_hz(clock_rate_hz)), ssrc_(ssrc) {
-  ticks_per_ns_q64_ = static_cast<uint64_t>((Wide{clock_rate_hz_} << 64) / 1'000'000'000);
+StreamAccount::StreamAccount(uint32_t ssrc, uint32_t clock_rate_hz) : ssrc_(ssrc) {
+  set_clock_rate(clock_rate_hz);
   window_.clear(0, kWindow);  // keeps the first packet off the in-order path, whatever its number
+}
+
+void StreamAccount::set_clock_rate(uint32_t clock_rate_hz) {
+  clock_rate_hz_ = usable_rate_hz(clock_rate_hz);
+  ticks_per_ns_q64_ = static_cast<uint64_t>((Wide{clock_rate_hz_} << 64) / 1'000'000'000);
+  jitter_ = {};
+  if (!empty())
+    jitter_.rebase(static_cast<uint32_t>(ticks(highest_arrival_ns_)), highest_timestamp_);
 }
 
 void StreamAccount::on_unexpected(uint16_t sequence, uint32_t timestamp, uint64_t arrival_ns) {

@@ -76,10 +76,18 @@ class alignas(64) StreamAccount {
     on_unexpected(sequence, timestamp, arrival_ns);
   }
 
+  // The clock rate became known after the first packets; what was measured with a guess is
+  // forgotten.
+  void set_clock_rate(uint32_t clock_rate_hz);
+
   uint32_t ssrc() const { return ssrc_; }
   bool empty() const { return packets_ == 0; }
   uint64_t last_arrival_ns() const {
     return late_arrival_ns_ > highest_arrival_ns_ ? late_arrival_ns_ : highest_arrival_ns_;
+  }
+  // StreamReport's `lost`, without the work of a report.
+  uint64_t lost_now() const {
+    return empty() ? 0 : expected_before_ + (highest_ - base_ + 1) - packets_;
   }
   // The totals as if the stream ended now: holes that a late packet could still fill are lost.
   StreamReport report() const;
@@ -120,13 +128,13 @@ class alignas(64) StreamAccount {
   bool fits_behind(uint32_t behind, uint32_t timestamp) const;
 
   // In-order path: the first two cache lines and one word of the window.
-  uint64_t highest_ = 0;       // extended sequence number
-  uint64_t packets_ = 0;       // different ones
-  uint64_t ticks_per_ns_q64_;  // ticks of the RTP clock in a nanosecond, times 2^64
+  uint64_t highest_ = 0;           // extended sequence number
+  uint64_t packets_ = 0;           // different ones
+  uint64_t ticks_per_ns_q64_ = 0;  // ticks of the RTP clock in a nanosecond, times 2^64
   uint64_t highest_arrival_ns_ = 0;
   uint32_t highest_timestamp_ = 0;
   uint32_t step_ticks_ = 0;  // timestamp step from packet to packet; 0 when not known
-  uint32_t clock_rate_hz_;
+  uint32_t clock_rate_hz_ = 0;
   uint32_t ssrc_;
   Jitter jitter_;
   ReceiveWindow window_;

@@ -102,20 +102,33 @@ void run_list(Context& context, bool finished, bool as_json) {
 struct UpdateOptions {
   control::LegUpdate update;
   std::string remote, remote_rtcp;
+  std::string rtcp_mux, learn;  // empty: not given
   bool as_json = false;
 };
 
+constexpr std::string_view kNone = "none";
+
+// False when the text is neither an address nor "none".
+bool read_remote(const std::string& text, std::optional<SocketAddress>& out, bool& clear) {
+  clear = text == kNone;
+  return clear || text.empty() || (out = SocketAddress::parse(text)).has_value();
+}
+
 void run_update(Context& context, const UpdateOptions& options) {
   auto update = options.update;
-  const auto read = [&](const std::string& text, std::optional<SocketAddress>& out) {
-    return text.empty() || (out = SocketAddress::parse(text)).has_value();
-  };
-  if (!read(options.remote, update.remote) || !read(options.remote_rtcp, update.remote_rtcp)) {
-    return context.fail(kWrongUse, "write addresses like 198.18.1.10:4000 or [2001:db8::1]:4000");
-  }
-  if (!update.remote && !update.remote_rtcp && !update.dscp && !update.relearn) {
+  if (!read_remote(options.remote, update.remote, update.clear_remote) ||
+      !read_remote(options.remote_rtcp, update.remote_rtcp, update.clear_remote_rtcp)) {
     return context.fail(kWrongUse,
-                        "nothing to change: give --remote, --remote-rtcp, --dscp or --relearn");
+                        "write addresses like 198.18.1.10:4000 or [2001:db8::1]:4000, or none");
+  }
+  if (!options.rtcp_mux.empty()) update.rtcp_mux = options.rtcp_mux == "on";
+  if (!options.learn.empty())
+    update.learn = options.learn == "strict" ? control::Learn::kStrict : control::Learn::kLock;
+  const bool addressed = !options.remote.empty() || !options.remote_rtcp.empty();
+  if (!addressed && !update.dscp && !update.relearn && !update.rtcp_mux && !update.learn) {
+    return context.fail(kWrongUse,
+                        "nothing to change: give --remote, --remote-rtcp, --dscp, --rtcp-mux, "
+                        "--learn or --relearn");
   }
   const auto client = context.connect();
   if (!client) return;
@@ -186,8 +199,13 @@ void add_relay_commands(CLI::App& app, Context& context) {
   auto update_options = std::make_shared<UpdateOptions>();
   update->add_option("LEG", update_options->update.leg, "id of the leg, see relay list")
       ->required();
-  update->add_option("--remote", update_options->remote, "ADDRESS:PORT of the endpoint");
-  update->add_option("--remote-rtcp", update_options->remote_rtcp, "ADDRESS:PORT of its RTCP");
+  update->add_option("--remote", update_options->remote, "ADDRESS:PORT of the endpoint, or none");
+  update->add_option("--remote-rtcp", update_options->remote_rtcp,
+                     "ADDRESS:PORT of its RTCP, or none: beside its RTP");
+  update->add_option("--rtcp-mux", update_options->rtcp_mux, "RTCP on the RTP port (RFC 5761)")
+      ->check(CLI::IsMember({"on", "off"}));
+  update->add_option("--learn", update_options->learn, "whose media is taken")
+      ->check(CLI::IsMember({"lock", "strict"}));
   update->add_option("--dscp", update_options->update.dscp, "0 to 63")->check(CLI::Range(0, 63));
   update->add_flag("--relearn", update_options->update.relearn, "learn the source again");
   update->add_flag("--json", update_options->as_json, "print one JSON document");

@@ -58,8 +58,11 @@ std::string ms_text(std::optional<double> ms) {
   return ms ? decimal(*ms, 2) : "";
 }
 
-constexpr size_t kColumns = 17;
+constexpr size_t kColumns = 19;
 constexpr size_t kReceived = 6;
+constexpr size_t kState = 16;
+constexpr const char* kByUs = "us";
+constexpr const char* kByFarEnd = "far end";
 
 Cells cells(const Row& row) {
   const auto& s = row.stream;
@@ -81,7 +84,24 @@ Cells cells(const Row& row) {
           ms_text(row.jitter_ms(s.jitter_max)),
           row.call.ended_ms ? "ended"
           : s.active        ? "active"
-                            : "silent"};
+                            : "silent",
+          "",
+          kByUs};
+}
+
+// What the leg's endpoint says in RTCP of a stream that we sent to it: what was lost beyond us.
+Cells far_end_cells(const LegRow& row, const control::FarEndReport& said) {
+  Cells line(kColumns);
+  line[0] = row.call.call;
+  line[1] = std::to_string(row.leg.leg);
+  line[2] = row.leg.interface;
+  line[3] = hex(said.ssrc);
+  line[7] = std::to_string(said.lost_beyond());
+  line[14] = ms_text(said.jitter_ms);
+  line[kState] = "beyond us";
+  line[17] = ms_text(said.round_trip_ms);
+  line[18] = kByFarEnd;
+  return line;
 }
 
 // Sums of the streams that gave their place to newer ones, in the columns of a stream.
@@ -103,7 +123,9 @@ Cells folded_cells(const LegRow& row) {
           "",
           "",
           "",
-          "folded"};
+          "folded",
+          "",
+          kByUs};
 }
 
 // Packets that were relayed though there was no room for their stream: how many were lost beside
@@ -114,7 +136,8 @@ Cells unaccounted_cells(const LegRow& row) {
   line[1] = std::to_string(row.leg.leg);
   line[2] = row.leg.interface;
   line[kReceived] = std::to_string(row.leg.unaccounted_packets);
-  line.back() = "unaccounted";
+  line[kState] = "unaccounted";
+  line.back() = kByUs;
   return line;
 }
 
@@ -122,6 +145,7 @@ std::vector<Cells> lines_of(const std::vector<LegRow>& legs) {
   std::vector<Cells> lines;
   for (const auto& row : legs) {
     for (const auto& stream : row.leg.streams) lines.push_back(cells({row.call, row.leg, stream}));
+    for (const auto& said : row.leg.far_end) lines.push_back(far_end_cells(row, said));
     if (row.leg.folded.streams > 0) lines.push_back(folded_cells(row));
     if (row.leg.unaccounted_packets > 0) lines.push_back(unaccounted_cells(row));
   }
@@ -142,7 +166,8 @@ std::string csv_field(const std::string& text) {
 void print_csv(const std::vector<Cells>& lines) {
   print(
       "call,leg,interface,ssrc,payload_type,expected,received,lost,loss_percent,loss_runs,"
-      "duplicates,reordered,restarts,strays,jitter_mean_ms,jitter_max_ms,state\r\n");
+      "duplicates,reordered,restarts,strays,jitter_mean_ms,jitter_max_ms,state,round_trip_ms,"
+      "measured_by\r\n");
   for (const auto& cells : lines) {
     std::string line;
     for (const auto& cell : cells) line += (line.empty() ? "" : ",") + csv_field(cell);
@@ -154,7 +179,7 @@ void print_table(const std::vector<Cells>& lines) {
   if (lines.empty()) return print("no streams\n");
   Table table({"CALL", ">LEG", "INTERFACE", "SSRC", ">PT", ">EXPECTED", ">RECEIVED", ">LOST",
                ">LOSS %", "RUNS", ">DUP", ">REORD", ">RESTART", ">STRAY", ">JITTER ms", ">MAX ms",
-               "STATE"});
+               "STATE", ">RTT ms", "MEASURED BY"});
   for (const auto& line : lines) table.add(line);
   print(table.to_string());
 }
@@ -175,15 +200,22 @@ json document_of(const Row& row) {
              max = row.jitter_ms(row.stream.jitter_max);
   stream["jitter_mean_ms"] = mean ? json(*mean) : json();
   stream["jitter_max_ms"] = max ? json(*max) : json();
+  stream["measured_by"] = kByUs;
   return stream;
 }
 
-// `unlisted`: legs that had more streams than there was room for, with what is known of these.
+// `far_end`: what endpoints say in RTCP of streams sent to them. `unlisted`: legs that had more
+// streams than there was room for, with what is known of these.
 void print_document(const std::vector<LegRow>& legs) {
-  json streams = json::array(), unlisted = json::array();
+  json streams = json::array(), far_end = json::array(), unlisted = json::array();
   for (const auto& row : legs) {
     for (const auto& stream : row.leg.streams)
       streams.push_back(document_of({row.call, row.leg, stream}));
+    for (const auto& said : row.leg.far_end) {
+      far_end.push_back(control::to_json(said));
+      set_place(far_end.back(), row.call, row.leg);
+      far_end.back()["measured_by"] = kByFarEnd;
+    }
     if (!row.has_unlisted()) continue;
     json more;
     set_place(more, row.call, row.leg);
@@ -191,7 +223,9 @@ void print_document(const std::vector<LegRow>& legs) {
     more["unaccounted_packets"] = row.leg.unaccounted_packets;
     unlisted.push_back(std::move(more));
   }
-  print_json({{"streams", std::move(streams)}, {"unlisted", std::move(unlisted)}});
+  print_json({{"streams", std::move(streams)},
+              {"far_end", std::move(far_end)},
+              {"unlisted", std::move(unlisted)}});
 }
 
 void run_report(Context& context, bool as_json, bool as_csv) {

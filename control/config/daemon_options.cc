@@ -38,7 +38,7 @@ const Option<MediaConfig> kMedia[] = {
      [](const TomlValue& v, MediaConfig& c) { return read_not_anchored(v, c.policy.dtls); }},
     {{"other", "text", "refuse, pass", "\"refuse\"", "The same for all else.", ""},
      [](const TomlValue& v, MediaConfig& c) { return read_not_anchored(v, c.policy.other); }},
-    {{"media-timeout-s", "whole number", "seconds, 10 to 86400, or 0", "60",
+    {{"media-timeout-s", "whole number", "seconds, 10 to 86400, or 0", "90",
       "A call without a media packet in any direction for so long has lost its end, and is ended. "
       "0: never.",
       ""},
@@ -49,7 +49,7 @@ const Option<MediaConfig> kMedia[] = {
        }
        return read_number(v, c.media_timeout_s, 10, 86400);
      }},
-    {{"hold-timeout-s", "whole number", "seconds, 60 to 86400, or 0", "3600",
+    {{"hold-timeout-s", "whole number", "seconds, 60 to 86400, or 0", "7200",
       "The same for a call that is on hold.", ""},
      [](const TomlValue& v, MediaConfig& c) -> Wrong {
        if (v.integer() != nullptr && *v.integer() == 0) {

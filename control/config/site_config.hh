@@ -70,8 +70,8 @@ struct CentreConfig {
 
 struct MediaConfig {
   media::MediaPolicy policy;
-  uint32_t media_timeout_s = 60;   // without a packet in any direction; 0: never
-  uint32_t hold_timeout_s = 3600;  // the same while the call is on hold
+  uint32_t media_timeout_s = 90;   // without a packet in any direction; 0: never
+  uint32_t hold_timeout_s = 7200;  // the same while the call is on hold
 };
 
 struct StorageConfig {

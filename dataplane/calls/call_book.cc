@@ -28,18 +28,6 @@ Error core_busy() {
   return {ErrorCode::kBusy, "the packet loop did not answer within a second"};
 }
 
-std::array<SocketAddress, kPaths> with_default_rtcp(const SocketAddress& rtp) {
-  if (rtp.port == UINT16_MAX) return {rtp, SocketAddress{}};
-  return {rtp, SocketAddress{rtp.ip, static_cast<uint16_t>(rtp.port + 1)}};
-}
-
-std::array<SocketAddress, kPaths> remotes_of(const control::LegSpec& spec) {
-  std::array<SocketAddress, kPaths> remote;
-  if (spec.remote) remote = with_default_rtcp(*spec.remote);
-  if (spec.remote_rtcp) remote[1] = *spec.remote_rtcp;
-  return remote;
-}
-
 }  // namespace
 
 CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
@@ -104,20 +92,7 @@ Answer<LegSetup> CallBook::plan_leg(const control::LegSpec& spec, uint32_t core)
   setup.port = port;
   setup.address_index = address->index;
   setup.local = address->ip;
-  setup.remote = remotes_of(spec);
-  for (const SocketAddress& remote : setup.remote) {
-    if (!remote.is_none() && remote.ip.family != address->ip.family) {
-      return Error{ErrorCode::kBadRequest,
-                   "remote " + remote.to_string() + " is not of the leg's address family"};
-    }
-  }
-  setup.rtcp_explicit = spec.remote_rtcp.has_value();
-  setup.rtcp_mux = spec.rtcp_mux;
-  setup.strict_source = spec.learn == control::Learn::kStrict;
-  setup.dscp = spec.dscp.value_or(found->dscp);
-  for (size_t i = 0; i < spec.clock_rates.size(); ++i) {
-    setup.clock_rates[i] = {spec.clock_rates[i].payload_type, spec.clock_rates[i].hz};
-  }
+  if (auto wrong = apply_spec(spec, found->dscp, setup)) return *wrong;
 
   PortAllocator& ports = ports_of(address->index, core);
   uint16_t rtp = spec.local_port;
@@ -197,42 +172,26 @@ Answer<control::LegReport> CallBook::update(const control::LegUpdate& request) {
     return Error{ErrorCode::kUnknownLeg, "no leg " + std::to_string(request.leg)};
   }
   BookLeg& leg = legs_[request.leg];
-  LegSetup setup = leg.setup;
-  if (request.remote) {
-    // A new RTP address without an RTCP address goes back to the default of port + 1 (RFC 3605
-    // section 2.1).
-    setup.remote = with_default_rtcp(*request.remote);
-    setup.rtcp_explicit = false;
-  }
-  if (request.remote_rtcp) {
-    setup.remote[1] = *request.remote_rtcp;
-    setup.rtcp_explicit = true;
-  }
-  for (const SocketAddress& remote : setup.remote) {
-    if (!remote.is_none() && remote.ip.family != setup.local.family) {
-      return Error{ErrorCode::kBadRequest,
-                   "remote " + remote.to_string() + " is not of the leg's address family"};
-    }
-  }
-  setup.dscp = request.dscp.value_or(setup.dscp);
-  const bool relearn = request.relearn || request.remote || request.remote_rtcp;
+  const auto change = plan_update(leg.setup, request);
+  if (!change) return change.error();
+  const LegSetup& setup = change->setup;
   CoreLine& line = *lines_[board_.owner_of_leg(request.leg)];
-  if (!line.update(request.leg, setup, relearn)) return core_busy();
+  if (!line.update(request.leg, setup, change->relearn, change->unset)) return core_busy();
   const bool remarked = leg.setup.dscp != setup.dscp;
   leg.setup = setup;
   for (const PathKind path : {PathKind::rtp, PathKind::rtcp}) {
     const auto i = static_cast<size_t>(path);
-    if (relearn && !setup.remote[i].is_none()) {
+    if (change->relearn && (change->unset || !setup.remote[i].is_none())) {
       watch(request.leg, path, setup.remote[i]);
     } else if (remarked && !leg.destination[i].is_none()) {
       watch(request.leg, path, leg.destination[i]);
     }
   }
   flush();
-  const LegIndex index[] = {request.leg};
-  const auto snapshots = line.snapshot(index);
+  const LegIndex both[] = {request.leg, setup.peer};
+  const auto snapshots = line.snapshot(both);
   if (snapshots.empty()) return core_busy();
-  return leg_report(snapshots[0], interfaces_[leg.setup.port].name, leg.next_hop[0]);
+  return leg_report(snapshots[0], snapshots[1], interfaces_[leg.setup.port].name, leg.next_hop[0]);
 }
 
 Answer<control::CallReport> CallBook::remove(const std::string& call) {
@@ -261,9 +220,10 @@ Answer<control::CallReport> CallBook::report(const BookCall& call, bool final) {
   result.call = call.key;
   result.started_ms = call.started_ms;
   if (final) result.ended_ms = unix_ms();
-  for (const LegSnapshot& snapshot : snapshots) {
-    const BookLeg& leg = legs_[snapshot.index];
-    result.legs.push_back(leg_report(snapshot, interfaces_[leg.setup.port].name, leg.next_hop[0]));
+  for (size_t i = 0; i < snapshots.size(); ++i) {
+    const BookLeg& leg = legs_[snapshots[i].index];
+    result.legs.push_back(leg_report(snapshots[i], snapshots[1 - i],
+                                     interfaces_[leg.setup.port].name, leg.next_hop[0]));
   }
   return result;
 }
@@ -294,7 +254,10 @@ void CallBook::watch(LegIndex leg, PathKind path, const SocketAddress& destinati
   BookLeg& entry = legs_[leg];
   entry.destination[i] = destination;
   entry.next_hop[i] = {};
-  if (destination.is_none() || next_hops_ == nullptr) return;
+  const bool ours = board_.own_port(destination) != kNotOurs;
+  if (ours) entry.next_hop[i].state = NextHopState::local;
+  if (next_hops_ == nullptr) return;
+  if (ours || destination.is_none()) return next_hops_->unwatch(token_of(leg, path));
   next_hops_->watch(token_of(leg, path), interfaces_[entry.setup.port].ifindex, destination.ip);
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "dataplane/calls/core_line.hh"
+#include "dataplane/calls/leg_plan.hh"
 #include "dataplane/calls/port_allocator.hh"
 #include "dataplane/control/messages.hh"
 #include "dataplane/kernel/next_hops.hh"
@@ -28,9 +29,6 @@ struct BookInterface {
       0;  // of the kernel device whose routes and neighbours count (a shared port's, or the tap)
   uint8_t dscp = 46;
 };
-
-template <typename T>
-using Answer = Result<T, control::Error>;
 
 // Slow thread only.
 class CallBook {

@@ -54,12 +54,13 @@ bool CoreLine::install(LegIndex leg, const LegSetup& setup) {
   return ask();
 }
 
-bool CoreLine::update(LegIndex leg, const LegSetup& setup, bool relearn) {
+bool CoreLine::update(LegIndex leg, const LegSetup& setup, bool relearn, bool unset) {
   if (!is_free()) return false;
   request_.kind = CoreRequest::Kind::update;
   request_.leg = leg;
   request_.setup = setup;
   request_.relearn = relearn;
+  request_.unset = unset;
   return ask();
 }
 

@@ -19,7 +19,8 @@ class CoreLine {
   CoreLine(RelayCore& relay, Doorbell& bell);
 
   bool install(LegIndex leg, const LegSetup& setup);
-  bool update(LegIndex leg, const LegSetup& setup, bool relearn);
+  // As CoreRequest has it.
+  bool update(LegIndex leg, const LegSetup& setup, bool relearn, bool unset);
   size_t next_hops(
       std::span<const NextHopUpdate> updates);  // any number; returns how many were carried out
   // False while the lcore still has a request that nobody waits for any more: everything asked now

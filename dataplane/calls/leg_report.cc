@@ -3,6 +3,7 @@
 #include "dataplane/calls/leg_report.hh"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "dataplane/runtime/lcore_loop.hh"
@@ -54,10 +55,42 @@ void set_sent(control::LegReport& out, const LegCounters& counters) {
   out.rtcp_sent = counters.rtcp_tx_packets - rtcp_refused;
 }
 
+uint64_t unix_ms() {
+  using namespace std::chrono;
+  return static_cast<uint64_t>(
+      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
+}
+
+control::FarEndReport far_end_report(const StreamSlot& slot, uint64_t now_ns) {
+  const FarEnd& said = slot.far_end;
+  control::FarEndReport out;
+  out.ssrc = slot.account.ssrc();
+  out.reports = said.reports();
+  out.reported_ms = unix_ms() - said.age_ms(now_ns);
+  out.fraction_lost = said.fraction_lost_q8() / 256.0;
+  out.cumulative_lost = said.cumulative_lost();
+  out.lost_before = said.lost_before_us();
+  out.highest_ext_seq = said.highest_ext_seq();
+  out.jitter = said.jitter_ticks();
+  if (slot.clock_hz != 0) out.jitter_ms = 1000.0 * said.jitter_ticks() / slot.clock_hz;
+  if (said.round_trip_us() != FarEnd::kUnknown)
+    out.round_trip_ms = static_cast<double>(said.round_trip_us()) / 1000;
+  return out;
+}
+
+void set_ignored(control::LegReport& out, const LegCounters& counters) {
+  const std::pair<const char*, uint32_t> rows[] = {{"unknown_ssrc", counters.reports_unknown_ssrc},
+                                                   {"bad_delay", counters.reports_bad_delay},
+                                                   {"too_many", counters.reports_unread}};
+  for (const auto& [name, count] : rows) {
+    if (count > 0) out.far_end_ignored.push_back({name, count});
+  }
+}
+
 }  // namespace
 
-control::LegReport leg_report(const LegSnapshot& snapshot, const std::string& interface,
-                              const NextHop& next_hop) {
+control::LegReport leg_report(const LegSnapshot& snapshot, const LegSnapshot& peer,
+                              const std::string& interface, const NextHop& next_hop) {
   const Leg& leg = snapshot.leg;
   const Path& rtp = leg.paths[static_cast<size_t>(PathKind::rtp)];
   const Path& rtcp = leg.paths[static_cast<size_t>(PathKind::rtcp)];
@@ -74,6 +107,8 @@ control::LegReport leg_report(const LegSnapshot& snapshot, const std::string& in
   if (!next_hop.gateway.is_none()) out.next_hop.gateway = next_hop.gateway;
   out.dscp = leg.setup.dscp;
   out.rx = {leg.counters.rx_packets, leg.counters.rx_octets};
+  out.joined_received = leg.counters.joined_rx_packets;
+  out.joined_sent = leg.counters.joined_tx_packets;
   out.rtcp_received = leg.counters.rtcp_rx_packets;
   set_sent(out, leg.counters);
   for (size_t i = 0; i < kLegDropReasons; ++i) {
@@ -83,6 +118,11 @@ control::LegReport leg_report(const LegSnapshot& snapshot, const std::string& in
   const uint64_t now_ns = steady_ns();
   for (uint32_t i = 0; i < snapshot.stream_count; ++i)
     out.streams.push_back(stream_report(snapshot.streams[i], now_ns));
+  for (uint32_t i = 0; i < peer.stream_count; ++i) {
+    if (peer.streams[i].far_end.reports() > 0)
+      out.far_end.push_back(far_end_report(peer.streams[i], now_ns));
+  }
+  set_ignored(out, leg.counters);
   const FoldedStreams& folded = leg.folded;
   out.folded = {folded.streams, folded.expected, folded.received, folded.lost, folded.duplicates};
   out.streams_left_out = folded.streams;

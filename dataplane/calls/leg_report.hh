@@ -10,7 +10,9 @@
 
 namespace holdfast::dataplane {
 
-control::LegReport leg_report(const LegSnapshot& snapshot, const std::string& interface,
-                              const NextHop& next_hop);
+// `peer`: the call's other leg, taken together with this one; what arrives there is what this leg's
+// endpoint reports on.
+control::LegReport leg_report(const LegSnapshot& snapshot, const LegSnapshot& peer,
+                              const std::string& interface, const NextHop& next_hop);
 
 }  // namespace holdfast::dataplane

@@ -81,11 +81,28 @@ std::optional<uint64_t> Fields::read_number(std::string_view key, Need need, uin
   return std::nullopt;
 }
 
+bool Fields::has(std::string_view key) {
+  return find(key, kMay) != nullptr;
+}
+
+bool Fields::is_null(std::string_view key) {
+  const auto* value = find(key, kMay);
+  return value != nullptr && value->is_null();
+}
+
 void Fields::flag(std::string_view key, bool& out, Need need) {
   const auto* value = find(key, need);
   if (value == nullptr) return;
   if (!value->is_boolean()) return fail(key, "needs true or false");
   out = value->get<bool>();
+}
+
+void Fields::flag(std::string_view key, std::optional<bool>& out, Need need) {
+  bool read = false;
+  const auto* value = find(key, need);
+  if (value == nullptr) return;
+  flag(key, read, need);
+  if (value->is_boolean()) out = read;
 }
 
 void Fields::ratio(std::string_view key, double& out, Need need) {
@@ -94,6 +111,28 @@ void Fields::ratio(std::string_view key, double& out, Need need) {
   const double number = value->is_number() ? value->get<double>() : -1;
   if (!(number >= 0 && number <= 1)) return fail(key, "needs a number from 0 to 1");
   out = number;
+}
+
+void Fields::amount(std::string_view key, std::optional<double>& out, Need need) {
+  const auto* value = find(key, need);
+  if (value == nullptr) return;
+  const double number = value->is_number() ? value->get<double>() : -1;
+  if (!(number >= 0)) return fail(key, "needs a number that is not negative");
+  out = number;
+}
+
+void Fields::signed_number(std::string_view key, int32_t& out, Need need) {
+  using Limits = std::numeric_limits<int32_t>;
+  const auto* value = find(key, need);
+  if (value == nullptr) return;
+  bool whole = false;
+  if (value->is_number_unsigned()) {
+    whole = value->get<uint64_t>() <= uint64_t{Limits::max()};
+  } else if (value->is_number_integer()) {
+    whole = value->get<int64_t>() >= Limits::min() && value->get<int64_t>() <= Limits::max();
+  }
+  if (!whole) return fail(key, "needs a whole number of 32 bits");
+  out = value->get<int32_t>();
 }
 
 void Fields::text(std::string_view key, std::string& out, Need need, size_t max_bytes) {

@@ -40,13 +40,19 @@ class Fields {
     if (const auto value = read_number(key, need, low, high)) out = static_cast<Number>(*value);
   }
   void flag(std::string_view key, bool& out, Need need);
-  void ratio(std::string_view key, double& out, Need need);  // 0 to 1
+  void flag(std::string_view key, std::optional<bool>& out, Need need);
+  void ratio(std::string_view key, double& out, Need need);                  // 0 to 1
+  void amount(std::string_view key, std::optional<double>& out, Need need);  // 0 or more
+  void signed_number(std::string_view key, int32_t& out, Need need);
   void text(std::string_view key, std::string& out, Need need, size_t max_bytes);
   void address(std::string_view key, std::optional<SocketAddress>& out, Need need);
   void address(std::string_view key, SocketAddress& out, Need need);
   // An array of at most `max` elements, or nullptr.
   const nlohmann::json* list(std::string_view key, Need need, size_t max);
   const nlohmann::json* object(std::string_view key, Need need);
+
+  bool has(std::string_view key);      // whether the member is there, whatever it is
+  bool is_null(std::string_view key);  // ... and null, where null means something
 
   void fail(std::string_view key, std::string_view what);
   bool ok() const { return error_.empty(); }

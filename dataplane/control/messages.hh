@@ -103,13 +103,19 @@ struct CallAdd {
   std::array<LegSpec, 2> legs;
 };
 
-// Only what is set changes. A new remote, or relearn, opens the source lock again.
+// Only what is set changes. A remote that is new or cleared, another `learn`, and relearn open the
+// source lock again.
 struct LegUpdate {
   uint32_t leg = 0;
   std::optional<SocketAddress> remote;
   std::optional<SocketAddress> remote_rtcp;
   std::optional<uint8_t> dscp;
   bool relearn = false;
+  bool clear_remote = false;       // null on the wire: nowhere to send until a source is learned
+  bool clear_remote_rtcp = false;  // null on the wire: back to the RTP port + 1
+  std::optional<bool> rtcp_mux;
+  std::optional<Learn> learn;  // kStrict comes with a remote, or the leg has one
+  std::optional<std::vector<ClockRate>> clock_rates;  // in place of those that the leg had
 };
 
 struct CallDelete {
@@ -167,6 +173,27 @@ struct StreamReport {
   bool active = false;                // a packet came within the last seconds
 };
 
+// What a leg's endpoint says in its RTCP of one stream that is relayed to it: its newest report
+// block.
+struct FarEndReport {
+  uint32_t ssrc = 0;             // of the stream, which arrives at the call's other leg
+  uint64_t reports = 0;          // how many blocks came
+  uint64_t reported_ms = 0;      // Unix time of the newest
+  double fraction_lost = 0;      // 0 to 1, between its last two reports
+  int32_t cumulative_lost = 0;   // since it began to listen; negative when copies outnumber losses
+  uint64_t lost_before = 0;      // of that stream, lost before it came to us, when the block came
+  uint32_t highest_ext_seq = 0;  // as the far end counts wraps
+  uint32_t jitter = 0;           // timestamp units
+  std::optional<double> jitter_ms;      // when the stream's clock is known
+  std::optional<double> round_trip_ms;  // from us to the endpoint and back
+
+  // What was lost between us and the endpoint, as far as the two counts can tell.
+  uint64_t lost_beyond() const {
+    const int64_t beyond = cumulative_lost - static_cast<int64_t>(lost_before);
+    return beyond > 0 ? static_cast<uint64_t>(beyond) : 0;
+  }
+};
+
 // Sums of streams of a leg that gave their place to newer ones.
 struct FoldedStreams {
   uint64_t streams = 0;
@@ -177,8 +204,8 @@ struct FoldedStreams {
 };
 
 struct NextHop {
-  std::string state;              // "resolved", "resolving", "unreachable", "no route", "unknown"
-  std::optional<MacAddress> mac;  // when resolved
+  std::string state;  // "resolved", "resolving", "unreachable", "no route", "local", "unknown"
+  std::optional<MacAddress> mac;     // when resolved
   std::optional<IpAddress> gateway;  // when not on the link
 };
 
@@ -192,15 +219,20 @@ struct LegReport {
   std::optional<SocketAddress> learned_source;  // RTP, once locked
   NextHop next_hop;
   uint8_t dscp = 0;
-  PacketCount rx;                 // valid media in from the endpoint
-  PacketCount tx;                 // media that left for the endpoint; octets: as given to the port
-  uint64_t rtcp_received = 0;     // packets
-  uint64_t rtcp_sent = 0;         // packets that left
-  std::vector<NamedCount> drops;  // by drop reason, zero counts left out
+  PacketCount rx;              // valid media in from the endpoint
+  PacketCount tx;              // media that left for the endpoint; octets: as given to the port
+  uint64_t rtcp_received = 0;  // packets
+  uint64_t rtcp_sent = 0;      // packets that left
+  // Of the four above, packets from and to other legs of this dataplane, which no wire saw.
+  uint64_t joined_received = 0;
+  uint64_t joined_sent = 0;
+  std::vector<NamedCount> drops;      // by drop reason, zero counts left out
   std::vector<StreamReport> streams;  // the wire carries the first kMaxStreams of them
   uint64_t streams_left_out = 0;      // how many more there were; the wire adds those it leaves out
   FoldedStreams folded;               // what is known of streams left out because of newer ones
   uint64_t unaccounted_packets = 0;   // of rx: relayed, but no stream had room for them
+  std::vector<FarEndReport> far_end;  // what the endpoint reports; the wire carries kMaxStreams
+  std::vector<NamedCount> far_end_ignored;  // its report blocks that could not be used, by reason
 };
 
 // Answer of call.add (fresh counters) and call.delete (final ones), and the row of call.list.
@@ -224,6 +256,7 @@ struct PortStatus {
   uint64_t tx = 0;                   // frames sent here, whatever their origin
   std::vector<NamedCount> drops;     // of rx: why the others went no further
   std::vector<NamedCount> tx_drops;  // of from_kernel: why they did not go out
+  uint64_t joined = 0;  // of rx: went from leg to leg inside, whatever then became of them
 
   uint64_t dropped() const;
   // rx = relayed + to_kernel + dropped.
@@ -286,6 +319,7 @@ std::string_view operation_name(const Operation&);
 nlohmann::json to_json(const Operation&);
 
 nlohmann::json to_json(const StreamReport&);
+nlohmann::json to_json(const FarEndReport&);
 nlohmann::json to_json(const FoldedStreams&);
 nlohmann::json to_json(const CallReport&);
 nlohmann::json to_json(const LegReport&);

@@ -69,6 +69,22 @@ StreamReport read_stream(const json& item, const std::string& path, std::string&
   return s;
 }
 
+FarEndReport read_far_end(const json& item, const std::string& path, std::string& error) {
+  FarEndReport f;
+  Fields fields(item, path, error);
+  read_ssrc(fields, f.ssrc);
+  fields.number("reports", f.reports, kMay);
+  fields.number("reported", f.reported_ms, kMay);
+  fields.ratio("fraction_lost", f.fraction_lost, kMay);
+  fields.signed_number("cumulative_lost", f.cumulative_lost, kMust);
+  fields.number("lost_before", f.lost_before, kMay);
+  fields.number("highest_ext_seq", f.highest_ext_seq, kMay);
+  fields.number("jitter", f.jitter, kMay);
+  fields.amount("jitter_ms", f.jitter_ms, kMay);
+  fields.amount("round_trip_ms", f.round_trip_ms, kMay);
+  return f;
+}
+
 void read_next_hop(Fields& leg, NextHop& out, std::string& error) {
   const auto* object = leg.object("next_hop", kMay);
   if (object == nullptr) return;
@@ -111,12 +127,22 @@ LegReport read_leg(const json& item, const std::string& path, std::string& error
     counts.number("received", leg.rtcp_received, kMay);
     counts.number("sent", leg.rtcp_sent, kMay);
   }
+  if (const auto* joined = fields.object("joined", kMay)) {
+    Fields counts(*joined, fields.path("joined"), error);
+    counts.number("received", leg.joined_received, kMay);
+    counts.number("sent", leg.joined_sent, kMay);
+  }
   read_counts(fields, "drops", leg.drops);
   if (const auto* streams = fields.list("streams", kMay, kMaxRows)) {
     for (const auto& stream : *streams) {
       leg.streams.push_back(read_stream(stream, fields.path("streams"), error));
     }
   }
+  if (const auto* far_end = fields.list("far_end", kMay, kMaxRows)) {
+    for (const auto& said : *far_end)
+      leg.far_end.push_back(read_far_end(said, fields.path("far_end"), error));
+  }
+  read_counts(fields, "far_end_ignored", leg.far_end_ignored);
   fields.number("streams_left_out", leg.streams_left_out, kMay);
   read_folded(fields, leg.folded, error);
   fields.number("unaccounted_packets", leg.unaccounted_packets, kMay);
@@ -134,6 +160,7 @@ PortStatus read_port(const json& item, std::string& error) {
   fields.number("rx", p.rx, kMust);
   fields.number("relayed", p.relayed, kMust);
   fields.number("to_kernel", p.to_kernel, kMust);
+  fields.number("joined", p.joined, kMay);
   fields.number("from_kernel", p.from_kernel, kMay);
   fields.number("tx", p.tx, kMay);
   read_counts(fields, "drops", p.drops);

@@ -38,6 +38,7 @@ json to_json(const PortStatus& p) {
           {"rx", p.rx},
           {"relayed", p.relayed},
           {"to_kernel", p.to_kernel},
+          {"joined", p.joined},
           {"tx", p.tx},
           {"from_kernel", p.from_kernel},
           {"drops", to_json(p.drops)},
@@ -49,6 +50,12 @@ json to_json(const LcoreStatus& l) {
           {"polls", l.polls},
           {"idle_ratio", std::isfinite(l.idle_ratio) ? l.idle_ratio : 0},
           {"heap_allocated_bytes", l.heap_allocated_bytes}};
+}
+
+std::string ssrc_text(uint32_t ssrc) {
+  char text[16];
+  std::snprintf(text, sizeof text, "0x%08x", ssrc);
+  return text;
 }
 
 void set_if(json& j, const char* key, const std::optional<SocketAddress>& address) {
@@ -64,26 +71,30 @@ uint64_t PortStatus::dropped() const {
 }
 
 json to_json(const StreamReport& s) {
-  char ssrc[16];
-  std::snprintf(ssrc, sizeof ssrc, "0x%08x", s.ssrc);
-  return {{"ssrc", ssrc},
-          {"payload_type", s.payload_type},
-          {"clock_hz", s.clock_hz},
-          {"first_seq", s.first_seq},
-          {"last_ext_seq", s.last_ext_seq},
-          {"expected", s.expected},
-          {"received", s.received},
-          {"lost", s.lost},
-          {"duplicates", s.duplicates},
-          {"reordered", s.reordered},
-          {"restarts", s.restarts},
-          {"strays", s.strays},
-          {"jitter_last", s.jitter_last},
-          {"jitter_mean", s.jitter_mean},
-          {"jitter_max", s.jitter_max},
-          {"loss_runs", to_json(s.loss_runs)},
-          {"dscp_in", s.dscp_in},
-          {"active", s.active}};
+  return {{"ssrc", ssrc_text(s.ssrc)},      {"payload_type", s.payload_type},
+          {"clock_hz", s.clock_hz},         {"first_seq", s.first_seq},
+          {"last_ext_seq", s.last_ext_seq}, {"expected", s.expected},
+          {"received", s.received},         {"lost", s.lost},
+          {"duplicates", s.duplicates},     {"reordered", s.reordered},
+          {"restarts", s.restarts},         {"strays", s.strays},
+          {"jitter_last", s.jitter_last},   {"jitter_mean", s.jitter_mean},
+          {"jitter_max", s.jitter_max},     {"loss_runs", to_json(s.loss_runs)},
+          {"dscp_in", s.dscp_in},           {"active", s.active}};
+}
+
+json to_json(const FarEndReport& f) {
+  json j{{"ssrc", ssrc_text(f.ssrc)},
+         {"reports", f.reports},
+         {"reported", f.reported_ms},
+         {"fraction_lost", f.fraction_lost},
+         {"cumulative_lost", f.cumulative_lost},
+         {"lost_before", f.lost_before},
+         {"lost_beyond", f.lost_beyond()},
+         {"highest_ext_seq", f.highest_ext_seq},
+         {"jitter", f.jitter}};
+  if (f.jitter_ms) j["jitter_ms"] = *f.jitter_ms;
+  if (f.round_trip_ms) j["round_trip_ms"] = *f.round_trip_ms;
+  return j;
 }
 
 json to_json(const FoldedStreams& folded) {
@@ -122,6 +133,15 @@ json to_json(const LegReport& leg) {
   }
   j["streams"] = std::move(streams);
   if (left_out > 0) j["streams_left_out"] = left_out;
+  if (leg.joined_received > 0 || leg.joined_sent > 0)
+    j["joined"] = {{"received", leg.joined_received}, {"sent", leg.joined_sent}};
+  if (!leg.far_end.empty()) {
+    json far_end = json::array();
+    for (size_t i = 0; i < leg.far_end.size() && i < kMaxStreams; ++i)
+      far_end.push_back(to_json(leg.far_end[i]));
+    j["far_end"] = std::move(far_end);
+  }
+  if (!leg.far_end_ignored.empty()) j["far_end_ignored"] = to_json(leg.far_end_ignored);
   if (leg.folded.streams > 0) j["folded"] = to_json(leg.folded);
   if (leg.unaccounted_packets > 0) j["unaccounted_packets"] = leg.unaccounted_packets;
   return j;

@@ -32,10 +32,8 @@ void check_remote(Fields& fields, std::string_view key, const std::optional<Sock
   }
 }
 
-void read_remotes(Fields& fields, std::optional<SocketAddress>& remote,
-                  std::optional<SocketAddress>& remote_rtcp, bool rtcp_mux) {
-  fields.address("remote", remote, kMay);
-  fields.address("remote_rtcp", remote_rtcp, kMay);
+void check_remotes(Fields& fields, const std::optional<SocketAddress>& remote,
+                   const std::optional<SocketAddress>& remote_rtcp, bool rtcp_mux) {
   check_remote(fields, "remote", remote);
   check_remote(fields, "remote_rtcp", remote_rtcp);
   if (remote && remote_rtcp && remote->ip.family != remote_rtcp->ip.family) {
@@ -49,6 +47,7 @@ void read_remotes(Fields& fields, std::optional<SocketAddress>& remote,
 void read_clock_rates(Fields& fields, std::vector<ClockRate>& rates, std::string& error) {
   const auto* list = fields.list("clock_rates", kMay, kMaxClockRates);
   if (list == nullptr) return;
+  rates.clear();
   for (const auto& item : *list) {
     Fields rate(item, fields.path("clock_rates"), error);
     ClockRate read;
@@ -59,12 +58,21 @@ void read_clock_rates(Fields& fields, std::vector<ClockRate>& rates, std::string
   }
 }
 
+Learn read_learn(Fields& fields) {
+  std::string learn = "lock";
+  fields.text("learn", learn, kMay, 16);
+  if (learn != "lock" && learn != "strict") fields.fail("learn", "needs lock or strict");
+  return learn == "strict" ? Learn::kStrict : Learn::kLock;
+}
+
 LegSpec read_leg_spec(const json& item, const std::string& path, std::string& error) {
   LegSpec leg;
   Fields fields(item, path, error);
   fields.text("interface", leg.interface, kMust, kMaxInterfaceName);
   fields.flag("rtcp_mux", leg.rtcp_mux, kMay);
-  read_remotes(fields, leg.remote, leg.remote_rtcp, leg.rtcp_mux);
+  fields.address("remote", leg.remote, kMay);
+  fields.address("remote_rtcp", leg.remote_rtcp, kMay);
+  check_remotes(fields, leg.remote, leg.remote_rtcp, leg.rtcp_mux);
   if (leg.remote_rtcp && !leg.remote) fields.fail("remote_rtcp", "needs remote beside it");
 
   fields.number("family", leg.family, kMay);
@@ -76,10 +84,7 @@ LegSpec read_leg_spec(const json& item, const std::string& path, std::string& er
   fields.number("dscp", leg.dscp, kMay, 0, kMaxDscp);
   read_clock_rates(fields, leg.clock_rates, error);
 
-  std::string learn = "lock";
-  fields.text("learn", learn, kMay, 16);
-  if (learn != "lock" && learn != "strict") fields.fail("learn", "needs lock or strict");
-  leg.learn = learn == "strict" ? Learn::kStrict : Learn::kLock;
+  leg.learn = read_learn(fields);
   if (leg.learn == Learn::kStrict && !leg.remote) fields.fail("learn", "strict needs a remote");
 
   const bool chosen = item.is_object() && item.contains("local_port");
@@ -113,12 +118,26 @@ Operation read_call_add(Fields& fields, std::string& error) {
   return add;
 }
 
-Operation read_leg_update(Fields& fields, std::string&) {
+Operation read_leg_update(Fields& fields, std::string& error) {
   LegUpdate update;
   fields.number("leg", update.leg, kMust);
-  read_remotes(fields, update.remote, update.remote_rtcp, /*rtcp_mux=*/true);
+  update.clear_remote = fields.is_null("remote");
+  update.clear_remote_rtcp = fields.is_null("remote_rtcp");
+  if (!update.clear_remote) fields.address("remote", update.remote, kMay);
+  if (!update.clear_remote_rtcp) fields.address("remote_rtcp", update.remote_rtcp, kMay);
+  check_remotes(fields, update.remote, update.remote_rtcp, /*rtcp_mux=*/true);
+  if (update.clear_remote && update.remote_rtcp)
+    fields.fail("remote_rtcp", "needs remote beside it");
   fields.number("dscp", update.dscp, kMay, 0, kMaxDscp);
   fields.flag("relearn", update.relearn, kMay);
+  fields.flag("rtcp_mux", update.rtcp_mux, kMay);
+  if (fields.has("learn")) update.learn = read_learn(fields);
+  if (update.learn == Learn::kStrict && update.clear_remote)
+    fields.fail("learn", "strict needs a remote");
+  if (fields.has("clock_rates")) {
+    update.clock_rates.emplace();
+    read_clock_rates(fields, *update.clock_rates, error);
+  }
   return update;
 }
 
@@ -152,6 +171,17 @@ constexpr OperationRow kOperations[] = {
 };
 static_assert(std::size(kOperations) == std::variant_size_v<Operation>);
 
+const char* learn_name(Learn learn) {
+  return learn == Learn::kStrict ? "strict" : "lock";
+}
+
+json to_json(const std::vector<ClockRate>& rates) {
+  json j = json::array();
+  for (const auto& rate : rates)
+    j.push_back({{"payload_type", rate.payload_type}, {"hz", rate.hz}});
+  return j;
+}
+
 json leg_spec_to_json(const LegSpec& leg) {
   json j{{"interface", leg.interface}};
   if (leg.family != 0) j["family"] = leg.family;
@@ -159,10 +189,8 @@ json leg_spec_to_json(const LegSpec& leg) {
   if (leg.remote_rtcp) j["remote_rtcp"] = leg.remote_rtcp->to_string();
   if (leg.rtcp_mux) j["rtcp_mux"] = true;
   if (leg.dscp) j["dscp"] = *leg.dscp;
-  for (const auto& rate : leg.clock_rates) {
-    j["clock_rates"].push_back({{"payload_type", rate.payload_type}, {"hz", rate.hz}});
-  }
-  if (leg.learn == Learn::kStrict) j["learn"] = "strict";
+  if (!leg.clock_rates.empty()) j["clock_rates"] = to_json(leg.clock_rates);
+  if (leg.learn == Learn::kStrict) j["learn"] = learn_name(leg.learn);
   if (leg.local_port != 0) j["local_port"] = leg.local_port;
   return j;
 }
@@ -174,10 +202,15 @@ struct ToJson {
   }
   json operator()(const LegUpdate& o) const {
     json j{{"leg", o.leg}};
+    if (o.clear_remote) j["remote"] = nullptr;
+    if (o.clear_remote_rtcp) j["remote_rtcp"] = nullptr;
     if (o.remote) j["remote"] = o.remote->to_string();
     if (o.remote_rtcp) j["remote_rtcp"] = o.remote_rtcp->to_string();
     if (o.dscp) j["dscp"] = *o.dscp;
     if (o.relearn) j["relearn"] = true;
+    if (o.rtcp_mux) j["rtcp_mux"] = *o.rtcp_mux;
+    if (o.learn) j["learn"] = learn_name(*o.learn);
+    if (o.clock_rates) j["clock_rates"] = to_json(*o.clock_rates);
     return j;
   }
   json operator()(const CallDelete& o) const { return {{"call", o.call}}; }

@@ -16,6 +16,8 @@ const char* to_string(NextHopState state) {
       return "unreachable";
     case NextHopState::no_route:
       return "no route";
+    case NextHopState::local:
+      return "local";
   }
   return "?";
 }

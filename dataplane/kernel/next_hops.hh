@@ -24,6 +24,7 @@ enum class NextHopState : uint8_t {
   resolved,     // `mac` is where to send
   unreachable,  // the neighbour did not answer; asked again every second
   no_route,     // no route through this device (or the destination is this host, or a broadcast)
+  local,        // a leg of ours: nothing to ask; told by who knows the legs, never from here
 };
 const char* to_string(NextHopState state);
 

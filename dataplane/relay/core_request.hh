@@ -39,6 +39,7 @@ struct CoreRequest {
   LegIndex leg = kNoLeg;  // install, update
   LegSetup setup;         // install, update
   bool relearn = false;   // update: forget the learned sources
+  bool unset = false;     // update: with relearn, send nowhere that `setup.remote` does not name
   std::span<const NextHopUpdate> next_hops;
   std::span<LegSnapshot>
       snapshots;  // snapshot, remove: `index` filled in by the asker, the rest by the lcore

@@ -29,6 +29,7 @@ struct PortCounters {
   Counter rx;           // frames taken from the port
   Counter relayed;      // of those: sent out again as media, on whichever port
   Counter to_kernel;    // of those: handed to the kernel
+  Counter joined;       // of rx: went from leg to leg of ours before they were relayed or dropped
   Counter tx_media;     // media frames sent out of this port
   Counter from_kernel;  // frames that the kernel gave us for this port
   Counter tx_kernel;    // of those: sent

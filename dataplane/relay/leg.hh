@@ -9,6 +9,7 @@
 
 #include "dataplane/drop_reason.hh"
 #include "dataplane/frame/header_template.hh"
+#include "dataplane/relay/far_end.hh"
 #include "media/address.hh"
 #include "media/stream_account.hh"
 
@@ -45,10 +46,16 @@ struct LegSetup {
   std::array<ClockRate, kMaxClockRates> clock_rates{};
 };
 
+inline constexpr uint16_t kNotOurs = UINT16_MAX;
+
 struct Path {
   SocketAddress source;       // who may send to us; none until learned (or given, when strict)
   SocketAddress destination;  // where we send; none until given or learned
-  HeaderTemplate out;         // not ready until the next hop is known
+  // Index of the interface whose media address `destination` is: its packets are joined, handed to
+  // the leg there instead of sent.
+  uint16_t own_port = kNotOurs;
+  bool source_is_ours = false;  // `source` is a leg of ours: nothing from a wire can be from it
+  HeaderTemplate out;           // not ready until the next hop is known
 };
 
 struct LegCounters {
@@ -57,7 +64,13 @@ struct LegCounters {
   uint64_t rtcp_rx_packets = 0, rtcp_tx_packets = 0;
   uint64_t tx_packets = 0, tx_octets = 0;  // RTP given to the port of this leg
   uint64_t tx_refused_packets = 0;         // of RTP and RTCP: what the port did not take
-  uint64_t unaccounted_packets = 0;        // relayed, but no stream slot was free
+  uint64_t joined_rx_packets = 0,
+           joined_tx_packets = 0;    // of RTP and RTCP: from and to other legs of ours
+  uint64_t unaccounted_packets = 0;  // relayed, but no stream slot was free
+  // Of the endpoint's RTCP, which was relayed all the same:
+  uint32_t reports_unknown_ssrc = 0;  // blocks about a stream that is not here
+  uint32_t reports_bad_delay = 0;     // blocks whose DLSR is more than the time that passed
+  uint32_t reports_unread = 0;        // beyond what is looked at in one datagram
   std::array<uint32_t, kLegDropReasons> drops{};
 };
 
@@ -75,7 +88,9 @@ struct StreamSlot {
   uint32_t clock_hz = 0;
   uint8_t payload_type = 0;
   uint8_t dscp_in = 0;  // as it arrived last
+  FarEnd far_end;       // of the endpoint that it is relayed to
 };
+static_assert(sizeof(StreamSlot) == 576);
 
 struct Leg {
   bool in_use = false;

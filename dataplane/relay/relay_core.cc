@@ -86,7 +86,7 @@ unsigned RelayCore::poll_inbox(uint64_t now_ns) {
         frames[to_relay++] = frames[i];
         break;
       case FrameNote::Task::send:
-        queue_tx(frames[i], note.out_port, note.leg);
+        queue_tx(frames[i], note.port, note.leg);
         break;
       case FrameNote::Task::rejected:
         count_reject(board_.index_of_dpdk_port(frames[i]->port), leg_of(note.leg));
@@ -107,9 +107,13 @@ void RelayCore::take_burst(std::span<rte_mbuf*> frames, uint64_t now_ns, bool fr
 
   for (const rte_mbuf* frame : frames) prefetch_frame(frame);
   for (rte_mbuf* frame : frames) {
-    // Frames of the inbox may come from different ports; those of a poll all come from one.
-    const size_t ingress = from_port ? port : board_.index_of_dpdk_port(frame->port);
-    const PortFilter& filter = board_.ports()[ingress].filter;
+    // Frames of a poll all come from one port; those of the inbox from any, or from a leg of ours.
+    const FrameNote* note = from_port ? nullptr : &board_.note(frame);
+    const uint8_t joins = note == nullptr ? uint8_t{0} : note->joins;
+    const size_t at = note == nullptr ? port
+                      : joins > 0     ? size_t{note->port}
+                                      : board_.index_of_dpdk_port(frame->port);
+    const PortFilter& filter = board_.ports()[at].filter;
     if (frame->nb_segs != 1) {
       drop(frame, DropReason::frame_too_long);
       continue;
@@ -122,22 +126,33 @@ void RelayCore::take_burst(std::span<rte_mbuf*> frames, uint64_t now_ns, bool fr
       for_kernel[kernel_frames++] = frame;
     } else if (const uint32_t owner = board_.owner_of_port(filter, view.destination_port);
                owner != core_) {
-      hand_over(frame, owner, {FrameNote::Task::relay, 0, kNoLeg});
+      hand_over(frame, owner, {}, nullptr);
     } else if (Leg* leg = leg_of(board_.leg_at(view.address_index, view.destination_port));
                leg == nullptr) {
       drop(frame, DropReason::no_leg);
     } else {
       rte_prefetch0(leg);
-      work[works++] = {frame, view, leg};
+      work[works++] = {frame, view, leg, joins};
     }
   }
-  for (size_t i = 0; i < works; ++i) {
-    const DropReason reason = relay(work[i], now_ns);
-    if (reason == DropReason::none) continue;
-    if (is_leg_drop(reason)) ++work[i].leg->counters.drops[leg_drop_index(reason)];
-    drop(work[i].frame, reason);
-  }
+  relay_all({work.data(), works}, now_ns);
   if (kernel_frames > 0) send_to_kernel(port, {for_kernel.data(), kernel_frames});
+}
+
+// What is joined to another leg of this lcore comes round again, in order, until all of it has left
+// or was dropped.
+void RelayCore::relay_all(std::span<Work> work, uint64_t now_ns) {
+  while (!work.empty()) {
+    for (const Work& each : work) {
+      const DropReason reason = relay(each, now_ns);
+      if (reason == DropReason::none) continue;
+      if (is_leg_drop(reason)) ++each.leg->counters.drops[leg_drop_index(reason)];
+      drop(each.frame, reason);
+    }
+    std::copy_n(joined_.begin(), joined_count_, work.begin());
+    work = work.first(joined_count_);
+    joined_count_ = 0;
+  }
 }
 
 void RelayCore::drop(rte_mbuf* frame, DropReason reason) {
@@ -145,10 +160,14 @@ void RelayCore::drop(rte_mbuf* frame, DropReason reason) {
   rte_pktmbuf_free(frame);
 }
 
-void RelayCore::hand_over(rte_mbuf* frame, uint32_t core, const FrameNote& note) {
+void RelayCore::hand_over(rte_mbuf* frame, uint32_t core, const FrameNote& note, Leg* leg) {
   board_.note(frame) = note;
   if (rte_ring_mp_enqueue(board_.inbox(core), frame) != 0) {
     drop(frame, DropReason::handover_full);
+    if (leg != nullptr) {
+      ++leg->counters.drops[leg_drop_index(DropReason::handover_full)];
+      ++leg->counters.tx_refused_packets;
+    }
     return;
   }
   to_wake_ |= 1u << core;
@@ -168,7 +187,8 @@ void RelayCore::send_to_kernel(size_t port, std::span<rte_mbuf*> frames) {
 
 void RelayCore::queue_tx(rte_mbuf* frame, size_t out_port, LegIndex leg) {
   if (const uint32_t sender = board_.ports()[out_port].core; sender != core_) {
-    hand_over(frame, sender, {FrameNote::Task::send, static_cast<uint16_t>(out_port), leg});
+    hand_over(frame, sender, {FrameNote::Task::send, 0, static_cast<uint16_t>(out_port), leg},
+              leg_of(leg));
     return;
   }
   TxBatch& batch = tx_[out_port];
@@ -196,7 +216,7 @@ void RelayCore::flush_tx(size_t port) {
 void RelayCore::reject(rte_mbuf* frame, size_t ingress, LegIndex leg) {
   const uint32_t owner = board_.owner_of_leg(leg);
   if (owner != core_) {
-    board_.note(frame) = {FrameNote::Task::rejected, 0, leg};
+    board_.note(frame) = {FrameNote::Task::rejected, 0, 0, leg};
     to_wake_ |= 1u << owner;
     if (rte_ring_mp_enqueue(board_.inbox(owner), frame) == 0) return;
   }

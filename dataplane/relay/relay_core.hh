@@ -16,6 +16,7 @@
 #include "dataplane/relay/stream_pool.hh"
 #include "dataplane/relay/switchboard.hh"
 #include "dataplane/runtime/spsc_queue.hh"
+#include "media/rtcp_packet.hh"
 #include "media/rtp_packet.hh"
 
 namespace holdfast::dataplane {
@@ -55,14 +56,20 @@ class RelayCore {
     rte_mbuf* frame;
     FrameView view;
     Leg* leg;
+    uint8_t joins;  // how often it went from leg to leg of ours; 0: came from a wire
   };
+  // Two calls through a B2BUA join once, a spiral once more for each proxy that forks it.
+  static constexpr uint8_t kMaxJoins = 8;
+  static constexpr size_t kMaxReportsRead = 32;  // of one RTCP datagram: a full SR
 
   // relay_core.cc: bursts
   unsigned poll_port(size_t port, uint64_t now_ns);
   unsigned poll_inbox(uint64_t now_ns);
   unsigned poll_from_kernel(size_t port);
   void take_burst(std::span<rte_mbuf*> frames, uint64_t now_ns, bool from_port);
-  void hand_over(rte_mbuf* frame, uint32_t core, const FrameNote& note);
+  void relay_all(std::span<Work> work, uint64_t now_ns);
+  // `leg`: whose books it goes into when the inbox is full; null: not known.
+  void hand_over(rte_mbuf* frame, uint32_t core, const FrameNote& note, Leg* leg);
   void send_to_kernel(size_t port, std::span<rte_mbuf*> frames);
   void drop(rte_mbuf* frame, DropReason reason);
   void queue_tx(rte_mbuf* frame, size_t out_port, LegIndex leg);
@@ -72,17 +79,21 @@ class RelayCore {
 
   // relay_media.cc: one packet
   DropReason relay(const Work& work, uint64_t now_ns);
-  static DropReason admit(const Leg& leg, const Work& work, PathKind path);
+  DropReason admit(const Leg& leg, const Work& work, PathKind path) const;
+  void join(rte_mbuf* frame, const Path& out, Leg& from, uint8_t joins);
   void learn(Leg& leg, const Work& work, PathKind path);
   void set_destination(Leg& leg, PathKind path, const SocketAddress& to, const MacAddress& mac);
+  void point(Leg& leg, PathKind path, const SocketAddress& to);
+  static void lock(Leg& leg, PathKind path);
   void build_header(Leg& leg, PathKind path, const MacAddress& next_hop);
+  void read_rtcp(Leg& leg, const media::RtcpCompound& compound, uint64_t now_ns);
   void account(Leg& leg, const FrameView& view, const media::RtpPacket& packet, uint64_t now_ns);
 
   // relay_requests.cc: what the slow thread asks
   unsigned serve_requests();
   void serve(CoreRequest& request);
   void install(LegIndex index, const LegSetup& setup);
-  void update(LegIndex index, const LegSetup& setup, bool relearn);
+  void update(const CoreRequest& request);
   void remove(std::span<LegSnapshot> legs);
   void apply(const NextHopUpdate& update);
 
@@ -102,6 +113,8 @@ class RelayCore {
   std::vector<Leg> legs_;
   StreamPool streams_;
   std::vector<size_t> own_ports_;
+  std::array<Work, kBurst> joined_;  // what relay_all() does next: at most one for each of a burst
+  size_t joined_count_ = 0;
   std::vector<TxBatch> tx_;  // by port
   std::vector<std::array<rte_mbuf*, kBurst>>
       kernel_backlog_;  // by port: frames of the kernel that the port refused

@@ -63,18 +63,22 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
     account(leg, view, *packet, now_ns);
     rtp_octets = packet->payload_length;
   } else if (kind == media::MediaKind::rtcp) {
-    if (const auto compound = media::parse_rtcp(payload); !compound)
-      return dataplane::drop_of(compound.error());
+    const auto compound = media::parse_rtcp(payload);
+    if (!compound) return dataplane::drop_of(compound.error());
     ++leg.counters.rtcp_rx_packets;
+    read_rtcp(leg, *compound, now_ns);
   } else {
     return drop_of(kind);
   }
   if (leg.paths[static_cast<size_t>(path)].source.is_none()) learn(leg, work, path);
+  leg.counters.joined_rx_packets += work.joins > 0;
 
   Leg& out_leg = *leg_of(leg.setup.peer);
   const PathKind out_path = is_rtp || out_leg.setup.rtcp_mux ? PathKind::rtp : PathKind::rtcp;
   const Path& out = out_leg.paths[static_cast<size_t>(out_path)];
+  const bool joined = out.own_port != kNotOurs;
   if (out.destination.is_none()) return DropReason::no_remote;
+  if (joined && work.joins == kMaxJoins) return DropReason::join_loop;
   if (!out.out.is_ready()) return DropReason::no_next_hop;
   if (out.out.ip_size() + view.payload_size > board_.ports()[out_leg.setup.port].mtu)
     return DropReason::too_big;
@@ -96,18 +100,47 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
   } else {
     ++out_leg.counters.rtcp_tx_packets;
   }
-  queue_tx(frame, out_leg.setup.port, leg.setup.peer);
+  if (joined) [[unlikely]] {
+    join(frame, out, out_leg, static_cast<uint8_t>(work.joins + 1));
+  } else {
+    queue_tx(frame, out_leg.setup.port, leg.setup.peer);
+  }
   return DropReason::none;
 }
 
+// To a leg of our own, as if it came from the wire there: with new headers, through the same
+// checks. The frame stays in the books of the port that it came in at.
+void RelayCore::join(rte_mbuf* frame, const Path& out, Leg& from, uint8_t joins) {
+  if (joins == 1) counters_[board_.index_of_dpdk_port(frame->port)].joined.add(1);
+  ++from.counters.joined_tx_packets;
+  const PortFilter& filter = board_.ports()[out.own_port].filter;
+  if (const uint32_t owner = board_.owner_of_port(filter, out.destination.port); owner != core_) {
+    hand_over(frame, owner, {FrameNote::Task::relay, joins, out.own_port, kNoLeg}, &from);
+    return;
+  }
+  const FrameView view =
+      view_frame(rte_pktmbuf_mtod(frame, const uint8_t*), frame->data_len, filter);
+  Leg* leg = view.fate == FrameFate::media
+                 ? leg_of(board_.leg_at(view.address_index, view.destination_port))
+                 : nullptr;
+  if (leg == nullptr) return drop(frame, DropReason::no_leg);
+  joined_[joined_count_++] = {frame, view, leg, joins};
+}
+
 // A locked path takes its source only. While RTCP's port is still to be learned, its host is RTP's:
-// else anybody's first RTCP packet would win the path.
-DropReason RelayCore::admit(const Leg& leg, const Work& work, PathKind path) {
-  const SocketAddress& known = leg.paths[static_cast<size_t>(path)].source;
+// else anybody's first RTCP packet would win the path. No wire has packets of our own address.
+DropReason RelayCore::admit(const Leg& leg, const Work& work, PathKind path) const {
+  const Path& from = leg.paths[static_cast<size_t>(path)];
+  const SocketAddress& known = from.source;
   const uint8_t* ip = work.view.source_ip(rte_pktmbuf_mtod(work.frame, const uint8_t*));
-  if (!known.is_none())
-    return same_source(known, ip, work.view) ? DropReason::none : DropReason::wrong_source;
+  if (!known.is_none()) {
+    const bool forged = from.source_is_ours && work.joins == 0;
+    return !forged && same_source(known, ip, work.view) ? DropReason::none
+                                                        : DropReason::wrong_source;
+  }
   if (leg.setup.strict_source) return DropReason::wrong_source;
+  if (work.joins == 0 && board_.own_port(source_of(ip, work.view)) != kNotOurs)
+    return DropReason::wrong_source;
   const IpAddress& rtp_host = leg.paths[static_cast<size_t>(PathKind::rtp)].source.ip;
   const bool bound = path == PathKind::rtcp && !leg.setup.rtcp_explicit && !rtp_host.is_none();
   return bound && !same_host(rtp_host, ip, work.view) ? DropReason::wrong_source : DropReason::none;
@@ -134,6 +167,7 @@ void RelayCore::learn(Leg& leg, const Work& work, PathKind path) {
   MacAddress mac;
   std::memcpy(mac.bytes.data(), bytes + 6, mac.bytes.size());
   leg.paths[static_cast<size_t>(path)].source = source;
+  leg.paths[static_cast<size_t>(path)].source_is_ours = work.joins > 0;
   set_destination(leg, path, source, mac);
   Path& rtcp = leg.paths[static_cast<size_t>(PathKind::rtcp)];
   const bool derive = path == PathKind::rtp && !leg.setup.rtcp_explicit && rtcp.source.is_none();
@@ -146,21 +180,43 @@ void RelayCore::set_destination(Leg& leg, PathKind path, const SocketAddress& to
                                 const MacAddress& mac) {
   Path& target = leg.paths[static_cast<size_t>(path)];
   if (target.destination == to && target.out.is_ready()) return;
-  target.destination = to;
+  point(leg, path, to);
   build_header(leg, path, mac);
   // The queue holds all that can be outstanding; should it be full all the same, the learned next
   // hop stays in use.
   if (events_.push({leg.setup.call, index_of(leg), path, to})) board_.slow_bell().ring();
 }
 
-void RelayCore::build_header(Leg& leg, PathKind path, const MacAddress& next_hop) {
-  const PortIo& port = board_.ports()[leg.setup.port];
+// Another destination: the way there is not known yet, unless it is a leg of ours.
+void RelayCore::point(Leg& leg, PathKind path, const SocketAddress& to) {
   Path& target = leg.paths[static_cast<size_t>(path)];
+  target.destination = to;
+  target.out = HeaderTemplate{};
+  target.own_port = board_.own_port(to);
+  if (target.own_port != kNotOurs) build_header(leg, path, {});
+}
+
+// Opens the path to be learned anew, or locks it to its signalled remote: when nobody else may
+// send, and when that is a leg of ours, which does send from there. A late packet from the wire
+// could otherwise take the path from it.
+void RelayCore::lock(Leg& leg, PathKind path) {
+  Path& target = leg.paths[static_cast<size_t>(path)];
+  const SocketAddress& remote = leg.setup.remote[static_cast<size_t>(path)];
+  target.source_is_ours = target.own_port != kNotOurs && target.destination == remote;
+  target.source = leg.setup.strict_source || target.source_is_ours ? remote : SocketAddress{};
+}
+
+// `next_hop` does not count where the destination is ours: then it is our own port that takes the
+// frame.
+void RelayCore::build_header(Leg& leg, PathKind path, const MacAddress& next_hop) {
+  Path& target = leg.paths[static_cast<size_t>(path)];
+  const bool joined = target.own_port != kNotOurs;
+  const PortIo& port = board_.ports()[joined ? target.own_port : leg.setup.port];
   target.out =
       HeaderTemplate({.source = {leg.setup.local, leg.setup.local_port[static_cast<size_t>(path)]},
                       .destination = target.destination,
                       .source_mac = port.filter.mac,
-                      .destination_mac = next_hop,
+                      .destination_mac = joined ? port.filter.mac : next_hop,
                       .vlan = port.filter.vlan,
                       .pcp = port.pcp,
                       .dscp = leg.setup.dscp});

@@ -27,7 +27,7 @@ void RelayCore::serve(CoreRequest& request) {
       install(request.leg, request.setup);
       break;
     case CoreRequest::Kind::update:
-      update(request.leg, request.setup, request.relearn);
+      update(request);
       break;
     case CoreRequest::Kind::remove:
       remove(request.snapshots);
@@ -48,31 +48,36 @@ void RelayCore::install(LegIndex index, const LegSetup& setup) {
   leg = Leg{};
   leg.in_use = true;
   leg.setup = setup;
-  for (size_t path = 0; path < kPaths; ++path) {
-    leg.paths[path].destination = setup.remote[path];
-    if (setup.strict_source) leg.paths[path].source = setup.remote[path];
+  for (const PathKind kind : {PathKind::rtp, PathKind::rtcp}) {
+    const auto path = static_cast<size_t>(kind);
+    point(leg, kind, setup.remote[path]);
+    lock(leg, kind);
     board_.leg_at(setup.address_index, setup.local_port[path]) = index;
   }
   legs_in_use_.add(1);
 }
 
 // Address, ports and peer of a leg never change; who it talks to and how its packets are marked do.
-void RelayCore::update(LegIndex index, const LegSetup& setup, bool relearn) {
-  Leg& leg = *leg_of(index);
+void RelayCore::update(const CoreRequest& request) {
+  Leg& leg = *leg_of(request.leg);
+  const LegSetup& setup = request.setup;
+  const bool relearn = request.relearn;
   const bool remarked = leg.setup.dscp != setup.dscp;
   leg.setup = setup;
+  streams_.learn_clock_rates(leg);
   for (const PathKind kind : {PathKind::rtp, PathKind::rtcp}) {
     Path& target = leg.paths[static_cast<size_t>(kind)];
     const SocketAddress& remote = setup.remote[static_cast<size_t>(kind)];
-    if (relearn) target.source = setup.strict_source ? remote : SocketAddress{};
-    // Without a remote (learned legs) the last known address stays good until a new one is learned.
-    const bool moved = relearn && !remote.is_none() && !(target.destination == remote);
+    // Without a remote (learned legs) the last known address stays good until a new one is learned,
+    // unless it is to be forgotten.
+    const bool named = request.unset || !remote.is_none();
+    const bool moved = relearn && named && !(target.destination == remote);
     if (moved) {
-      target.destination = remote;
-      target.out = HeaderTemplate{};  // the slow thread sends the next hop right after this
+      point(leg, kind, remote);  // the slow thread sends the next hop right after this
     } else if (remarked && target.out.is_ready()) {
       build_header(leg, kind, target.out.destination_mac());
     }
+    if (relearn) lock(leg, kind);
   }
 }
 
@@ -94,7 +99,8 @@ void RelayCore::apply(const NextHopUpdate& update) {
   Leg* leg = leg_of(update.leg);
   if (leg == nullptr || !leg->in_use) return;
   Path& path = leg->paths[static_cast<size_t>(update.path)];
-  if (!(path.destination == update.destination)) return;  // it moved on while the kernel was asked
+  // It moved on while the kernel was asked.
+  if (path.own_port != kNotOurs || !(path.destination == update.destination)) return;
   if (update.reachable) {
     build_header(*leg, update.path, update.mac);
   } else if (path.source.is_none()) {

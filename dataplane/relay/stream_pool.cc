@@ -48,10 +48,18 @@ StreamSlot* StreamPool::find_or_add(Leg& leg, uint32_t ssrc, uint8_t payload_typ
   slot->account = media::StreamAccount(ssrc, slot->clock_hz);
   slot->payload_type = payload_type;
   slot->dscp_in = 0;
+  slot->far_end = {};
   slot->next = leg.streams;
   leg.streams = static_cast<uint32_t>(slot - slots_.data());
   ++leg.stream_count;
   return slot;
+}
+
+StreamSlot* StreamPool::find(const Leg& leg, uint32_t ssrc) {
+  for (uint32_t i = leg.streams; i != kNoStream; i = slots_[i].next) {
+    if (slots_[i].account.ssrc() == ssrc) return &slots_[i];
+  }
+  return nullptr;
 }
 
 StreamSlot* StreamPool::take(Leg& leg) {
@@ -77,6 +85,15 @@ void StreamPool::fold_oldest(Leg& leg) {
   free_ = *link;
   *link = kNoStream;
   --leg.stream_count;
+}
+
+void StreamPool::learn_clock_rates(const Leg& leg) {
+  for (uint32_t i = leg.streams; i != kNoStream; i = slots_[i].next) {
+    StreamSlot& slot = slots_[i];
+    if (slot.clock_hz != 0) continue;
+    slot.clock_hz = clock_rate_of(leg.setup, slot.payload_type);
+    if (slot.clock_hz != 0) slot.account.set_clock_rate(slot.clock_hz);
+  }
 }
 
 void StreamPool::release_all(Leg& leg) {

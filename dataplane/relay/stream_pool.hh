@@ -20,6 +20,11 @@ class StreamPool {
   // slot and keeps its totals in `folded`. Null only when the pool is empty and the leg has no slot
   // to give.
   StreamSlot* find_or_add(Leg& leg, uint32_t ssrc, uint8_t payload_type);
+  // Null when the leg has no such stream. Leaves the list's order alone.
+  StreamSlot* find(const Leg& leg, uint32_t ssrc);
+  // Gives streams that began before their clock rate was known the one that the leg's setup has
+  // now.
+  void learn_clock_rates(const Leg& leg);
   void release_all(Leg& leg);
   void snapshot(const Leg& leg, LegSnapshot& out) const;
 

@@ -47,4 +47,15 @@ Switchboard::Switchboard(uint32_t cores, uint32_t max_legs, std::vector<PortIo> 
   }
 }
 
+uint16_t Switchboard::own_port(const SocketAddress& to) const {
+  for (size_t i = 0; i < ports_.size(); ++i) {
+    const PortFilter& filter = ports_[i].filter;
+    if (to.port < filter.first_port || to.port > filter.last_port) continue;
+    for (const auto& address : filter.addresses) {
+      if (address.ip == to.ip) return static_cast<uint16_t>(i);
+    }
+  }
+  return kNotOurs;
+}
+
 }  // namespace holdfast::dataplane

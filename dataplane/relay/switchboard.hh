@@ -47,9 +47,10 @@ struct PortIo {
 
 // What travels with a frame that changes lcores.
 struct FrameNote {
-  enum class Task : uint16_t { relay, send, rejected };
+  enum class Task : uint8_t { relay, send, rejected };
   Task task = Task::relay;
-  uint16_t out_port = 0;
+  uint8_t joins = 0;  // relay: how often the frame went from leg to leg of ours already
+  uint16_t port = 0;  // send: to go out of; relay, when joined: whose address it is for
   LegIndex leg = kNoLeg;
 };
 
@@ -85,6 +86,10 @@ class Switchboard {
     AddressTable& table = by_address_[address_index];
     return table.legs[static_cast<size_t>(udp_port - table.first_port)];
   }
+
+  // The port whose media address and media range `to` belongs to: kNotOurs for everybody else's.
+  // Searches; for when a destination or a source is learned or told.
+  uint16_t own_port(const SocketAddress& to) const;
 
   rte_ring* inbox(uint32_t core) { return inbox_[core].get(); }
   Doorbell& core_bell(uint32_t core) { return *bells_[core]; }

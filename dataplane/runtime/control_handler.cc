@@ -28,6 +28,7 @@ void add_counters(control::PortStatus& out, const std::vector<const PortCounters
     out.rx += c->rx.read();
     out.relayed += c->relayed.read();
     out.to_kernel += c->to_kernel.read();
+    out.joined += c->joined.read();
     out.from_kernel += c->from_kernel.read();
     out.tx += c->tx_media.read() + c->tx_kernel.read();
   }

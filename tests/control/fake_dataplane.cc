@@ -83,6 +83,10 @@ void FakeDataplane::add(const CallAdd& request, Reply& reply) {
     leg.next_hop = {"resolved", MacAddress::parse("02:00:00:00:00:01"), std::nullopt};
     leg.streams = {sample_stream()};
     leg.streams[0].clock_hz = clock_hz;
+    if (far_end) {
+      const uint32_t ssrc = sample_stream().ssrc;
+      leg.far_end = {{ssrc, 3, 1'700'000'000'000, 0.25, 69, 62, 65'999, 24, 3.0, 41.5}};
+    }
     if (crowded) {
       leg.streams_left_out = 17;
       leg.folded = {17, 100, 95, 5, 2};

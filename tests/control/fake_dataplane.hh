@@ -22,6 +22,7 @@ class FakeDataplane : public ControlHandler {
 
   void handle(const Request& request, Reply reply) override;
   std::atomic<bool> unbalanced{false};   // status then has a packet too many
+  std::atomic<bool> far_end{false};      // new calls' first legs then have RTCP of their endpoint
   std::atomic<bool> crowded{false};      // new legs then had more streams than there was room for
   std::atomic<uint32_t> clock_hz{8000};  // of new streams
 

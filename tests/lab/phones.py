@@ -3,10 +3,11 @@
 """A crowd of phones in one process, each sending G.711 every 20 ms from where it listens; the plan comes on stdin:
 
 {"seconds": N, "linger_s": N, "phones": [{"source": [ADDRESS, PORT], "to": [ADDRESS, PORT], "ssrc": N,
-  "first_seq": N, "tos": BYTE, "rtcp_to": [ADDRESS, PORT]}, ...]}
+  "first_seq": N, "tos": BYTE, "rtcp_to": [ADDRESS, PORT], "listens": BOOL}, ...]}
 
 Says "ready" once every port is bound. SIGTERM ends the talk early, after a whole round. RTCP sender reports go out once
-a second where rtcp_to stands. What arrives is left in the sockets: the captures are the judge.
+a second where rtcp_to stands. What arrives is left in the sockets: the captures are the judge. A phone that listens
+takes it, and its sender reports have a block on the stream that it hears (RFC 3550 section 6.4.1, A.3).
 """
 import json
 import signal
@@ -21,6 +22,39 @@ PACKETS_PER_REPORT = 50
 PAYLOAD = bytes(range(160))
 
 
+class Heard:
+    """The one stream that a phone listens to."""
+
+    def __init__(self):
+        self.ssrc, self.seqs, self.highest, self.told = None, set(), None, (0, 0)
+        self.last_sr = None  # (middle of its NTP time, when it came)
+
+    def rtp(self, packet):
+        _, _, seq, _, ssrc = struct.unpack(">BBHII", packet[:12])
+        if self.ssrc is None:
+            self.ssrc, self.highest = ssrc, seq
+        if ssrc == self.ssrc:
+            number = self.highest + (seq - self.highest + 0x8000) % 0x10000 - 0x8000
+            self.highest = max(self.highest, number)
+            self.seqs.add(number)
+
+    def rtcp(self, packet):
+        if packet[1] == 200:
+            seconds, fraction = struct.unpack(">II", packet[8:16])
+            self.last_sr = ((seconds & 0xFFFF) << 16 | fraction >> 16, time.monotonic())
+
+    def block(self):
+        if not self.seqs:
+            return b""
+        expected, received = self.highest - min(self.seqs) + 1, len(self.seqs)
+        lost = expected - received
+        (expected_before, lost_before), self.told = self.told, (expected, lost)
+        fraction = 256 * max(0, lost - lost_before) // max(1, expected - expected_before)
+        lsr, dlsr = (0, 0) if self.last_sr is None else \
+            (self.last_sr[0], int((time.monotonic() - self.last_sr[1]) * 65536))
+        return struct.pack(">IIIIII", self.ssrc, min(fraction, 255) << 24 | lost & 0xFFFFFF, self.highest, 0, lsr, dlsr)
+
+
 class Phone:
     def __init__(self, plan):
         self.plan = plan
@@ -29,6 +63,7 @@ class Phone:
         address, port = plan["source"]
         self.rtp = self._bound(address, port)
         self.rtcp = self._bound(address, port + 1)
+        self.heard = Heard() if plan.get("listens") else None
 
     def _bound(self, address, port):
         six = ":" in address
@@ -41,7 +76,17 @@ class Phone:
         bound.bind((address, port))
         return bound
 
+    def listen(self):
+        for waiting, take in ((self.rtp, self.heard.rtp), (self.rtcp, self.heard.rtcp)):
+            try:
+                while True:
+                    take(waiting.recv(2048, socket.MSG_DONTWAIT))
+            except BlockingIOError:
+                pass
+
     def speak(self, number):
+        if self.heard:
+            self.listen()
         seq = (self.plan.get("first_seq", 0) + number) & 0xFFFF
         ssrc = self.plan["ssrc"]
         stamp = number * SAMPLES & 0xFFFFFFFF
@@ -53,8 +98,10 @@ class Phone:
         """SR and SDES with a CNAME (RFC 3550 section 6.1)."""
         ssrc = self.plan["ssrc"]
         now = time.time() + 2_208_988_800  # NTP counts from 1900
-        sender = struct.pack(">BBHIIIIII", 0x80, 200, 6, ssrc, int(now), int(now % 1 * 2**32), stamp, sent, sent * 160)
-        return sender + struct.pack(">BBHIBB6s", 0x81, 202, 3, ssrc, 1, 5, b"phone\0")
+        block = self.heard.block() if self.heard else b""
+        sender = struct.pack(">BBHIIIIII", 0x80 | len(block) // 24, 200, 6 + len(block) // 4, ssrc, int(now),
+                             int(now % 1 * 2**32), stamp, sent, sent * 160)
+        return sender + block + struct.pack(">BBHIBB6s", 0x81, 202, 3, ssrc, 1, 5, b"phone\0")
 
 
 def main():

@@ -100,6 +100,16 @@ TEST(StreamAccount, FirstNumber) {
   }
 }
 
+TEST(StreamAccount, AClockRateThatIsLearnedLateMeasuresFromThereOn) {
+  StreamAccount late(1, 0);
+  for (uint16_t n = 0; n < 100; ++n) late.on_packet(n, n * 960U, kStart + n * 20 * kMs);
+  EXPECT_GT(late.report().jitter_max_ticks, 0U) << "sums with the wrong clock";
+  late.set_clock_rate(48000);
+  for (uint16_t n = 100; n < 200; ++n) late.on_packet(n, n * 960U, kStart + n * 20 * kMs);
+  EXPECT_EQ(late.report().jitter_max_ticks, 0U);
+  EXPECT_EQ(late.report().received, 200U);
+}
+
 TEST(StreamAccount, BurstsOfEveryLength) {
   for (const uint32_t n :
        {1U,    2U,    31U,   33U,   60U,     63U,     64U,     65U,    99U,   100U,

@@ -105,8 +105,9 @@ TEST_F(CallBookTest, RefusalsHaveTheirCodesAndTakeNothing) {
   ASSERT_TRUE(book->add(request("x")));
   EXPECT_EQ(book->add(request("x")).error().code, ErrorCode::kCallExists);
   EXPECT_EQ(book->remove("y").error().code, ErrorCode::kUnknownCall);
-  EXPECT_EQ(book->update({.leg = 60, .remote = {}, .remote_rtcp = {}, .dscp = {}}).error().code,
-            ErrorCode::kUnknownLeg);
+  control::LegUpdate nobody;
+  nobody.leg = 60;
+  EXPECT_EQ(book->update(nobody).error().code, ErrorCode::kUnknownLeg);
   EXPECT_EQ(book->legs_in_use(), 2u);
 }
 
@@ -143,6 +144,21 @@ TEST_F(CallBookTest, ARemoteThatMovesIsWatchedAnew) {
   EXPECT_EQ(next_hops.watched[update.leg * 2].second.to_string(), "198.18.1.55");
   update.remote = SocketAddress::parse("[2001:db8::1]:6000");
   EXPECT_FALSE(book->update(update)) << "another family than the leg's address";
+}
+
+TEST_F(CallBookTest, ARemoteThatIsClearedIsWatchedNoMore) {
+  const auto added = book->add(request("a"));
+  ASSERT_TRUE(added);
+  control::LegUpdate update;
+  update.leg = added->legs[0].leg;
+  update.clear_remote = true;
+  update.rtcp_mux = true;
+  const auto cleared = book->update(update);
+  ASSERT_TRUE(cleared);
+  EXPECT_FALSE(cleared->remote || cleared->remote_rtcp);
+  EXPECT_EQ(cleared->next_hop.state, "unknown");
+  EXPECT_EQ(cleared->local_rtcp, cleared->local);
+  EXPECT_EQ(next_hops.watched.size(), 2u) << "the other leg's";
 }
 
 TEST_F(CallBookTest, LearnedAddressesAreWatched) {

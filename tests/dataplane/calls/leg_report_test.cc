@@ -14,7 +14,8 @@ namespace {
 control::LegReport report_of(const Leg& leg, const StreamPool& pool) {
   const auto snapshot = std::make_unique<LegSnapshot>();
   pool.snapshot(leg, *snapshot);
-  return leg_report(*snapshot, "lan", {});
+  const auto peer = std::make_unique<LegSnapshot>();
+  return leg_report(*snapshot, *peer, "lan", {});
 }
 
 struct Sent {

@@ -34,6 +34,7 @@ TEST_P(Decode, HasThisAnswer) {
 #define ADD(leg)                                                            \
   "\"op\":\"call.add\",\"call\":\"a\",\"legs\":[{\"interface\":\"lan\"" leg \
   "},{\"interface\":\"wan\"}]"
+#define UPDATE(members) "\"op\":\"leg.update\",\"leg\":1," members
 const Case kCases[] = {
     {ADD(""), ""},
     {ADD(",\"family\":6"), ""},
@@ -90,6 +91,21 @@ const Case kCases[] = {
     {"\"op\":\"leg.update\",\"leg\":4294967295,\"relearn\":true,\"dscp\":0", ""},
     {"\"op\":\"leg.update\",\"leg\":4294967296", "leg needs a whole number from 0 to 4294967295"},
     {"\"op\":\"leg.update\"", "leg is missing"},
+    {UPDATE("\"remote\":null"), ""},
+    {UPDATE("\"remote\":\"198.18.1.10:4000\",\"remote_rtcp\":null"), ""},
+    {UPDATE("\"remote\":null,\"remote_rtcp\":\"198.18.1.10:4001\""),
+     "remote_rtcp needs remote beside it"},
+    {UPDATE("\"remote\":null,\"learn\":\"strict\""), "learn strict needs a remote"},
+    {UPDATE("\"remote\":\"\""),
+     "remote needs an address and a port, 198.18.1.10:4000 or [2001:db8::1]:4000"},
+    {UPDATE("\"rtcp_mux\":false,\"learn\":\"strict\""), ""},
+    {UPDATE("\"rtcp_mux\":null"), "rtcp_mux needs true or false"},
+    {UPDATE("\"learn\":\"never\""), "learn needs lock or strict"},
+    {UPDATE("\"learn\":null"), "learn needs text of at most 16 bytes"},
+    {UPDATE("\"clock_rates\":[]"), ""},
+    {UPDATE("\"clock_rates\":[{\"payload_type\":96}]"), "clock_rates.hz is missing"},
+    {UPDATE("\"clock_rates\":null"), "clock_rates needs a list of at most 4"},
+    {UPDATE("\"local_port\":20000"), "local_port is not a member of this operation"},
     {"\"op\":\"call.list\"", ""},
     {"\"op\":\"call.list\",\"limit\":256,\"after\":18446744073709551615,\"finished\":true", ""},
     {"\"op\":\"call.list\",\"limit\":257", "limit needs a whole number from 1 to 256"},
@@ -100,6 +116,7 @@ const Case kCases[] = {
     {"\"op\":1", "op needs text of at most 64 bytes"},
 };
 #undef ADD
+#undef UPDATE
 INSTANTIATE_TEST_SUITE_P(Requests, Decode, testing::ValuesIn(kCases));
 
 TEST(Messages, ARequestSurvivesTheWire) {
@@ -132,6 +149,27 @@ TEST(Messages, ARequestSurvivesTheWire) {
   EXPECT_EQ(read.legs[1].remote, std::nullopt);
 }
 
+TEST(Messages, AnUpdateSurvivesTheWire) {
+  LegUpdate update;
+  update.leg = 7;
+  update.clear_remote = update.clear_remote_rtcp = true;
+  update.rtcp_mux = false;
+  update.learn = Learn::kLock;
+  update.clock_rates = {{96, 48000}};
+  auto body = to_json(Operation(update));
+  EXPECT_TRUE(body["remote"].is_null());
+  body["id"] = 1;
+  body["op"] = operation_name(update);
+  const auto request = decode_request(body.dump());
+  ASSERT_TRUE(request) << request.error().error.message;
+  const auto& read = std::get<LegUpdate>(request->operation);
+  EXPECT_TRUE(read.clear_remote && read.clear_remote_rtcp);
+  EXPECT_FALSE(read.remote || read.remote_rtcp || read.dscp || read.relearn);
+  EXPECT_EQ(read.rtcp_mux, false);
+  EXPECT_EQ(read.learn, Learn::kLock);
+  EXPECT_EQ(read.clock_rates.value().at(0).hz, 48000U);
+}
+
 CallReport full_report() {
   StreamReport stream;
   stream.ssrc = 0xffffffff;
@@ -150,10 +188,14 @@ CallReport full_report() {
   leg.rx = {3, 480};
   leg.drops = {{"wrong_source", 5}};
   leg.rtcp_sent = 4;
+  leg.joined_received = 2;
+  leg.joined_sent = 1;
   leg.streams = {stream};
   leg.streams_left_out = 9;
   leg.folded = {9, UINT64_MAX, 90, 10, 1};
   leg.unaccounted_packets = 7;
+  leg.far_end = {{1, 2, 3, 0.25, -4, 1, 65540, 16, 2.0, 40.125}, {2, 1, 3, 0, 9, 4, 0, 0, {}, {}}};
+  leg.far_end_ignored = {{"unknown_ssrc", 6}};
   return {"call", 1, 2, {leg, leg}};
 }
 
@@ -167,11 +209,18 @@ TEST(Messages, AReportSurvivesTheWire) {
   EXPECT_EQ(read->legs[1].streams[0].strays, 3U);
   EXPECT_EQ(read->legs[1].folded.lost, 10U);
   EXPECT_EQ(read->legs[1].unaccounted_packets, 7U);
+  EXPECT_EQ(read->legs[1].joined_received, 2U);
+  EXPECT_EQ(read->legs[1].joined_sent, 1U);
+  EXPECT_EQ(read->legs[1].far_end[0].cumulative_lost, -4);
+  EXPECT_EQ(read->legs[1].far_end[0].lost_beyond(), 0U);
+  EXPECT_EQ(read->legs[1].far_end[1].lost_beyond(), 5U);
+  EXPECT_EQ(read->legs[1].far_end[1].round_trip_ms, std::nullopt);
   EXPECT_EQ(read->legs[1].next_hop.gateway, IpAddress::parse("fe80::1"));
 
   StatusReport status;
   status.version = "1";
-  status.ports = {PortStatus{"lan", "owned", "null", "", "up", 10, 5, 3, 1, 6, {{"runt", 2}}, {}}};
+  status.ports = {
+      PortStatus{"lan", "owned", "null", "", "up", 10, 5, 3, 1, 6, {{"runt", 2}}, {}, 4}};
   status.lcores = {{1, 2, 0.5, 0}};
   status.warnings = {"w"};
   status.control = {{"accepted", 1}};
@@ -179,6 +228,23 @@ TEST(Messages, AReportSurvivesTheWire) {
   ASSERT_TRUE(again) << again.error();
   EXPECT_EQ(to_json(*again), to_json(status));
   EXPECT_TRUE(again->ports[0].balanced());
+  EXPECT_EQ(again->ports[0].joined, 4U);
+}
+
+TEST(Messages, CumulativeLossHas32BitsAndASign) {
+  for (const auto& [value, good] :
+       std::initializer_list<std::pair<json, bool>>{{-8388608, true},
+                                                    {INT32_MIN, true},
+                                                    {INT32_MAX, true},
+                                                    {int64_t{INT32_MAX} + 1, false},
+                                                    {int64_t{INT32_MIN} - 1, false},
+                                                    {UINT64_MAX, false},
+                                                    {1.5, false},
+                                                    {"1", false}}) {
+    auto wire = to_json(full_report());
+    wire["legs"][0]["far_end"][0]["cumulative_lost"] = value;
+    EXPECT_EQ(bool(call_report_from(wire)), good) << value;
+  }
 }
 
 TEST(Messages, AClientToleratesNewMembersButNotWrongOnes) {

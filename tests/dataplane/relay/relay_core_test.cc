@@ -172,6 +172,50 @@ TEST(RelayCore, RelearnsAfterAnUpdate) {
   EXPECT_EQ(rig.drops(0)["wrong_source"], 1u) << "the old source is a stranger now";
 }
 
+TEST(RelayCore, AClearedRemoteGetsNothingUntilASourceIsLearned) {
+  Rig rig;
+  add_plain_call(rig);
+  rig.arrive(0, test::build(from_phone(test::rtp(1))));
+  rig.run();
+  CoreRequest r;
+  r.kind = CoreRequest::Kind::update;
+  r.leg = kLan;
+  r.setup = rig.snapshot(kLan).leg.setup;
+  r.setup.remote = {};
+  r.relearn = r.unset = true;
+  rig.request(r, kLan);
+  rig.arrive(1, test::build(from_hq(test::rtp(1))));
+  rig.arrive(1, test::build(from_hq(test::rtcp_rr(), 20101)));
+  rig.run();
+  EXPECT_EQ(rig.drops(1), (std::map<std::string, uint64_t>{{"no_remote", 2}}));
+
+  UdpFrame moved = from_phone(test::rtp(2));
+  moved.source = *SocketAddress::parse("198.18.1.11:5000");
+  rig.arrive(0, test::build(moved));
+  rig.run();
+  rig.arrive(1, test::build(from_hq(test::rtp(2))));
+  rig.run();
+  EXPECT_EQ(rig.departed(0).at(0)[37], 5000 & 0xff);
+  rig.expect_balanced();
+}
+
+TEST(RelayCore, AStreamThatBeganBeforeItsClockRateWasKnownGetsIt) {
+  Rig rig;
+  add_plain_call(rig);
+  Bytes dynamic = test::rtp(1);
+  dynamic[1] = 96;
+  rig.arrive(0, test::build(from_phone(dynamic)));
+  rig.run();
+  EXPECT_EQ(rig.snapshot(kLan).streams[0].clock_hz, 0u);
+  CoreRequest r;
+  r.kind = CoreRequest::Kind::update;
+  r.leg = kLan;
+  r.setup = rig.snapshot(kLan).leg.setup;
+  r.setup.clock_rates[0] = {96, 48000};
+  rig.request(r, kLan);
+  EXPECT_EQ(rig.snapshot(kLan).streams[0].clock_hz, 48000u);
+}
+
 TEST(RelayCore, RemarkingMutesNothing) {
   Rig rig;
   add_plain_call(rig);
