@@ -126,7 +126,9 @@ void StreamTable::reconcile(StreamEntry& entry, const CallReport& report) {
     if (!wanted.remote ||
         (wanted.remote == there.remote && wanted.remote_rtcp == there.remote_rtcp))
       continue;
-    updates[i] = {report.legs[i].leg, wanted.remote, wanted.remote_rtcp, std::nullopt, false};
+    updates[i].leg = report.legs[i].leg;
+    updates[i].remote = wanted.remote;
+    updates[i].remote_rtcp = wanted.remote_rtcp;
   }
   tell(entry, updates, [] {});
 }
