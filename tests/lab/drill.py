@@ -4,6 +4,8 @@
 The appliance's own words are read for one purpose: to hold its reports against the captures.
 """
 import json
+import os
+import pathlib
 import subprocess
 import time
 
@@ -14,7 +16,7 @@ from conftest import ROOT
 from office import Office
 
 HOLDFAST = ROOT / "build" / "control" / "holdfast"
-HOLDFASTD = ROOT / "build" / "control" / "holdfastd"
+HOLDFASTD = pathlib.Path(os.environ.get("HF_HOLDFASTD", ROOT / "build" / "control" / "holdfastd"))
 SNAP = 4000  # signalling is read from the captures too
 # In CI the way back is shortened: the promises are about the way into survival, whose timers are left alone.
 SOON = {"centre.hold-down-ms": 2000, "centre.probe-down-ms": 500, "sip.survival-expiry-min-s": 10,
