@@ -13,8 +13,8 @@ namespace {
 using nlohmann::json;
 
 // Who counted a loss.
-constexpr std::string_view kHere = "our port";          // on the way to us
-constexpr std::string_view kFarEnd = "far end's RTCP";  // beyond our port: the endpoint's word
+constexpr std::string_view kHere = "us";         // at our port: lost on the way to us
+constexpr std::string_view kFarEnd = "far end";  // its RTCP: lost beyond our port
 
 std::string ssrc_text(uint32_t ssrc) {
   char text[16];
@@ -81,7 +81,7 @@ void CallMedia::add(const std::string& name, const control::LegReport& leg) {
                 {"jitter_mean_ms", ticks_to_ms(s.jitter_mean, s.clock_hz)},
                 {"jitter_max_ms", ticks_to_ms(s.jitter_max, s.clock_hz)},
                 {"dscp_in", s.dscp_in},
-                {"counted_by", kHere}});
+                {"measured_by", kHere}});
     streams.push_back(std::move(row));
     ++totals.streams;
     totals.expected += s.expected;
@@ -103,7 +103,7 @@ void CallMedia::add(const std::string& name, const control::LegReport& leg) {
                 {"jitter_ms", f.jitter_ms ? json(*f.jitter_ms) : json()},
                 {"round_trip_ms", f.round_trip_ms ? json(*f.round_trip_ms) : json()},
                 {"reports", f.reports},
-                {"counted_by", kFarEnd}});
+                {"measured_by", kFarEnd}});
     beyond.push_back(std::move(row));
     totals.lost_beyond += f.lost_beyond();
   }
@@ -124,7 +124,7 @@ json minute_json(const store::MinuteRow& m) {
           {"expected", m.expected},
           {"received", m.received},
           {"lost", m.lost},
-          {"counted_by", kHere}};
+          {"measured_by", kHere}};
 }
 
 }  // namespace
