@@ -62,6 +62,17 @@ TEST_F(AnchoredCall, RtcpElsewhereIsHonouredAndOursIsTold) {
   EXPECT_EQ(legs[1].remote_rtcp->to_string(), "198.18.3.21:6000");
 }
 
+TEST_F(AnchoredCall, AnAnswerInOtherPayloadTypesTellsTheLegsTheirClocks) {
+  sent(call.invite(sdp(kAlice)));
+  sent(call.reply(183, sdp(kBob)));
+  dataplane->forget_log();
+  std::string body = sdp(kBob);
+  body.replace(body.find(" 101\r\n"), 4, " 96");
+  body.replace(body.find("rtpmap:101 telephone-event/8000"), 31, "rtpmap:96 opus/48000/2");
+  sent(call.reply(200, body));
+  EXPECT_EQ(dataplane->log(), (std::vector<std::string>{"update 1 clocks", "update 2 clocks"}));
+}
+
 TEST_F(AnchoredCall, RtcpMuxIsNotOfferedOn) {
   const std::string body = sent(call.invite(sdp(kAlice, "a=rtcp-mux\r\n")));
   EXPECT_EQ(body.find("rtcp-mux"), std::string::npos);
