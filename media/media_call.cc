@@ -107,18 +107,40 @@ MediaCall::Branch* MediaCall::find_branch(std::string_view id) {
   return found == branches_.end() ? nullptr : &*found;
 }
 
-MediaCall::Place MediaCall::find(const DialogKey& key) {
+MediaCall::Found MediaCall::look_up(const DialogKey& key) const {
   const std::string_view tag = callee_tag(key);
-  Branch* named = find_branch(key.branch);
-  if (tag.empty()) {
-    return named ? Place{named, &named->initial, named->dialogs.size()} : Place{};
-  }
-  for (Branch& branch : branches_) {
-    if (named && &branch != named) continue;
+  const auto named = std::find_if(branches_.begin(), branches_.end(),
+                                  [&](const Branch& branch) { return branch.id == key.branch; });
+  const bool known = named != branches_.end();
+  if (tag.empty()) return known ? Found{&*named, named->dialogs.size()} : Found{};
+  for (const Branch& branch : branches_) {
+    if (known && &branch != &*named) continue;
     for (size_t i = 0; i < branch.dialogs.size(); ++i)
-      if (branch.dialogs[i].callee_tag == tag) return {&branch, &branch.dialogs[i].state, i};
+      if (branch.dialogs[i].callee_tag == tag) return {&branch, i};
   }
   return {};
+}
+
+MediaCall::Place MediaCall::find(const DialogKey& key) {
+  const Found found = look_up(key);
+  if (!found.branch) return {};
+  Branch& branch = branches_[static_cast<size_t>(found.branch - branches_.data())];
+  OfferAnswer& state =
+      found.dialog < branch.dialogs.size() ? branch.dialogs[found.dialog].state : branch.initial;
+  return {&branch, &state, found.dialog};
+}
+
+std::string_view MediaCall::branch_of(const DialogKey& key) const {
+  const Found found = look_up(key);
+  return found.branch ? std::string_view(found.branch->id) : std::string_view();
+}
+
+std::optional<Side> MediaCall::offer_pending(const DialogKey& key) const {
+  const Found found = look_up(key);
+  if (!found.branch) return std::nullopt;
+  const auto& dialogs = found.branch->dialogs;
+  return found.dialog < dialogs.size() ? dialogs[found.dialog].state.offer_pending()
+                                       : found.branch->initial.offer_pending();
 }
 
 MediaCall::Located MediaCall::add(const DialogKey& key, bool may_add_branch) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,10 @@ class MediaCall {
   void remove(const DialogKey& key);
 
   bool empty() const { return branches_.empty(); }
+  // The branch that the dialog belongs to; empty: not known here.
+  std::string_view branch_of(const DialogKey& key) const;
+  // Whose offer waits in this dialog for an answer that counts.
+  std::optional<Side> offer_pending(const DialogKey& key) const;
   // Every stream that must exist now; changes() tells the steps from what was wanted before.
   StreamList wanted() const;
 
@@ -67,6 +72,10 @@ class MediaCall {
     OfferAnswer* state = nullptr;
     size_t dialog = 0;  // of branch->dialogs; their count: the initial offer's state
   };
+  struct Found {
+    const Branch* branch = nullptr;
+    size_t dialog = 0;
+  };
 
   using Located = Result<Place, OfferAnswerReject>;
 
@@ -76,6 +85,7 @@ class MediaCall {
   }
   // The dialog, or the branch's initial state without a callee's tag; no state: unknown.
   Place find(const DialogKey& key);
+  Found look_up(const DialogKey& key) const;
   Branch* find_branch(std::string_view id);
   // The dialog made anew in its branch, which an offer may make too.
   Located add(const DialogKey& key, bool may_add_branch);

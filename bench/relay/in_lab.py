@@ -11,7 +11,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(ROOT / "bench/relay"), str(ROOT / "tests/lab")]
+sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests/lab")]
 import machine  # noqa: E402
 import truth  # noqa: E402  (the judge: it shares nothing with the product)
 
@@ -83,8 +83,8 @@ def added_delay(seconds):
 def main():
     calls, seconds, runs = (int(text) for text in sys.argv[1:4])
     lab("up")
-    lab("appliance", "start")
-    pid = int(lab("appliance", "pid"))
+    lab("appliance", "start", "dataplane")
+    pid = int(lab("appliance", "pid", "dataplane"))
     time.sleep(SETTLE_S)
     result = {"no calls": busy_percent(pid, seconds, runs)}
     branch, centre = add_calls(calls)
@@ -103,7 +103,7 @@ def main():
         for talker in talkers:
             talker.kill()
             talker.wait()
-    lab("appliance", "stop")
+    lab("appliance", "stop", "dataplane")
     print(json.dumps(result))
 
 

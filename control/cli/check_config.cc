@@ -1,26 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// holdfast check-config: reads a configuration of the dataplane and says what is wrong with it.
+// holdfast check-config: reads a configuration file and says what is wrong with it.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "control/cli/command.hh"
 #include "control/cli/table.hh"
-#include "dataplane/config/config.hh"
+#include "control/config/site_config.hh"
 
 namespace holdfast::cli {
 namespace {
 
-void run_check(Context& context, const std::string& path) {
-  const auto config = config::load_config(path);
-  if (!config) {
-    const auto lines = config.error().to_string() + "\n";
-    std::fwrite(lines.data(), 1, lines.size(), stderr);
-    context.status = kDidNotHold;
-    return;
-  }
+void print_interfaces(const config::DataplaneConfig& config) {
   Table table(
       {"INTERFACE", "TAKE", "DRIVER", "DEVICE", ">VLAN", "MEDIA ADDRESSES", "PORTS", ">LEGS"});
-  for (const auto& i : config->interfaces) {
+  for (const auto& i : config.interfaces) {
     std::string addresses;
     for (const auto& ip : i.media_addresses)
       addresses += (addresses.empty() ? "" : " ") + ip.to_string();
@@ -29,14 +22,53 @@ void run_check(Context& context, const std::string& path) {
                std::to_string(i.media_ports.first) + "-" + std::to_string(i.media_ports.last),
                std::to_string(i.leg_capacity())});
   }
-  print(path + " is good: at most " + std::to_string(config->max_legs) + " legs, control socket " +
-        config->control_socket + "\n\n" + table.to_string());
+  print("\n" + table.to_string());
+}
+
+void print_sip(const config::DaemonConfig& config) {
+  Table listeners({"SIP LISTENER", "TRANSPORT", "INTERFACE", "FACES"});
+  for (const auto& l : config.listeners) {
+    for (const auto& ip : l.addresses) {
+      for (const auto transport : {sip::Transport::udp, sip::Transport::tcp}) {
+        if ((l.transports & (1U << static_cast<unsigned>(transport))) == 0) continue;
+        listeners.add({SocketAddress{ip, l.port}.to_string(), std::string(sip::name_of(transport)),
+                       l.interface, std::string(config::to_string(l.faces))});
+      }
+    }
+  }
+  print("\n" + listeners.to_string());
+  Table hops({"NEXT HOP", "ADDRESS", "TRANSPORT", "INTERFACE"});
+  const auto& centre = config.centre;
+  const std::string transport(sip::name_of(centre.transport));
+  for (const auto& server : centre.servers)
+    hops.add({"centre", server.to_string(), transport, centre.interface});
+  if (!centre.srv_name.empty())
+    hops.add({"centre", "SRV of " + centre.srv_name, transport, centre.interface});
+  for (const auto& g : config.gateways)
+    hops.add({"gateway " + g.name, g.address.to_string(), std::string(sip::name_of(g.transport)),
+              g.interface});
+  print("\n" + hops.to_string());
+}
+
+void run_check(Context& context, const std::string& path) {
+  const auto site = config::load_site(path);
+  if (!site) {
+    const auto lines = site.error().to_string() + "\n";
+    std::fwrite(lines.data(), 1, lines.size(), stderr);
+    context.status = kDidNotHold;
+    return;
+  }
+  print(path + " is good: at most " + std::to_string(site->dataplane.max_legs) +
+        " legs, control socket " + site->dataplane.control_socket + "\n");
+  if (!site->daemon) print("It is one for holdfast-dataplane: holdfastd needs [centre] too.\n");
+  print_interfaces(site->dataplane);
+  if (site->daemon) print_sip(*site->daemon);
 }
 
 }  // namespace
 
 void add_check_config_command(CLI::App& app, Context& context) {
-  auto* check = app.add_subcommand("check-config", "check a configuration of holdfast-dataplane");
+  auto* check = app.add_subcommand("check-config", "check the configuration file of both daemons");
   auto path = std::make_shared<std::string>();
   check->add_option("FILE", *path, "TOML file")->required();
   check->callback([&context, path] { run_check(context, *path); });

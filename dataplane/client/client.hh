@@ -14,22 +14,11 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/client/client_error.hh"
 #include "dataplane/control/messages.hh"
 #include "media/result.hh"
 
 namespace holdfast::control {
-
-struct ClientError {
-  enum class Kind : uint8_t {
-    kUnreachable,  // not running, no permission, connection lost
-    kTimeout,
-    kBadAnswer,  // another protocol, or an answer that makes no sense
-    kRefused     // the dataplane said no; `code` says why
-  };
-  Kind kind = Kind::kUnreachable;
-  std::string message;            // one line for a person
-  std::optional<ErrorCode> code;  // of a refusal, when this version knows it
-};
 
 class DataplaneClient {
  public:

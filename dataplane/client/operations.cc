@@ -2,8 +2,8 @@
 // The client's typed operations, and the paging of lists.
 #include <nlohmann/json.hpp>
 
+#include "dataplane/client/answers.hh"
 #include "dataplane/client/client.hh"
-#include "dataplane/control/json_fields.hh"
 
 namespace holdfast::control {
 namespace {
@@ -12,11 +12,6 @@ using nlohmann::json;
 
 constexpr size_t kMaxCalls = 65536;  // far above max-legs; a server that pages on is at fault
 
-ClientError senseless(const std::string& what) {
-  return {ClientError::Kind::kBadAnswer, "the dataplane's answer makes no sense: " + what,
-          std::nullopt};
-}
-
 // Performs one operation and reads its answer into a T.
 template <typename T>
 Result<T, ClientError> perform(DataplaneClient& client, const Operation& operation,
@@ -24,7 +19,7 @@ Result<T, ClientError> perform(DataplaneClient& client, const Operation& operati
   const auto answer = client.call(operation_name(operation), to_json(operation));
   if (!answer) return answer.error();
   auto value = read(*answer);
-  if (!value) return senseless(value.error());
+  if (!value) return senseless_answer(value.error());
   return std::move(value).value();
 }
 
@@ -56,21 +51,12 @@ Result<std::vector<CallReport>, ClientError> DataplaneClient::calls(bool finishe
   for (;;) {
     const auto answer = call("call.list", to_json(Operation(page)));
     if (!answer) return answer.error();
-    std::string wrong;
-    std::optional<uint64_t> next;
-    Fields fields(*answer, "", wrong);
-    fields.number("next", next, Fields::kMay, page.after + 1);
-    if (const auto* calls = fields.list("calls", Fields::kMust, kMaxPageCalls)) {
-      for (const auto& item : *calls) {
-        auto report = call_report_from(item);
-        if (!report) return senseless(report.error());
-        all.push_back(std::move(report).value());
-      }
-    }
-    if (!wrong.empty()) return senseless(wrong);
-    if (!next) return all;
-    if (all.size() > kMaxCalls) return senseless("the list does not end");
-    page.after = *next;
+    auto list = read_list(*answer, page.after);
+    if (!list) return list.error();
+    for (CallReport& call : list->calls) all.push_back(std::move(call));
+    if (!list->next) return all;
+    if (all.size() > kMaxCalls) return senseless_answer("the list does not end");
+    page.after = *list->next;
   }
 }
 

@@ -11,9 +11,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "dataplane/config/checks.hh"
-#include "dataplane/config/options.hh"
-#include "dataplane/config/toml.hh"
+#include "dataplane/config/section.hh"
 
 namespace holdfast::config {
 namespace {
@@ -30,34 +28,6 @@ void append_visible(std::string& out, char c) {
   char escaped[8];
   std::snprintf(escaped, sizeof escaped, "\\x%02x", byte);
   out += escaped;
-}
-
-template <typename Section>
-void read_entry(const TomlEntry& entry, std::span<const Option<Section>> options, Section& section,
-                Places& places, Faults& faults) {
-  const auto option = std::find_if(options.begin(), options.end(),
-                                   [&](const auto& o) { return o.doc.name == entry.key; });
-  const std::string key = places.section + "." + entry.key;
-  if (option == options.end()) {
-    std::vector<std::string_view> names;
-    for (const auto& o : options) names.push_back(o.doc.name);
-    const auto guess = did_you_mean(entry.key, names);
-    faults.add(entry.line, key, "is not an option" + (guess.empty() ? "; remove it" : guess));
-    return;
-  }
-  places.options.emplace_back(option->doc.name, entry.line);
-  if (auto wrong = option->read(entry.value, section)) faults.add(entry.line, key, *wrong);
-}
-
-template <typename Section>
-void read_section(const TomlTable& table, std::span<const Option<Section>> options,
-                  Section& section, Places& places, Faults& faults) {
-  for (const auto& entry : table) read_entry(entry, options, section, places, faults);
-  for (const auto& option : options) {
-    if (option.doc.standard == "required" && !places.has(option.doc.name)) {
-      faults.add(places, option.doc.name, "is missing");
-    }
-  }
 }
 
 void read_interfaces(const TomlEntry& entry, DataplaneConfig& config, std::vector<Places>& all,
@@ -91,32 +61,20 @@ void read_interfaces(const TomlEntry& entry, DataplaneConfig& config, std::vecto
   }
 }
 
-Result<DataplaneConfig, ConfigErrors> read_document(const TomlTable& document, Faults& faults) {
-  DataplaneConfig config;
-  Places dataplane{"dataplane", 0, {}};
-  std::vector<Places> interfaces;
-  for (const auto& entry : document) {
-    if (entry.key == "dataplane" && entry.value.table() != nullptr) {
-      dataplane.line = entry.line;
-      read_section(*entry.value.table(), dataplane_options(), config, dataplane, faults);
-    } else if (entry.key == "interface") {
-      read_interfaces(entry, config, interfaces, faults);
-    } else if (entry.key == "dataplane") {
-      faults.add(entry.line, "dataplane",
-                 "is a section; write [dataplane] with one pair of brackets");
-    } else {
-      const auto guess = did_you_mean(entry.key, kSections);
-      faults.add(entry.line, entry.key,
-                 "is not a section" +
-                     (guess.empty() ? "; there are [dataplane] and [[interface]]" : guess));
-    }
-  }
-  if (config.interfaces.empty() && faults.none()) {
-    faults.add(0, "interface", "no interface is configured; add an [[interface]] section");
-  }
-  check_together(config, dataplane, interfaces, faults);
-  if (!faults.none()) return faults.take();
-  return config;
+// "[dataplane], [[interface]], [sip], ...": as one writes them.
+std::string list_of_sections() {
+  std::string list = "[dataplane], [[interface]]";
+  for (const auto name : kDaemonSections) list += ", [" + std::string(name) + "]";
+  return list;
+}
+
+void check_section_name(const TomlEntry& entry, Faults& faults) {
+  std::vector<std::string_view> known(std::begin(kSections), std::end(kSections));
+  known.insert(known.end(), std::begin(kDaemonSections), std::end(kDaemonSections));
+  if (std::find(known.begin(), known.end(), entry.key) != known.end()) return;
+  const auto guess = did_you_mean(entry.key, known);
+  faults.add(entry.line, entry.key,
+             "is not a section" + (guess.empty() ? "; there are " + list_of_sections() : guess));
 }
 
 ConfigErrors whole_file(std::string_view name, std::string what) {
@@ -124,6 +82,28 @@ ConfigErrors whole_file(std::string_view name, std::string what) {
 }
 
 }  // namespace
+
+DataplaneSections read_dataplane_sections(const TomlTable& document, Faults& faults) {
+  DataplaneSections read;
+  for (const auto& entry : document) {
+    if (entry.key == "dataplane" && entry.value.table() != nullptr) {
+      read.dataplane.line = entry.line;
+      read_section(*entry.value.table(), dataplane_options(), read.config, read.dataplane, faults);
+    } else if (entry.key == "interface") {
+      read_interfaces(entry, read.config, read.interfaces, faults);
+    } else if (entry.key == "dataplane") {
+      faults.add(entry.line, "dataplane",
+                 "is a section; write [dataplane] with one pair of brackets");
+    } else {
+      check_section_name(entry, faults);
+    }
+  }
+  if (read.config.interfaces.empty() && faults.none()) {
+    faults.add(0, "interface", "no interface is configured; add an [[interface]] section");
+  }
+  check_together(read.config, read.dataplane, read.interfaces, faults);
+  return read;
+}
 
 const InterfaceConfig* DataplaneConfig::find_interface(std::string_view name) const {
   const auto found = std::find_if(interfaces.begin(), interfaces.end(),
@@ -148,20 +128,19 @@ std::string ConfigErrors::to_string() const {
   return all;
 }
 
-Result<DataplaneConfig, ConfigErrors> parse_config(std::string_view text, std::string_view name) {
+Result<TomlTable, ConfigErrors> read_config_document(std::string_view text, std::string_view name) {
   if (text.size() > kMaxConfigBytes) {
     return whole_file(name, "is larger than 1 MiB; this is no configuration");
   }
-  const auto document = parse_toml(text);
+  auto document = parse_toml(text);
   if (!document) {
     const auto& error = document.error();
     return ConfigErrors{{ConfigError{std::string(name), error.line, "", error.what}}};
   }
-  Faults faults(name);
-  return read_document(*document, faults);
+  return std::move(document).value();
 }
 
-Result<DataplaneConfig, ConfigErrors> load_config(const std::string& path) {
+Result<std::string, ConfigErrors> read_config_text(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) {
     return whole_file(path, std::string("cannot be read: ") + std::strerror(errno));
@@ -173,7 +152,22 @@ Result<DataplaneConfig, ConfigErrors> load_config(const std::string& path) {
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (file.bad()) return whole_file(path, "cannot be read to its end");
   text.resize(static_cast<size_t>(file.gcount()));
-  return parse_config(text, path);
+  return text;
+}
+
+Result<DataplaneConfig, ConfigErrors> parse_config(std::string_view text, std::string_view name) {
+  const auto document = read_config_document(text, name);
+  if (!document) return document.error();
+  Faults faults(name);
+  auto sections = read_dataplane_sections(*document, faults);
+  if (!faults.none()) return faults.take();
+  return std::move(sections.config);
+}
+
+Result<DataplaneConfig, ConfigErrors> load_config(const std::string& path) {
+  const auto text = read_config_text(path);
+  if (!text) return text.error();
+  return parse_config(*text, path);
 }
 
 }  // namespace holdfast::config

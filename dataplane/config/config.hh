@@ -107,7 +107,8 @@ Result<DataplaneConfig, ConfigErrors> load_config(const std::string& path);
 // Reads TOML 1.0 text; `name` is what the errors call the file. Any bytes may be given.
 Result<DataplaneConfig, ConfigErrors> parse_config(std::string_view text, std::string_view name);
 
-// docs/configuration.md and docs/holdfast-dataplane.sample.toml, written from the option tables.
+// The dataplane's own part of the reference page and of the sample file, written from the option
+// tables; docs/configuration.md and docs/holdfast.sample.toml have the sections of holdfastd too.
 // The sample is a valid configuration.
 std::string reference_markdown();
 std::string sample_toml();

@@ -88,6 +88,52 @@ std::optional<std::string> read_path(const TomlValue& value, std::string& out, s
   return std::nullopt;
 }
 
+std::optional<std::string> read_flag(const TomlValue& value, bool& out) {
+  const auto* flag = std::get_if<bool>(&value.data);
+  if (flag == nullptr) return wants("true or false", value);
+  out = *flag;
+  return std::nullopt;
+}
+
+std::optional<std::string> read_word_set(const TomlValue& value, uint32_t& mask,
+                                         std::span<const std::string_view> words) {
+  const auto* list = value.list();
+  if (list == nullptr) return wants("a list of words in brackets", value);
+  if (list->empty()) return "names nothing; give one at least";
+  uint32_t read = 0;
+  for (const auto& item : *list) {
+    size_t index = 0;
+    if (auto wrong = match_word(item, words, index)) return wrong;
+    if ((read & (1U << index)) != 0) return "names " + quoted(words[index]) + " twice";
+    read |= 1U << index;
+  }
+  mask = read;
+  return std::nullopt;
+}
+
+std::optional<std::string> read_texts(const TomlValue& value, std::vector<std::string>& out,
+                                      size_t max, size_t max_bytes,
+                                      std::optional<std::string> (*check)(std::string_view)) {
+  const auto* list = value.list();
+  if (list == nullptr) return wants("a list of texts in brackets", value);
+  if (list->size() > max) {
+    return "has " + std::to_string(list->size()) + " entries; at most " + std::to_string(max) +
+           " are possible";
+  }
+  std::vector<std::string> read;
+  for (const auto& item : *list) {
+    std::string text;
+    if (auto wrong = read_text(item, text, max_bytes)) return wrong;
+    if (auto wrong = check(text)) return wrong;
+    if (std::find(read.begin(), read.end(), text) != read.end()) {
+      return "names " + quoted(text) + " twice";
+    }
+    read.push_back(std::move(text));
+  }
+  out = std::move(read);
+  return std::nullopt;
+}
+
 std::optional<std::string> check_range(const TomlValue& value, int64_t low, int64_t high) {
   const auto* number = value.integer();
   if (number == nullptr) {

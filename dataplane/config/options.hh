@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dataplane/config/config.hh"
 #include "dataplane/config/toml.hh"
@@ -40,6 +41,8 @@ std::optional<std::string> read_text(const TomlValue& value, std::string& out, s
 // An absolute path that fits `max_bytes`.
 std::optional<std::string> read_path(const TomlValue& value, std::string& out, size_t max_bytes);
 
+std::optional<std::string> read_flag(const TomlValue& value, bool& out);
+
 std::optional<std::string> check_range(const TomlValue& value, int64_t low, int64_t high);
 template <typename Number>
 std::optional<std::string> read_number(const TomlValue& value, Number& out, int64_t low,
@@ -60,6 +63,14 @@ std::optional<std::string> read_word(const TomlValue& value, Enum& out,
   out = static_cast<Enum>(index);
   return std::nullopt;
 }
+
+// A list of some of `words`, each once, as a bit mask of their places; at least one.
+std::optional<std::string> read_word_set(const TomlValue& value, uint32_t& mask,
+                                         std::span<const std::string_view> words);
+// A list of texts that `check` takes, at most `max` of them.
+std::optional<std::string> read_texts(const TomlValue& value, std::vector<std::string>& out,
+                                      size_t max, size_t max_bytes,
+                                      std::optional<std::string> (*check)(std::string_view));
 
 // Longest name of a network device: IFNAMSIZ less the closing zero.
 inline constexpr size_t kMaxNetdevName = 15;

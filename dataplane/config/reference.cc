@@ -1,26 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes the reference page and the sample file from the option tables.
-#include "dataplane/config/config.hh"
-#include "dataplane/config/options.hh"
+#include "dataplane/config/reference.hh"
 
 namespace holdfast::config {
 namespace {
 
 constexpr size_t kCommentWidth = 98;
-
-template <typename Section>
-void add_table(std::string& page, std::span<const Option<Section>> options) {
-  page += "| option | type | unit or values | default | meaning |\n|---|---|---|---|---|\n";
-  for (const auto& [doc, read] : options) {
-    const bool is_toml = doc.standard.find_first_of("\"[0123456789") == 0 &&
-                         doc.standard.find(" and ") == std::string_view::npos;
-    const std::string_view mark = is_toml ? "`" : "";
-    page += "| `";
-    page.append(doc.name).append("` | ").append(doc.type).append(" | ").append(doc.unit);
-    page.append(" | ").append(mark).append(doc.standard).append(mark);
-    page.append(" | ").append(doc.help).append(" |\n");
-  }
-}
 
 // Help text as comment lines that fit the page.
 void add_comment(std::string& out, std::string_view text) {
@@ -38,9 +23,24 @@ void add_comment(std::string& out, std::string_view text) {
   out += line + "\n";
 }
 
-template <typename Section>
-void add_sample(std::string& out, std::span<const Option<Section>> options) {
-  for (const auto& [doc, read] : options) {
+}  // namespace
+
+void add_option_table(std::string& page, std::span<const OptionDoc> options) {
+  page += "| option | type | unit or values | default | meaning |\n|---|---|---|---|---|\n";
+  for (const auto& doc : options) {
+    const bool is_toml = (doc.standard.find_first_of("\"[0123456789") == 0 &&
+                          doc.standard.find(" and ") == std::string_view::npos) ||
+                         doc.standard == "true" || doc.standard == "false";
+    const std::string_view mark = is_toml ? "`" : "";
+    page += "| `";
+    page.append(doc.name).append("` | ").append(doc.type).append(" | ").append(doc.unit);
+    page.append(" | ").append(mark).append(doc.standard).append(mark);
+    page.append(" | ").append(doc.help).append(" |\n");
+  }
+}
+
+void add_option_sample(std::string& out, std::span<const OptionDoc> options) {
+  for (const auto& doc : options) {
     out += "\n";
     add_comment(out, doc.help);
     const bool required = doc.standard.starts_with("required");
@@ -52,37 +52,36 @@ void add_sample(std::string& out, std::span<const Option<Section>> options) {
   }
 }
 
-}  // namespace
-
-std::string reference_markdown() {
-  std::string page =
-      "<!-- SPDX-License-Identifier: Apache-2.0 -->\n"
-      "<!-- Written by holdfast-dataplane --print-reference; a test compares the two. -->\n"
-      "# Configuration of holdfast-dataplane\n\n"
-      "One TOML file, read at start. Every option stands below; an option or section that is not "
-      "here is an\nerror, and so is a value out of its bounds. `holdfast check-config FILE` tells "
-      "without starting\nanything. A [sample](holdfast-dataplane.sample.toml) lies beside this "
-      "page.\n\n"
-      "## [dataplane]\n\nOnce; may be left out.\n\n";
-  add_table(page, dataplane_options());
+std::string dataplane_reference_sections() {
+  std::string page = "## [dataplane]\n\nOnce; may be left out.\n\n";
+  add_option_table(page, docs_of(dataplane_options()));
   page +=
       "\n## [[interface]]\n\n"
       "1 to 16 of them. An inline box has two (the branch's side and the WAN's), a one-armed box "
       "one.\n\n";
-  add_table(page, interface_options());
+  add_option_table(page, docs_of(interface_options()));
   return page;
 }
 
-std::string sample_toml() {
-  std::string sample =
-      "# SPDX-License-Identifier: Apache-2.0\n"
-      "# A configuration of holdfast-dataplane with every option. What is commented out is the "
-      "default.\n\n"
-      "[dataplane]\n";
-  add_sample(sample, dataplane_options());
+std::string dataplane_sample_sections() {
+  std::string sample = "[dataplane]\n";
+  add_option_sample(sample, docs_of(dataplane_options()));
   sample += "\n[[interface]]\n";
-  add_sample(sample, interface_options());
+  add_option_sample(sample, docs_of(interface_options()));
   return sample;
+}
+
+std::string reference_markdown() {
+  return "# What holdfast-dataplane reads of the configuration\n\n" +
+         dataplane_reference_sections() +
+         "\nSections of holdfastd are left to it; `holdfastd --print-reference` prints the whole "
+         "page.\n";
+}
+
+std::string sample_toml() {
+  return "# A configuration of holdfast-dataplane alone, with every option. What is commented out "
+         "is the default.\n\n" +
+         dataplane_sample_sections();
 }
 
 }  // namespace holdfast::config

@@ -152,4 +152,15 @@ Outcome set_kernel_ipv6(std::string_view name, bool on) {
   return done();
 }
 
+bool kernel_ipv6(std::string_view name) {
+  if (!is_link_name(name)) return false;
+  const std::string path = "/proc/sys/net/ipv6/conf/" + std::string(name) + "/disable_ipv6";
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  char flag = '1';
+  const bool on = read(fd, &flag, 1) == 1 && flag == '0';
+  close(fd);
+  return on;
+}
+
 }  // namespace holdfast::dataplane

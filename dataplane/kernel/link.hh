@@ -41,5 +41,6 @@ Outcome set_mac(std::string_view name, const MacAddress& mac);
 // Whether the kernel itself speaks IPv6 on the device. An owned port wants it off: else the kernel
 // sends router solicitations and MLD reports from it by itself. Kernels without IPv6: done.
 Outcome set_kernel_ipv6(std::string_view name, bool on);
+bool kernel_ipv6(std::string_view name);  // false too when there is no such device
 
 }  // namespace holdfast::dataplane

@@ -68,9 +68,18 @@ std::string set_guards(const config::DataplaneConfig& config) {
   if (const Outcome guarded = guard_owned(owned); !guarded)
     return "owned ports' guard: " + guarded.error();
   for (const std::string& device : owned) {
-    if (const Outcome quiet = set_kernel_ipv6(device, false); !quiet)
-      return device + ": " + quiet.error();
     if (const Outcome up = set_link_up(device, true); !up) return device + ": " + up.error();
+  }
+  return {};
+}
+
+// Last of all, since the kernel then forgets the device's IPv6 addresses: a start that fails should
+// not have cost any.
+std::string silence_owned(const config::DataplaneConfig& config) {
+  for (const InterfaceConfig& interface : config.interfaces) {
+    if (interface.take != Take::kOwned || !on_kernel_device(interface)) continue;
+    if (const Outcome quiet = set_kernel_ipv6(interface.device, false); !quiet)
+      return interface.device + ": " + quiet.error();
   }
   return {};
 }
@@ -234,6 +243,7 @@ std::string build(const config::DataplaneConfig& config, Assembly& parts) {
   }
   if (std::string error = open_taps(config, parts); !error.empty()) return error;
   if (std::string error = open_book(config, parts); !error.empty()) return error;
+  if (std::string error = silence_owned(config); !error.empty()) return error;
   return launch(config, parts);
 }
 

@@ -17,8 +17,9 @@ Footprint footprint(const config::DataplaneConfig& config) {
   Footprint found;
   found.guards = guards_stand();
   for (const InterfaceConfig& interface : config.interfaces) {
-    if (interface.take == Take::kOwned && find_link(interface.tap))
-      found.taps.insert(interface.tap);
+    if (interface.take != Take::kOwned) continue;
+    if (find_link(interface.tap)) found.taps.insert(interface.tap);
+    if (kernel_ipv6(interface.device)) found.ipv6_devices.insert(interface.device);
   }
   return found;
 }
@@ -28,6 +29,8 @@ void withdraw(const config::DataplaneConfig& config, const Footprint& before) {
   for (const InterfaceConfig& interface : config.interfaces) {
     if (interface.take == Take::kOwned && !before.taps.contains(interface.tap))
       static_cast<void>(remove_tap(interface.tap));
+    if (before.ipv6_devices.contains(interface.device))
+      static_cast<void>(set_kernel_ipv6(interface.device, true));
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a dataplane leaves in the kernel beyond its own life: guards, taps, XDP programs.
+// What a dataplane leaves in the kernel beyond its own life: guards, taps, XDP programs,
+// owned devices without IPv6.
 //
 // Start-up only, with the device locks held or no dataplane running.
 #pragma once
@@ -14,6 +15,7 @@ namespace holdfast::dataplane {
 struct Footprint {
   bool guards = false;
   std::set<std::string> taps;
+  std::set<std::string> ipv6_devices;  // of owned ports, where the kernel speaks IPv6
 };
 
 // What stands now of a dataplane with this configuration.

@@ -57,20 +57,20 @@ class Appliance:
 
     def start(self, **options):
         words = [word for key, value in options.items() for word in (f"--{key}", value)]
-        self.box.run("appliance", "start", *words)
+        self.box.run("appliance", "start", "dataplane", *words)
         self.opening = self.read_books()
         return self
 
     def stop(self):
         self.close_books()
-        self.box.run("appliance", "stop")
+        self.box.run("appliance", "stop", "dataplane")
 
     def kill(self, books=True):
         """kill -9. Without books, counts of this life die with it: for a death in the middle of traffic."""
         if books:
             self.close_books()
         self.opening = None
-        self.box.run("appliance", "kill")
+        self.box.run("appliance", "kill", "dataplane")
 
     # The control socket.
 

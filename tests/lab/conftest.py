@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -13,12 +14,19 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BLAST = ROOT / "tests" / "lab" / "blast.py"
 PYTHON = "/usr/bin/python3"
 COMMAND_TIMEOUT_S = 60
+sys.path.insert(0, str(ROOT / "lab"))  # handset, tone: what the lab's commands share with tests
 
 
 def read_addresses():
     """The lab's table of addresses, ports and names, as strings."""
     text = (ROOT / "lab" / "addresses").read_text(encoding="utf-8")
     return dict(re.findall(r"^([A-Z0-9_]+)=([^\s(#]+)", text, re.MULTILINE))
+
+
+def pytest_addoption(parser):
+    """What lab/drills turns up; by themselves the tests are as short as CI needs them."""
+    parser.addoption("--sound-seconds", type=int, default=5, help="sound of each call of the main job")
+    parser.addoption("--all-drills", action="store_true", help="every outage with every centre, and real timers")
 
 
 class Lab:

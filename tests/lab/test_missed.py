@@ -23,7 +23,7 @@ def test_frames_that_found_the_queue_full_are_dropped_by_name(appliance, take):
     box = edge.box
     # A dataplane that is stopped hands no ARP to the kernel of an owned port.
     assert box.popen("branch", "ping", "-qc1", "-W2", box.EDGE_LAN4).wait(timeout=5) == 0
-    pid = int(box.run("appliance", "pid").stdout)
+    pid = int(box.run("appliance", "pid", "dataplane").stdout)
     os.kill(pid, signal.SIGSTOP)
     try:
         # To a media port that no leg has: what is received ends in no_leg.

@@ -19,7 +19,7 @@ END_S = 2
 SOON_S = 10
 NOBODY = "65534"
 
-# name, (text in the lab's configuration, what stands there instead), parts of the line that says what is wrong
+# name, (text in the lab's configuration, what stands there instead, ...), parts of the line that says what is wrong
 WRONG_CONFIGURATIONS = [
     ("interface_that_is_not_there", ('device = "wan0"', 'device = "nothere"'), ["interface wan", "nothere"]),
     ("driver_that_is_not_there", ('take = "shared"', 'take = "owned"\ndriver = "e1000"'),
@@ -30,6 +30,9 @@ WRONG_CONFIGURATIONS = [
     ("xdp_program_that_is_not_there", ("cpus = [0]", 'cpus = [0]\nxdp-program = "/nowhere.o"'), ["/nowhere.o"]),
     ("xdp_program_that_is_none", ("cpus = [0]", 'cpus = [0]\nxdp-program = "/etc/hostname"'),
      ["interface lan", "lan0"]),
+    ("owned_port_that_is_taken_before_the_start_fails",
+     ('take = "shared"\ndevice = "lan0"', 'take = "owned"\ndevice = "lan0"', "cpus = [0]",
+      'cpus = [0]\nxdp-program = "/etc/hostname"'), ["interface lan", "lan0"]),
     ("cpu_that_is_not_there", ("cpus = [0]", "cpus = [1000]"), ["cpus", "1000"]),
     ("one_port", ("20000-29999", "20000-20000"), [":12: ", "media-ports", "widen it"]),
     ("ports_for_one_leg", ("20000-29999", "20000-20001"), [":12: ", "media-ports", "widen it"]),
@@ -54,8 +57,11 @@ class Place:
         if change is None:
             self.config.write_text("", encoding="utf-8")
             return
-        assert change[0] in self.text
-        self.config.write_text(self.text.replace(*change, 1), encoding="utf-8")
+        text = self.text
+        for old, new in zip(change[::2], change[1::2]):
+            assert old in text
+            text = text.replace(old, new, 1)
+        self.config.write_text(text, encoding="utf-8")
 
     def start(self, *before, dataplane=DATAPLANE, config=None):
         return self.box.exec("edge", *before, dataplane, "--config", config or self.config, check=False, timeout=SOON_S)
@@ -67,6 +73,8 @@ class Place:
             "links": sorted((link["ifname"], bool(link.get("xdp")), len(link["addr_info"])) for link in links),
             "tables": self.box.exec("edge", "nft", "list", "tables").stdout,
             "sockets": sorted(str(p) for p in pathlib.Path(self.box.LAB_STATE).glob("*.sock")),
+            "ipv6": self.box.exec("edge", "sysctl", "-n", *(f"net.ipv6.conf.{device}.disable_ipv6"
+                                                            for device in ("lan0", "wan0"))).stdout,
             "raw": self.box.exec("edge", "ss", "-0", "-H", "-n").stdout,
         }
 

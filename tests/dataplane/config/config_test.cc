@@ -248,7 +248,9 @@ const Case kWhole[] = {
      "hf.toml:1: dataplane: is a section; write [dataplane] with one pair of brackets"},
     {"[dataplan]\n" + lan(), "hf.toml:1: dataplan: is not a section (did you mean \"dataplane\"?)"},
     {"[zzz]\n" + lan(),
-     "hf.toml:1: zzz: is not a section; there are [dataplane] and [[interface]]"},
+     "hf.toml:1: zzz: is not a section; there are [dataplane], [[interface]], [sip], "
+     "[sip-listener], "
+     "[centre], [gateway], [dial-plan], [media], [storage], [admin], [dns]"},
     {"[[interface]]\ndevice = \"e\"\nmedia-addresses = [\"198.18.0.1\"]",
      "hf.toml:1: interface.1.name: is missing"},
     {interface("LAN", "e", "\"198.18.0.1\""),

@@ -66,7 +66,10 @@ TEST_F(LinkTest, ChangesIt) {
   EXPECT_TRUE(set_link_up("va", false));
   EXPECT_FALSE(find_link("va")->up);
   EXPECT_TRUE(set_link_up("va", true));
+  EXPECT_TRUE(kernel_ipv6("va"));
   EXPECT_TRUE(set_kernel_ipv6("va", false));
+  EXPECT_FALSE(kernel_ipv6("va"));
+  EXPECT_FALSE(kernel_ipv6("nosuch"));
   EXPECT_FALSE(test::run("ip -6 addr show dev va | grep -q inet6"));
 }
 

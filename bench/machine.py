@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the relay bench borrows from the machine, and gives back whatever happens."""
+"""What a bench borrows from the machine, and gives back whatever happens."""
 import contextlib
 import ctypes
 import os

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options of [centre] and [dns].
+#include "control/config/site_options.hh"
+
+namespace holdfast::config {
+namespace {
+
+using Wrong = std::optional<std::string>;
+
+constexpr std::string_view kFamilies[] = {"both", "ipv4", "ipv6"};
+constexpr size_t kMaxHost = 260;  // with a port
+
+Wrong read_servers(const TomlValue& value, CentreConfig& centre) {
+  std::vector<std::string> texts;
+  const auto check = [](std::string_view text) {
+    HostPort server;
+    return read_host_port(text, server);
+  };
+  if (auto wrong = read_texts(value, texts, sip::kMaxUpstreams, kMaxHost, check)) return wrong;
+  if (texts.empty()) return "names no server; give one, or an srv-name instead";
+  centre.servers.assign(texts.size(), {});
+  for (size_t i = 0; i < texts.size(); ++i) (void)read_host_port(texts[i], centre.servers[i]);
+  return std::nullopt;
+}
+
+Wrong read_name(const TomlValue& value, std::string& out) {
+  std::string name;
+  if (auto wrong = read_text(value, name, kMaxHost)) return wrong;
+  if (auto wrong = check_host(name)) return wrong;
+  out = std::move(name);
+  return std::nullopt;
+}
+
+Wrong read_srv_name(const TomlValue& value, CentreConfig& centre) {
+  std::string name;
+  if (auto wrong = read_name(value, name)) return wrong;
+  if (IpAddress::parse(name)) return "is an address; write it into servers instead";
+  centre.srv_name = std::move(name);
+  return std::nullopt;
+}
+
+// A row for a number of HealthConfig.
+#define HOLDFAST_HEALTH(name, unit, standard, help, member, low, high)                          \
+  {                                                                                             \
+    {name, "whole number", unit, standard, help, ""}, [](const TomlValue& v, CentreConfig& c) { \
+      return read_number(v, c.health.member, low, high);                                        \
+    }                                                                                           \
+  }
+
+const Option<CentreConfig> kCentre[] = {
+    {{"servers", "list of texts", "HOST or HOST:PORT, at most 8", "[]",
+      "The centre's servers, names or addresses; port 5060 unless written. The first is tried "
+      "first, then the one that worked last. Names are looked up in DNS, off the SIP path, and the "
+      "last good answers are kept. Either this or srv-name.",
+      "[\"198.18.3.10:5060\"]"},
+     read_servers},
+    {{"srv-name", "text", "DNS name", "none",
+      "Domain whose SRV records name the servers (RFC 3263): `_sip._udp.` or `_sip._tcp.` goes in "
+      "front, by transport, unless it begins with _ itself. A switchover pair has two records of "
+      "equal priority and weight.",
+      "#\"centre.example\""},
+     read_srv_name},
+    {{"domain", "text", "host name or address", "required",
+      "The centre's SIP domain: what stands in a request that goes there, in place of our own "
+      "name.",
+      "\"centre.example\""},
+     [](const TomlValue& v, CentreConfig& c) { return read_name(v, c.domain); }},
+    {{"interface", "text", "name of an [[interface]]", "required",
+      "The interface behind which the centre is; it has a [[sip-listener]] that faces it.",
+      "\"lan\""},
+     [](const TomlValue& v, CentreConfig& c) { return read_text(v, c.interface, 11); }},
+    {{"transport", "text", "udp, tcp", "\"udp\"", "Transport to the centre.", ""},
+     [](const TomlValue& v, CentreConfig& c) {
+       return read_word(v, c.transport, transport_words());
+     }},
+    {{"families", "text", "both, ipv4, ipv6", "\"both\"",
+      "Which addresses of a name are used. An address of a family in which no [[sip-listener]] "
+      "faces the centre never is.",
+      ""},
+     [](const TomlValue& v, CentreConfig& c) { return read_word(v, c.families, kFamilies); }},
+    HOLDFAST_HEALTH("probe-online-ms", "milliseconds, 500 to 600000", "5000",
+                    "Time between two OPTIONS to a server that is up.", probe_online_ms, 500,
+                    600000),
+    HOLDFAST_HEALTH("probe-suspect-ms", "milliseconds, 100 to 60000", "1000",
+                    "The same while it is suspect: a second opinion at once, then at this pace.",
+                    probe_suspect_ms, 100, 60000),
+    HOLDFAST_HEALTH("probe-down-ms", "milliseconds, 500 to 600000", "2000",
+                    "The same while it is down.", probe_down_ms, 500, 600000),
+    HOLDFAST_HEALTH("probe-timeout-ms", "milliseconds, 100 to 30000", "1000",
+                    "An OPTIONS without an answer for so long is lost.", probe_timeout_ms, 100,
+                    30000),
+    HOLDFAST_HEALTH("probe-jitter-percent", "percent, 0 to 50", "20",
+                    "Spread of the slow intervals: many branches probe the same centre.",
+                    probe_jitter_percent, 0, 50),
+    HOLDFAST_HEALTH("lost-to-fail", "losses, 1 to 20", "3",
+                    "So many lost probes or requests make a server down.", lost_to_fail, 1, 20),
+    HOLDFAST_HEALTH("received-to-clear", "answers, 1 to 20", "3",
+                    "So many answers in a row make it up again.", received_to_clear, 1, 20),
+    HOLDFAST_HEALTH("hold-down-ms", "milliseconds, 0 to 600000", "10000",
+                    "No step to the better comes sooner after a step to the worse.", hold_down_ms,
+                    0, 600000),
+    HOLDFAST_HEALTH("retry-after-max-s", "seconds, 0 to 3600", "300",
+                    "The longest Retry-After of the centre that is believed.", retry_after_max_s, 0,
+                    3600),
+    HOLDFAST_HEALTH("hand-back-per-s", "REGISTERs a second, 1 to 1000", "20",
+                    "Pace at which phones are handed back to a centre that has returned.",
+                    hand_back_per_s, 1, 1000),
+    HOLDFAST_HEALTH("hand-back-max-ms", "milliseconds, 1000 to 3600000", "150000",
+                    "Handing back ends after so long; the rest of the phones come by themselves.",
+                    hand_back_max_ms, 1000, 3600000),
+};
+#undef HOLDFAST_HEALTH
+
+Wrong check_dns_server(std::string_view text) {
+  if (IpAddress::parse(text)) return std::nullopt;
+  const auto address = SocketAddress::parse(text);
+  if (address && address->port != 0) return std::nullopt;
+  return quoted(text) + " is not an address; write it like 198.18.3.53 or 198.18.3.53:53";
+}
+
+const Option<DnsConfig> kDns[] = {
+    {{"servers", "list of texts", "ADDRESS or ADDRESS:PORT, at most 4", "[]",
+      "DNS servers, asked in this order. None: those of /etc/resolv.conf.", ""},
+     [](const TomlValue& v, DnsConfig& c) {
+       return read_texts(v, c.servers, kMaxDnsServers, 64, check_dns_server);
+     }},
+    {{"timeout-ms", "whole number", "milliseconds, 100 to 30000", "2000",
+      "Time for an answer of one server. No call waits for it.", ""},
+     [](const TomlValue& v, DnsConfig& c) { return read_number(v, c.timeout_ms, 100, 30000); }},
+    {{"tries", "whole number", "tries, 1 to 5", "2", "How often each server is asked.", ""},
+     [](const TomlValue& v, DnsConfig& c) { return read_number(v, c.tries, 1, 5); }},
+    {{"min-ttl-s", "whole number", "seconds, 1 to 3600", "10",
+      "An answer is not asked for again sooner, whatever its TTL.", ""},
+     [](const TomlValue& v, DnsConfig& c) { return read_number(v, c.min_ttl_s, 1, 3600); }},
+    {{"max-ttl-s", "whole number", "seconds, 1 to 86400", "3600",
+      "It is asked for again by then at the latest.", ""},
+     [](const TomlValue& v, DnsConfig& c) { return read_number(v, c.max_ttl_s, 1, 86400); }},
+    {{"retry-s", "whole number", "seconds, 1 to 3600", "5",
+      "Time to the next try after a failure. The last good answer stays in use meanwhile, however "
+      "old.",
+      ""},
+     [](const TomlValue& v, DnsConfig& c) { return read_number(v, c.retry_s, 1, 3600); }},
+};
+
+}  // namespace
+
+std::span<const Option<CentreConfig>> centre_options() {
+  return kCentre;
+}
+std::span<const Option<DnsConfig>> dns_options() {
+  return kDns;
+}
+std::string_view to_string(AddressFamilies value) {
+  return kFamilies[static_cast<size_t>(value)];
+}
+
+}  // namespace holdfast::config

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options of [sip] and [[sip-listener]].
+#include "control/config/site_options.hh"
+
+namespace holdfast::config {
+namespace {
+
+using Wrong = std::optional<std::string>;
+
+constexpr std::string_view kModes[] = {"path", "rewrite"};
+constexpr std::string_view kFaces[] = {"phones", "centre", "both"};
+constexpr std::string_view kTransports[] = {"udp", "tcp"};
+constexpr size_t kMaxName = 253;
+constexpr size_t kMaxAddresses = 8;
+
+const Option<SipConfig> kSip[] = {
+    {{"aliases", "list of texts", "host names, at most 16", "[]",
+      "Names by which phones call the appliance, beside its addresses. A request for one of them "
+      "goes to the centre with the centre's domain in its place.",
+      "#[\"proxy.branch.example\"]"},
+     [](const TomlValue& v, SipConfig& c) {
+       return read_texts(v, c.aliases, kMaxAliases, kMaxName, check_host);
+     }},
+    {{"dscp", "whole number", "0 to 63", "24",
+      "DSCP of the SIP that we send. 24 is CS3. 0 leaves it unmarked.", ""},
+     [](const TomlValue& v, SipConfig& c) { return read_number(v, c.dscp, 0, 63); }},
+    {{"register-mode", "text", "path, rewrite", "\"path\"",
+      "How the centre learns the way back to a phone. `path`: by a Path header field (RFC 3327); "
+      "`rewrite`: the Contact becomes ours, for a centre that takes no Path.",
+      ""},
+     [](const TomlValue& v, SipConfig& c) { return read_word(v, c.register_mode, kModes); }},
+    {{"call-budget-ms", "whole number", "milliseconds, 500 to 30000", "3000",
+      "A new call is tried elsewhere after so much silence, shared out among the centre's servers. "
+      "With a second for ringing, 3000 keeps to the 4 s that a caller waits at the instant of a "
+      "cut.",
+      ""},
+     [](const TomlValue& v, SipConfig& c) { return read_number(v, c.call_budget_ms, 500, 30000); }},
+    {{"max-calls", "whole number", "calls, 1 to 65536", "4096",
+      "Calls at a time; further ones are refused with 503, calls for help are not.", ""},
+     [](const TomlValue& v, SipConfig& c) { return read_number(v, c.max_calls, 1, 65536); }},
+    {{"tcp-idle-s", "whole number", "seconds, 30 to 86400", "900",
+      "A TCP connection without traffic is closed after so long. Longer than the keep-alive of the "
+      "phones.",
+      ""},
+     [](const TomlValue& v, SipConfig& c) { return read_number(v, c.tcp_idle_s, 30, 86400); }},
+    {{"survival-expiry-min-s", "whole number", "seconds, 10 to 3600", "60",
+      "Shortest expiry of a registration that is refreshed while the centre is away.", ""},
+     [](const TomlValue& v, SipConfig& c) {
+       return read_number(v, c.survival_expiry_min_s, 10, 3600);
+     }},
+    {{"survival-expiry-max-s", "whole number", "seconds, 10 to 3600", "120",
+      "The longest. Each is chosen at random between the two, so that the phones do not come back "
+      "to the centre together.",
+      ""},
+     [](const TomlValue& v, SipConfig& c) {
+       return read_number(v, c.survival_expiry_max_s, 10, 3600);
+     }},
+};
+
+Wrong read_addresses(const TomlValue& value, SipListenerConfig& listener) {
+  std::vector<std::string> texts;
+  const auto check = [](std::string_view text) -> Wrong {
+    const auto ip = IpAddress::parse(text);
+    if (ip && !ip->is_multicast() && !ip->is_unspecified()) return std::nullopt;
+    return quoted(text) + " is no unicast IPv4 or IPv6 address";
+  };
+  if (auto wrong = read_texts(value, texts, kMaxAddresses, 64, check)) return wrong;
+  if (texts.empty()) return "names no address; leave it out for those of the interface";
+  listener.addresses.clear();
+  for (const auto& text : texts) listener.addresses.push_back(*IpAddress::parse(text));
+  return std::nullopt;
+}
+
+const Option<SipListenerConfig> kListener[] = {
+    {{"interface", "text", "name of an [[interface]]", "required",
+      "The interface behind which the peers are.", "\"lan\""},
+     [](const TomlValue& v, SipListenerConfig& l) { return read_text(v, l.interface, 11); }},
+    {{"addresses", "list of texts", "1 to 8 unicast addresses", "the interface's media-addresses",
+      "Our addresses on which SIP is taken. The kernel has to have them.",
+      "#[\"198.18.1.2\", \"2001:db8:1::2\"]"},
+     read_addresses},
+    {{"port", "whole number", "port, 1 to 65535", "5060", "UDP and TCP port.", ""},
+     [](const TomlValue& v, SipListenerConfig& l) { return read_number(v, l.port, 1, 65535); }},
+    {{"transports", "list of texts", "udp, tcp", "[\"udp\", \"tcp\"]", "What is listened for.", ""},
+     [](const TomlValue& v, SipListenerConfig& l) {
+       return read_word_set(v, l.transports, kTransports);
+     }},
+    {{"faces", "text", "phones, centre, both", "\"phones\"",
+      "Who is there: the branch's phones and gateways, the centre, or both (a one-armed box).", ""},
+     [](const TomlValue& v, SipListenerConfig& l) { return read_word(v, l.faces, kFaces); }},
+};
+
+}  // namespace
+
+std::span<const Option<SipConfig>> sip_options() {
+  return kSip;
+}
+std::span<const Option<SipListenerConfig>> sip_listener_options() {
+  return kListener;
+}
+std::span<const std::string_view> transport_words() {
+  return kTransports;
+}
+std::string_view to_string(Faces value) {
+  return kFaces[static_cast<size_t>(value)];
+}
+
+}  // namespace holdfast::config

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole configuration file: the dataplane's part and that of holdfastd, as checked values.
+//
+// Start-up only. What load_site or parse_site returned is complete and consistent; nobody needs to
+// check it again.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/config/config.hh"
+#include "media/sdp_anchor.hh"
+#include "sip/binding_table.hh"
+#include "sip/dial_plan.hh"
+#include "sip/route_state.hh"
+#include "sip/upstream_health.hh"
+
+namespace holdfast::config {
+
+inline constexpr size_t kMaxSipListeners = 16;  // sections
+inline constexpr size_t kMaxGateways = sip::kMaxTargets;
+inline constexpr size_t kMaxAliases = 16;
+inline constexpr size_t kMaxDnsServers = 4;
+
+// Who talks to a listener. One-armed, one interface may face both.
+enum class Faces : uint8_t { kPhones, kCentre, kBoth };
+enum class AddressFamilies : uint8_t { kBoth, kIpv4, kIpv6 };
+
+struct SipConfig {
+  std::vector<std::string> aliases;  // names by which phones call us
+  uint8_t dscp = 24;                 // 0 leaves SIP unmarked
+  sip::RegisterMode register_mode = sip::RegisterMode::path;
+  uint32_t call_budget_ms = 3000;
+  uint32_t max_calls = 4096;
+  uint32_t tcp_idle_s = 900;
+  uint32_t survival_expiry_min_s = 60;
+  uint32_t survival_expiry_max_s = 120;
+};
+
+struct SipListenerConfig {
+  std::string interface;             // of an [[interface]]
+  std::vector<IpAddress> addresses;  // the interface's media addresses unless set
+  uint16_t port = 5060;
+  uint32_t transports = 3;  // bit mask by sip::Transport
+  Faces faces = Faces::kPhones;
+};
+
+// A server as written: a name or a literal, with a port.
+struct HostPort {
+  std::string host;
+  uint16_t port = 5060;
+  std::optional<IpAddress> literal;
+
+  std::string to_string() const;
+};
+
+struct CentreConfig {
+  std::vector<HostPort> servers;  // these, or
+  std::string srv_name;           // one SRV name: exactly one of the two
+  std::string domain;
+  std::string interface;
+  sip::Transport transport = sip::Transport::udp;
+  AddressFamilies families = AddressFamilies::kBoth;
+  sip::HealthConfig health;
+};
+
+struct MediaConfig {
+  media::MediaPolicy policy;
+  uint32_t media_timeout_s = 90;   // without a packet in any direction; 0: never
+  uint32_t hold_timeout_s = 7200;  // the same while the call is on hold
+};
+
+struct StorageConfig {
+  std::string directory = "/var/lib/holdfast";
+  uint32_t retention_days = 92;
+  uint32_t max_calls = 1'000'000;
+
+  std::string database() const { return directory + "/holdfast.db"; }
+};
+
+struct AdminConfig {
+  SocketAddress listen{IpAddress{4, {127, 0, 0, 1}}, 8070};
+  std::string socket = "/run/holdfast/holdfastd.sock";
+  bool allow_remote = false;
+};
+
+struct DnsConfig {
+  std::vector<std::string> servers;  // ADDRESS or ADDRESS:PORT; none: those of /etc/resolv.conf
+  uint32_t timeout_ms = 2000;        // of one try
+  uint8_t tries = 2;                 // of each server
+  uint32_t min_ttl_s = 10;
+  uint32_t max_ttl_s = 3600;
+  uint32_t retry_s = 5;  // after a failure
+};
+
+struct DaemonConfig {
+  SipConfig sip;
+  std::vector<SipListenerConfig> listeners;
+  CentreConfig centre;
+  std::vector<sip::Gateway> gateways;
+  std::optional<sip::DialPlan> dial_plan;  // always there once checked
+  MediaConfig media;
+  StorageConfig storage;
+  AdminConfig admin;
+  DnsConfig dns;
+};
+
+struct SiteConfig {
+  DataplaneConfig dataplane;
+  // None when the file has no section of holdfastd: the dataplane alone can start on it.
+  std::optional<DaemonConfig> daemon;
+};
+
+// The words of the file.
+std::string_view to_string(Faces);
+std::string_view to_string(AddressFamilies);
+
+Result<SiteConfig, ConfigErrors> load_site(const std::string& path);
+Result<SiteConfig, ConfigErrors> parse_site(std::string_view text, std::string_view name);
+
+// docs/configuration.md and docs/holdfast.sample.toml. The sample is a valid configuration.
+std::string site_reference_markdown();
+std::string site_sample_toml();
+
+}  // namespace holdfast::config

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sofia-SIP's transaction layer, with our types in the place of its opaque contexts.
+#pragma once
+
+namespace holdfast::lab {
+class Server;
+struct Dialog;
+struct Exchange;
+struct Branch;
+}  // namespace holdfast::lab
+
+#define NTA_LEG_MAGIC_T holdfast::lab::Dialog
+#define NTA_INCOMING_MAGIC_T holdfast::lab::Exchange
+#define NTA_OUTGOING_MAGIC_T holdfast::lab::Branch
+#define SU_ROOT_MAGIC_T holdfast::lab::Server
+#define SU_TIMER_ARG_T holdfast::lab::Server
+#define SU_WAKEUP_ARG_T holdfast::lab::Server
+
+#include <sofia-sip/auth_digest.h>
+#include <sofia-sip/nta.h>
+#include <sofia-sip/nta_tport.h>
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_status.h>
+#include <sofia-sip/sip_util.h>
+#include <sofia-sip/su_wait.h>

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// The calls that are anchored, by their keys.
+#include "sip/anchor/media_anchor.hh"
+
+#include <utility>
+
+#include "sip/anchor/call_media.hh"
+
+namespace holdfast::sip {
+namespace {
+
+TableConfig table_config(const AnchorConfig& config) {
+  constexpr uint32_t kMsPerS = 1000;
+  TableConfig table;
+  table.socket_path = config.socket_path;
+  table.answer_timeout_ms = config.answer_timeout_ms;
+  table.media_timeout_ms = config.media_timeout_s * kMsPerS;
+  table.hold_timeout_ms = config.hold_timeout_s * kMsPerS;
+  table.poll_ms = config.poll_s * kMsPerS;
+  return table;
+}
+
+}  // namespace
+
+class MediaAnchor::Core {
+ public:
+  Core(Loop& loop, AnchorConfig config, Logger logger)
+      : config_(std::move(config)),
+        streams_(loop, table_config(config_), counts_, std::move(logger)),
+        parts_{config_, loop, streams_, counts_} {}
+
+  void message(const MediaMessage& message, std::function<void(MediaVerdict)> done);
+  void dialog_ended(uint64_t call_key, const std::string& callee_tag);
+  void call_ended(uint64_t call_key, std::function<void(std::vector<control::CallReport>)> done);
+  AnchorSnapshot snapshot() const;
+  StreamTable& streams() { return streams_; }
+  const StreamTable& streams() const { return streams_; }
+
+ private:
+  AnchorConfig config_;
+  AnchorCounts counts_;
+  std::map<uint64_t, std::shared_ptr<CallMedia>> calls_;
+  StreamTable streams_;  // goes first: nothing calls back into calls any more
+  AnchorParts parts_;
+};
+
+void MediaAnchor::Core::message(const MediaMessage& message,
+                                std::function<void(MediaVerdict)> done) {
+  auto found = calls_.find(message.call_key);
+  if (found == calls_.end()) {
+    const bool invite = message.method == Method::invite && message.status == 0;
+    if ((!invite && message.body.empty()) || message.status >= 300) return done({});
+    if (calls_.size() >= config_.max_calls) {
+      counts_.add(AnchorCounter::calls_full);
+      if (!invite || !config_.refuse_without_legs) return done({});
+      return done({MediaVerdict::Kind::refuse, {}, 503, "calls_full"});
+    }
+    const auto call = std::make_shared<CallMedia>(parts_, message.call_key, message.caller_tag);
+    found = calls_.emplace(message.call_key, call).first;
+  }
+  const std::shared_ptr<CallMedia> call = found->second;
+  call->message(message, std::move(done));
+}
+
+void MediaAnchor::Core::dialog_ended(uint64_t call_key, const std::string& callee_tag) {
+  const auto found = calls_.find(call_key);
+  if (found == calls_.end()) return;
+  const std::shared_ptr<CallMedia> call = found->second;
+  call->dialog_ended(callee_tag);
+}
+
+void MediaAnchor::Core::call_ended(uint64_t call_key,
+                                   std::function<void(std::vector<control::CallReport>)> done) {
+  std::shared_ptr<CallMedia> call;
+  const auto found = calls_.find(call_key);
+  if (found != calls_.end()) {
+    call = found->second;
+    calls_.erase(found);  // it lives until its tasks are done
+  } else if (streams_.of_call(call_key).empty()) {
+    return done({});
+  } else {
+    call = std::make_shared<CallMedia>(parts_, call_key, std::string());
+  }
+  call->call_ended(std::move(done));
+}
+
+AnchorSnapshot MediaAnchor::Core::snapshot() const {
+  AnchorSnapshot out;
+  streams_.describe(out);
+  for (const auto& [key, call] : calls_) {
+    out.calls_anchored += call->anchored();
+    out.calls_unanchored += call->unanchored();
+    out.messages_waiting += call->waiting();
+  }
+  out.counters = counts_.all();
+  return out;
+}
+
+MediaAnchor::MediaAnchor(Loop& loop, AnchorConfig config, Logger logger)
+    : core_(std::make_unique<Core>(loop, std::move(config), std::move(logger))) {}
+MediaAnchor::~MediaAnchor() = default;
+
+void MediaAnchor::message(const MediaMessage& message, std::function<void(MediaVerdict)> done) {
+  core_->message(message, std::move(done));
+}
+
+void MediaAnchor::dialog_ended(uint64_t call_key, const std::string& caller_tag,
+                               const std::string& callee_tag) {
+  (void)caller_tag;  // the call's own, which its first message brought
+  core_->dialog_ended(call_key, callee_tag);
+}
+
+void MediaAnchor::call_ended(uint64_t call_key,
+                             std::function<void(std::vector<control::CallReport>)> done) {
+  core_->call_ended(call_key, std::move(done));
+}
+
+void MediaAnchor::on_silence(std::function<void(uint64_t call_key)> silent) {
+  core_->streams().on_silence(std::move(silent));
+}
+
+AnchorSnapshot MediaAnchor::snapshot() const {
+  return core_->snapshot();
+}
+
+void MediaAnchor::dataplane_status(StatusDone done) {
+  core_->streams().client().status([done = std::move(done)](auto answer) {
+    if (!answer) return done(answer.error().message);
+    done(std::move(answer).value());
+  });
+}
+
+const std::vector<control::CallReport>& MediaAnchor::last_list() const {
+  return core_->streams().last_list();
+}
+
+std::optional<uint64_t> call_key_of_stream(std::string_view name) {
+  const auto parsed = parse_stream_name(name);
+  if (!parsed) return std::nullopt;
+  return parsed->call_key;
+}
+
+}  // namespace holdfast::sip

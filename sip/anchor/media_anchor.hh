@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Puts our addresses into the SDP of calls and has the dataplane relay what then comes to them.
+//
+// SIP loop only, never waits. Offers and answers are followed by media/ (RFC 3264, RFC 6337); the
+// legs lie in the dataplane under names that hold the call's key, so that both this process and the
+// dataplane may be killed at any time: what is found there is taken over, what it has lost is given
+// to it again on the same ports. docs/media-anchoring.md has the rules.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "media/sdp_anchor.hh"
+#include "sip/anchor/anchor_snapshot.hh"
+#include "sip/log.hh"
+#include "sip/loop.hh"
+#include "sip/media_filter.hh"
+
+namespace holdfast::sip {
+
+struct AnchorConfig {
+  std::string socket_path = "/run/holdfast/dataplane.sock";
+  // Names of interfaces as the SIP side has them (Origin::interface), with the name that the same
+  // network has for the dataplane. Those that are not listed are called the same there.
+  std::map<std::string, std::string> interfaces;
+  media::MediaPolicy policy;
+  // How long the dataplane may take for one answer, and a message may wait for a dataplane that
+  // has just gone. Below T1 (RFC 3261 section 17.1.1.2): a phone does not even send again.
+  uint32_t answer_timeout_ms = 400;
+  // When the dataplane has no leg or port: true refuses with 503, false passes unanchored.
+  bool refuse_without_legs = true;
+  uint32_t media_timeout_s = 90;   // silence in every direction until a call is told of
+  uint32_t hold_timeout_s = 7200;  // the same while all its media is on hold
+  uint32_t poll_s = 5;             // how often the legs are listed
+  size_t max_calls = 4096;
+  size_t max_waiting = 16;  // messages of one call
+};
+
+class MediaAnchor final : public MediaFilter {
+ public:
+  // The loop outlives the anchor. Starts at once: connects, takes over what the dataplane has.
+  MediaAnchor(Loop& loop, AnchorConfig config, Logger logger);
+  // Leaves every leg as it is: calls go on. Callbacks that are still owed are not called.
+  ~MediaAnchor() override;
+  MediaAnchor(const MediaAnchor&) = delete;
+  MediaAnchor& operator=(const MediaAnchor&) = delete;
+
+  void message(const MediaMessage& message, std::function<void(MediaVerdict)> done) override;
+  void dialog_ended(uint64_t call_key, const std::string& caller_tag,
+                    const std::string& callee_tag) override;
+  void call_ended(uint64_t call_key,
+                  std::function<void(std::vector<control::CallReport>)> done) override;
+  void on_silence(std::function<void(uint64_t call_key)> silent) override;
+
+  AnchorSnapshot snapshot() const;
+
+  // What this process asks of the dataplane beside anchoring, a page's status for instance, shares
+  // the connection: done has an error when the dataplane is away.
+  using StatusDone = std::function<void(Result<control::StatusReport, std::string>)>;
+  void dataplane_status(StatusDone done);
+  // The calls as the dataplane listed them at the last poll, those of others too: no waiting.
+  const std::vector<control::CallReport>& last_list() const;
+
+ private:
+  class Core;
+  std::unique_ptr<Core> core_;
+};
+
+// The call key in the name that the dataplane lists a call under; none: not a call of the anchor's.
+std::optional<uint64_t> call_key_of_stream(std::string_view name);
+
+}  // namespace holdfast::sip

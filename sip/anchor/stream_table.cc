@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// What calls ask of the dataplane, and what it says of itself.
+#include "sip/anchor/stream_table.hh"
+
+#include <algorithm>
+#include <utility>
+
+namespace holdfast::sip {
+namespace {
+
+using control::CallReport;
+using control::LegReport;
+using control::LegSpec;
+using control::LegUpdate;
+using media::Side;
+
+// Streams that are gone for us while the dataplane is away; beyond it their silence ends them.
+constexpr size_t kMaxBuried = 8192;
+// How long a dataplane that went away is worth waiting for: it is restarted within a second.
+constexpr uint64_t kWorthWaitingMs = 1500;
+constexpr size_t kMaxWaiters = 1024;
+
+control::AsyncOptions options_of(const TableConfig& config) {
+  control::AsyncOptions options;
+  options.answer_timeout_ms = config.answer_timeout_ms;
+  return options;
+}
+
+// What to tell a leg, beyond its id; false: nothing.
+bool difference(const LegSpec& before, const LegSpec& after, LegUpdate& out) {
+  if (!after.remote) return false;  // it keeps the one that it had
+  if (before.remote == after.remote && before.remote_rtcp == after.remote_rtcp) return false;
+  out.remote = after.remote;
+  out.remote_rtcp = after.remote_rtcp;
+  return true;
+}
+
+}  // namespace
+
+StreamTable::StreamTable(Loop& loop, TableConfig config, AnchorCounts& counts, Logger logger)
+    : loop_(loop),
+      config_(std::move(config)),
+      counts_(counts),
+      logger_(std::move(logger)),
+      away_since_ms_(loop.now_ms()),
+      link_(loop, config_.socket_path, options_of(config_)) {
+  client().start([this] { came_up(); }, [this](const Error& why) { went_down(why); });
+}
+
+StreamTable::~StreamTable() {
+  if (poll_timer_ != 0) loop_.cancel(poll_timer_);
+  for (auto& [id, waiter] : waiters_)
+    if (waiter.timer != 0) loop_.cancel(waiter.timer);
+}
+
+void StreamTable::came_up() {
+  counts_.add(AnchorCounter::dataplane_back);
+  logger_(LogLevel::info, "media: holdfast-dataplane " + client().server_version() + " is there");
+  state_ = AnchorState::syncing;
+  reconnected_ = true;
+  for (auto& [key, entry] : streams_) entry.active_ms = now();  // nobody listened meanwhile
+  begin_pass();
+}
+
+void StreamTable::went_down(const Error& why) {
+  counts_.add(AnchorCounter::dataplane_lost);
+  logger_(LogLevel::error, "media: calls go unanchored: " + why.message);
+  state_ = AnchorState::away;
+  away_since_ms_ = now();
+  passing_ = false;
+  to_restore_.clear();
+  if (poll_timer_ != 0) loop_.cancel(std::exchange(poll_timer_, 0));
+}
+
+void StreamTable::when_up(std::function<void(bool)> done) {
+  if (state_ == AnchorState::up) return done(true);
+  const bool just_gone = now() - away_since_ms_ < kWorthWaitingMs;
+  const bool coming = state_ == AnchorState::syncing || just_gone;
+  if (!coming || waiters_.size() >= kMaxWaiters) return done(false);
+  const uint64_t id = ++last_waiter_;
+  Waiter& waiter = waiters_[id];
+  waiter.done = std::move(done);
+  waiter.timer = loop_.after(config_.answer_timeout_ms, [this, id] {
+    auto found = waiters_.extract(id);
+    if (!found.empty()) found.mapped().done(false);
+  });
+}
+
+void StreamTable::release_waiters(bool up) {
+  auto waiters = std::exchange(waiters_, {});
+  for (auto& [id, waiter] : waiters) loop_.cancel(waiter.timer);
+  for (auto& [id, waiter] : waiters) waiter.done(up);
+}
+
+control::CallAdd StreamTable::request_for(const StreamEntry& entry, bool same_ports) const {
+  control::CallAdd request{to_string(entry.plan.name), entry.plan.legs};
+  for (size_t i = 0; i < request.legs.size(); ++i) {
+    if (!same_ports) continue;
+    request.legs[i].local_port = entry.places[i].local.port;
+    request.legs[i].family = entry.places[i].local.ip.family;
+  }
+  return request;
+}
+
+void StreamTable::place(StreamEntry& entry, const CallReport& report) {
+  for (size_t i = 0; i < std::min<size_t>(report.legs.size(), 2); ++i) {
+    const LegReport& leg = report.legs[i];
+    entry.places[i] = {leg.leg, leg.local, leg.local_rtcp};
+    addresses_[{leg.interface, leg.local.ip.family}] = leg.local.ip;
+  }
+}
+
+void StreamTable::add(StreamPlan plan, const std::array<LegPlace, 2>* former, AddDone done) {
+  const Key key = to_string(plan.name);
+  StreamEntry& entry = streams_[key];
+  entry.plan = std::move(plan);
+  entry.state = StreamEntry::State::adding;
+  entry.touched = pass_;
+  entry.active_ms = now();
+  if (former) entry.places = *former;
+  buried_.erase(key);
+  client().add(request_for(entry, former != nullptr),
+               [this, key, done = std::move(done)](Result<CallReport, Error> answer) {
+                 const auto found = streams_.find(key);
+                 if (!answer || found == streams_.end() || answer->legs.size() != 2) {
+                   const Error why = answer ? control::senseless_answer("a call without two legs")
+                                            : answer.error();
+                   counts_.add(why);
+                   if (found != streams_.end()) streams_.erase(found);
+                   // One that is late may have been carried out.
+                   if (why.kind != Error::Kind::kRefused) bury(key, false);
+                   return done(why);
+                 }
+                 counts_.add(AnchorCounter::streams_added);
+                 found->second.state = StreamEntry::State::there;
+                 found->second.touched = pass_;
+                 place(found->second, *answer);
+                 done(std::nullopt);
+               });
+}
+
+void StreamTable::update(const StreamPlan& plan, const std::function<void()>& done) {
+  const auto found = streams_.find(to_string(plan.name));
+  if (found == streams_.end()) return done();
+  StreamEntry& entry = found->second;
+  note(plan.name, plan.agreed, plan.held);
+  std::array<LegUpdate, 2> updates;
+  for (size_t i = 0; i < 2; ++i) {
+    LegSpec& before = entry.plan.legs[i];
+    updates[i].leg = 0;
+    const LegSpec& after = plan.legs[i];
+    // A leg stays in its family; what the other one writes is learned from its packets.
+    if (after.remote && after.remote->ip.family != entry.places[i].local.ip.family) continue;
+    if (difference(before, after, updates[i])) updates[i].leg = entry.places[i].leg;
+    if (after.remote) {
+      before.remote = after.remote;
+      before.remote_rtcp = after.remote_rtcp;
+    }
+  }
+  if (entry.plan.learning != plan.learning) {
+    LegUpdate& callee = updates[media::index_of(Side::callee)];
+    callee.leg = entry.places[media::index_of(Side::callee)].leg;
+    callee.relearn = true;
+    entry.plan.learning = plan.learning;
+  }
+  if (!tell(entry, updates, done)) done();
+}
+
+// False: there is nothing to tell, or nobody. `done` is called when all has been answered.
+bool StreamTable::tell(StreamEntry& entry, const std::array<LegUpdate, 2>& updates,
+                       const std::function<void()>& done) {
+  if (entry.state != StreamEntry::State::there || !client().is_up()) return false;
+  const auto open = std::make_shared<size_t>(0);
+  for (const LegUpdate& update : updates) *open += update.leg != 0;
+  if (*open == 0) return false;
+  entry.touched = pass_;
+  for (const LegUpdate& update : updates) {
+    if (update.leg == 0) continue;
+    counts_.add(AnchorCounter::legs_updated);
+    client().update(update, [this, open, done](const Result<LegReport, Error>& answer) {
+      if (!answer) {
+        counts_.add(AnchorCounter::updates_failed);
+        counts_.add(answer.error());
+      }
+      if (--*open == 0) done();
+    });
+  }
+  return true;
+}
+
+void StreamTable::remove(const StreamName& name, RemoveDone done) {
+  const Key key = to_string(name);
+  const auto found = streams_.find(key);
+  if (found == streams_.end()) return done(std::nullopt);
+  streams_.erase(found);
+  counts_.add(AnchorCounter::streams_removed);
+  bury(key, client().is_up());
+  if (!client().is_up()) return done(std::nullopt);
+  client().remove({key}, [this, key, done = std::move(done)](Result<CallReport, Error> answer) {
+    const auto grave = buried_.find(key);
+    if (grave != buried_.end()) grave->second = {false, pass_};
+    if (!answer) {
+      counts_.add(answer.error());
+      return done(std::nullopt);
+    }
+    done(std::move(answer).value());
+  });
+}
+
+void StreamTable::bury(const Key& key, bool asked) {
+  if (buried_.size() < kMaxBuried) buried_[key] = {asked, pass_};
+}
+
+void StreamTable::note(const StreamName& name, bool agreed, bool held) {
+  const auto found = streams_.find(to_string(name));
+  if (found == streams_.end()) return;
+  StreamEntry& entry = found->second;
+  if (entry.plan.agreed != agreed || entry.plan.held != held) entry.active_ms = now();
+  entry.plan.agreed = agreed;
+  entry.plan.held = held;
+}
+
+const StreamEntry* StreamTable::find(const StreamName& name) const {
+  const auto found = streams_.find(to_string(name));
+  return found == streams_.end() ? nullptr : &found->second;
+}
+
+std::vector<const StreamEntry*> StreamTable::of_call(uint64_t call_key) const {
+  std::vector<const StreamEntry*> list;
+  for (auto each = streams_.lower_bound(to_string(StreamName{call_key, 0, 0, "", true}));
+       each != streams_.end() && each->second.plan.name.call_key == call_key; ++each)
+    list.push_back(&each->second);
+  return list;
+}
+
+void StreamTable::claim(const StreamName& name) {
+  const auto found = streams_.find(to_string(name));
+  if (found == streams_.end() || !std::exchange(found->second.adopted, false)) return;
+  counts_.add(AnchorCounter::streams_claimed);
+  told_silent_.erase(name.call_key);
+}
+
+IpAddress StreamTable::address_at(const std::string& interface, uint8_t family) const {
+  for (const uint8_t each : {family, uint8_t{4}, uint8_t{6}}) {
+    const auto found = addresses_.find({interface, each});
+    if (found != addresses_.end()) return found->second;
+  }
+  return {};
+}
+
+void StreamTable::describe(AnchorSnapshot& out) const {
+  out.state = state_;
+  out.dataplane_version = client().server_version();
+  if (client().last_error()) out.last_failure = client().last_error()->message;
+  out.streams = streams_.size();
+  std::set<SocketAddress> ours;
+  for (const auto& [key, entry] : streams_)
+    for (const LegPlace& each : entry.places) ours.insert(each.local);
+  uint64_t last_adopted = 0;
+  for (const auto& [key, entry] : streams_) {
+    const auto joined = [&](const LegSpec& leg) {
+      return leg.remote && ours.contains(*leg.remote);
+    };
+    out.streams_joined += std::any_of(entry.plan.legs.begin(), entry.plan.legs.end(), joined);
+    if (!entry.adopted || last_adopted == entry.plan.name.call_key) continue;
+    last_adopted = entry.plan.name.call_key;
+    ++out.calls_adopted;
+  }
+}
+
+}  // namespace holdfast::sip

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The proxy's state as plain values, for a page, a command or a test.
+//
+// Names are those of the enums (decision.hh, binding_table.hh, ...), so that a counter is called
+// the same wherever it shows.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sip/binding_table.hh"
+#include "sip/message_view.hh"
+#include "sip/record_route_token.hh"
+#include "sip/upstream_health.hh"
+
+namespace holdfast::sip {
+
+struct UpstreamStatus {
+  Upstream upstream;
+  MemberState state = MemberState::suspect;
+};
+
+enum class CallPhase : uint8_t { trying, ringing, answered, ending };
+std::string_view name_of(CallPhase phase);
+
+struct CallStatus {
+  uint64_t call_key = 0;
+  std::string call_id, from, to, dialled;
+  Peer caller = Peer::phone;
+  Origin origin;
+  std::string decision;
+  CallPhase phase = CallPhase::trying;
+  uint64_t began_ms = 0;                // monotonic, as now_ms
+  std::optional<uint64_t> answered_ms;  // monotonic
+  bool survival = false;
+  bool emergency = false;
+  bool from_before_restart = false;  // known by its token only
+};
+
+struct ProxySnapshot {
+  uint64_t now_ms = 0;  // monotonic: the clock of all times here
+  HealthState health = HealthState::suspect;
+  uint64_t health_since_ms = 0;
+  std::vector<UpstreamStatus> upstreams;
+  std::vector<Transition> transitions;  // the last kKeptTransitions, oldest first
+  HealthCounters health_counters;
+  std::vector<Binding> bindings;
+  std::vector<CallStatus> calls;
+  bool draining = false;
+  size_t transactions = 0;
+  size_t tcp_connections = 0;
+  std::map<std::string, uint64_t> decisions;  // by counter_of()
+  std::map<std::string, uint64_t> drops;      // messages that went no further, by reason
+  std::map<std::string, uint64_t> counters;   // all else: see docs/sip.md
+};
+inline constexpr size_t kKeptTransitions = 64;
+
+}  // namespace holdfast::sip

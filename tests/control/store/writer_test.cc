@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: Apache-2.0
+// The writer through all that a disk can do to it; what it wrote is read back by the readers.
+#include "control/store/writer.hh"
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+
+#include "control/store/reader.hh"
+#include "tests/control/store/failing_vfs.hh"
+
+namespace holdfast::store {
+namespace {
+
+using std::chrono::seconds;
+
+sip::CallBegan call(uint64_t key, const std::string& dialled = "sip:1001@branch") {
+  sip::CallBegan began;
+  began.call_key = key;
+  began.call_id = "id-" + std::to_string(key);
+  began.from = "sip:1000@branch";
+  began.to = began.dialled = dialled;
+  began.origin = {*SocketAddress::parse("198.18.1.10:5060"), sip::Transport::udp, "lan"};
+  began.decision = "to_centre";
+  return began;
+}
+sip::CallEnded end_of(uint64_t key, sip::CallEnd end = sip::CallEnd::caller_hung_up) {
+  sip::CallEnded ended;
+  ended.call_key = key;
+  ended.end = end;
+  return ended;
+}
+sip::SavedBinding binding(const std::string& user, const std::string& source = "198.18.1.10:5060") {
+  sip::SavedBinding b;
+  b.aor = "sip:" + user + "@centre.example";
+  b.contact = "sip:" + user + "@" + source;
+  b.interface = "lan";
+  b.transport = "udp";
+  b.source = source;
+  b.path = {"sip:a;lr", "sip:b;lr"};
+  b.remaining_ms = 600'000;
+  return b;
+}
+
+class WriterTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    FailingVfs::install();
+    FailingVfs::code = 0;
+    directory_ = testing::TempDir() + "hf-store-" + std::to_string(::getpid()) + "-" +
+                 testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::remove_all(directory_);
+    std::filesystem::create_directories(directory_);
+  }
+  void TearDown() override {
+    FailingVfs::code = 0;
+    writer_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  std::string path() const { return directory_ + "/holdfast.db"; }
+  WriterConfig config() const {
+    WriterConfig config;
+    config.path = path();
+    config.commit_ms = 1;
+    config.retry_ms = 5;
+    return config;
+  }
+  void start(const WriterConfig& config) {
+    writer_ = std::make_unique<Writer>(config, [this](sip::LogLevel, const std::string& text) {
+      const std::lock_guard lock(mutex_);
+      log_.push_back(text);
+    });
+  }
+  void start() { start(config()); }
+  // What the database has once all that was put is committed.
+  std::vector<CallRecord> calls(const CallQuery& query = {}) {
+    EXPECT_TRUE(writer_->flush(seconds(20)));
+    auto read = Reader(path()).calls(query);
+    EXPECT_TRUE(read) << read.error().text;
+    return read ? std::move(read).value() : std::vector<CallRecord>{};
+  }
+  size_t lines_with(const std::string& text) {
+    const std::lock_guard lock(mutex_);
+    return static_cast<size_t>(std::count_if(log_.begin(), log_.end(), [&](const auto& line) {
+      return line.find(text) != std::string::npos;
+    }));
+  }
+  void wait_for_trouble(Trouble trouble) {
+    const auto until = std::chrono::steady_clock::now() + seconds(20);
+    while (writer_->status().trouble != trouble && std::chrono::steady_clock::now() < until)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ASSERT_EQ(writer_->status().trouble, trouble);
+  }
+
+  std::string directory_;
+  std::unique_ptr<Writer> writer_;
+  std::mutex mutex_;
+  std::vector<std::string> log_;
+};
+
+TEST_F(WriterTest, WritesACallFromItsBeginningToItsEnd) {
+  start();
+  writer_->put(BeganItem{call(0xffff'ffff'ffff'fff0), 1000});
+  sip::CallAnswered answered;
+  answered.call_key = 0xffff'ffff'ffff'fff0;
+  answered.decision = "local_to_phone";
+  writer_->put(AnsweredItem{answered, 2000});
+  auto open = calls();
+  ASSERT_EQ(open.size(), 1U);
+  EXPECT_EQ(open[0].end, "");
+
+  auto ended = end_of(0xffff'ffff'ffff'fff0);
+  control::CallReport report;
+  report.call = "hf-1/0";
+  report.legs.resize(2);
+  for (auto& leg : report.legs) {
+    leg.local = leg.local_rtcp = *SocketAddress::parse("198.18.1.2:20000");
+    leg.interface = "wan";
+    leg.next_hop.state = "resolved";
+  }
+  report.legs[0].leg = 7;
+  report.legs[0].interface = "lan";
+  report.legs[0].rx.packets = 1500;
+  report.legs[0].streams.resize(1);
+  report.legs[0].streams[0].ssrc = 0xdeadbeef;
+  report.legs[0].streams[0].lost = 11;
+  report.legs[0].streams[0].loss_runs = {{"11", 1}};
+  report.legs[1].leg = 8;
+  ended.media = {report};
+  writer_->put(EndedItem{ended, 9000, 7000});
+  writer_->put(MinutesItem{{{ended.call_key, "hf-1/0", 7, "lan", 0xdeadbeef, 28, 60, 49, 11},
+                            {ended.call_key, "hf-1/0", 7, "lan", 0xdeadbeef, 28, 61, 50, 11}}});
+  const auto all = calls();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].call_key, 0xffff'ffff'ffff'fff0);
+  EXPECT_EQ(all[0].began_ms, 1000);
+  EXPECT_EQ(all[0].answered_ms, 2000);
+  EXPECT_EQ(all[0].talk_ms, 7000);
+  EXPECT_EQ(all[0].end, "caller_hung_up");
+  EXPECT_EQ(all[0].source, "198.18.1.10:5060");
+  EXPECT_EQ(all[0].answered_decision, "local_to_phone");
+  const auto legs = Reader(path()).legs({all[0].call_key});
+  ASSERT_TRUE(legs);
+  ASSERT_EQ(legs->size(), 2U);
+  EXPECT_EQ(legs->at(0).report.rx.packets, 1500U);
+  EXPECT_EQ(legs->at(0).report.streams.at(0).ssrc, 0xdeadbeefU);
+  EXPECT_EQ(legs->at(0).report.streams.at(0).loss_runs.at(0).name, "11");
+  const auto minutes = Reader(path()).minutes({all[0].call_key});
+  ASSERT_TRUE(minutes);
+  ASSERT_EQ(minutes->size(), 1U) << "a minute that is told again replaces itself";
+  EXPECT_EQ(minutes->at(0).expected, 61U);
+}
+
+TEST_F(WriterTest, FiltersAndPages) {
+  start();
+  for (uint64_t key = 1; key <= 10; ++key)
+    writer_->put(BeganItem{call(key), static_cast<int64_t>(key) * 1000});
+  writer_->put(EndedItem{end_of(4, sip::CallEnd::busy), 4500, std::nullopt});
+  writer_->put(EndedItem{end_of(5, sip::CallEnd::busy), 5500, std::nullopt});
+  writer_->put(EndedItem{end_of(6), 6500, std::nullopt});
+  CallQuery page;
+  page.limit = 4;
+  const auto newest = calls(page);
+  ASSERT_EQ(newest.size(), 4U);
+  EXPECT_EQ(newest[0].call_key, 10U);
+  page.before_seq = newest.back().seq;
+  EXPECT_EQ(calls(page)[0].call_key, 6U);
+  CallQuery window;
+  window.since_ms = 3000;
+  window.until_ms = 5000;
+  EXPECT_EQ(calls(window).size(), 2U);
+  CallQuery open;
+  open.open_only = true;
+  EXPECT_EQ(calls(open).size(), 7U);
+  const auto ends = Reader(path()).ends(std::nullopt);
+  ASSERT_TRUE(ends);
+  ASSERT_EQ(ends->size(), 2U);
+  EXPECT_EQ(ends->at(0), (std::pair<std::string, int64_t>("busy", 2)));
+  EXPECT_EQ(Reader(path()).ends(5000)->at(0).second, 1);
+}
+
+TEST_F(WriterTest, AnEndWithoutABeginningIsARecordToo) {
+  start();
+  writer_->put(EndedItem{end_of(5), 9000, std::nullopt});
+  const auto all = calls();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_FALSE(all[0].began_ms);
+  EXPECT_EQ(all[0].end, "caller_hung_up");
+}
+
+TEST_F(WriterTest, ClosesWhatNobodyKnowsOfAnyMore) {
+  start();
+  for (uint64_t key = 1; key <= 3; ++key) writer_->put(BeganItem{call(key), 1000});
+  ASSERT_TRUE(writer_->flush(seconds(20)));
+  writer_.reset();
+  start();
+  EXPECT_EQ(writer_->status().run, 2);
+  writer_->put(BeganItem{call(4), 2000});  // of this run: nobody's business yet
+  writer_->put(CloseLostItem{{2}, false});
+  writer_->put(EndedItem{end_of(3), 3000, std::nullopt});  // its BYE came after all
+  const auto all = calls();
+  ASSERT_EQ(all.size(), 4U);
+  EXPECT_EQ(all[3].end, "lost_track");
+  EXPECT_EQ(all[2].end, "") << "its legs live";
+  EXPECT_EQ(all[1].end, "caller_hung_up") << "the true end overrules";
+  EXPECT_EQ(all[0].end, "");
+  writer_->put(EndedItem{end_of(3, sip::CallEnd::media_lost), 4000, std::nullopt});
+  EXPECT_EQ(calls()[1].end, "caller_hung_up") << "and stands";
+  writer_->put(CloseLostItem{{2}, true});
+  EXPECT_EQ(calls()[0].end, "lost_track") << "an end may have been dropped";
+  EXPECT_EQ(calls()[2].end, "");
+}
+
+TEST_F(WriterTest, BindingsAreAsTheLastListHasThem) {
+  start();
+  writer_->put(BindingsItem{{binding("1000"), binding("1001")}});
+  auto moved = binding("1001");
+  moved.source = "198.18.1.99:5060";
+  writer_->put(BindingsItem{{moved, binding("1002")}});
+  ASSERT_TRUE(writer_->flush(seconds(20)));
+  const auto saved = Reader(path()).bindings();
+  ASSERT_TRUE(saved);
+  ASSERT_EQ(saved->size(), 2U);
+  EXPECT_EQ(saved->at(0).source, "198.18.1.99:5060");
+  EXPECT_EQ(saved->at(1).path, (std::vector<std::string>{"sip:a;lr", "sip:b;lr"}));
+  // A writer that starts anew does not know what is there, and makes it right all the same.
+  writer_.reset();
+  start();
+  writer_->put(BindingsItem{{binding("1003")}});
+  ASSERT_TRUE(writer_->flush(seconds(20)));
+  EXPECT_EQ(Reader(path()).bindings()->size(), 1U);
+}
+
+TEST_F(WriterTest, AnyBytesAreTexts) {
+  start();
+  auto odd = call(1, std::string("sip:'\"; DROP TABLE calls;--\0\xff\xfe", 31));
+  writer_->put(BeganItem{odd, 1000});
+  const auto all = calls();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].dialled, odd.dialled);
+}
+
+TEST_F(WriterTest, AFullQueueDropsAndCounts) {
+  auto small = config();
+  small.max_queue = 10;
+  start(small);
+  FailingVfs::code = SQLITE_FULL;
+  writer_->put(BeganItem{call(1000), 1000});
+  wait_for_trouble(Trouble::kFull);  // the thread has the first one in hand
+  size_t taken = 0;
+  for (uint64_t key = 1; key <= 25; ++key) taken += writer_->put(BeganItem{call(key), 1000});
+  EXPECT_EQ(taken, 10U);
+  EXPECT_EQ(writer_->status().dropped, 15U);
+  EXPECT_EQ(writer_->status().queued, 11U);
+  FailingVfs::code = 0;
+  EXPECT_EQ(calls().size(), 11U);
+  EXPECT_EQ(writer_->status().queued, 0U);
+}
+
+TEST_F(WriterTest, ADiskThatIsFullForAWhileLosesNothing) {
+  start();
+  writer_->put(BeganItem{call(1), 1000});
+  ASSERT_TRUE(writer_->flush(seconds(20)));
+  FailingVfs::code = SQLITE_FULL;
+  writer_->put(BindingsItem{{binding("1000")}});
+  writer_->put(BeganItem{call(2), 1000});
+  wait_for_trouble(Trouble::kFull);
+  EXPECT_FALSE(writer_->status().text.empty());
+  EXPECT_GE(writer_->status().failures, 1U);
+  FailingVfs::code = 0;
+  EXPECT_EQ(calls().size(), 2U);
+  EXPECT_EQ(Reader(path()).bindings()->size(), 1U);
+  EXPECT_EQ(writer_->status().trouble, Trouble::kNone);
+  EXPECT_EQ(lines_with("cannot be written"), 1U) << "said once, however often it was tried";
+  EXPECT_EQ(lines_with("written again"), 1U);
+}
+
+TEST_F(WriterTest, AFailingDiskAtTheEndHoldsUpNobody) {
+  start();
+  FailingVfs::code = SQLITE_IOERR_WRITE;
+  writer_->put(BeganItem{call(1), 1000});
+  wait_for_trouble(Trouble::kIo);
+  writer_.reset();  // returns, in some two seconds; the test would hang else
+  FailingVfs::code = 0;
+  EXPECT_TRUE(Reader(path()).calls({})->empty());
+}
+
+TEST_F(WriterTest, ALockedDatabaseIsWaitedFor) {
+  start();
+  writer_->put(BeganItem{call(1), 1000});
+  ASSERT_TRUE(writer_->flush(seconds(20)));
+  auto other = Database::open(path(), Database::Mode::kWrite);
+  ASSERT_TRUE(other);
+  ASSERT_TRUE((*other)->execute("BEGIN EXCLUSIVE"));
+  writer_->put(BeganItem{call(2), 1000});
+  wait_for_trouble(Trouble::kLocked);
+  ASSERT_TRUE((*other)->execute("ROLLBACK"));
+  EXPECT_EQ(calls().size(), 2U);
+}
+
+TEST_F(WriterTest, ADamagedFileIsMovedAsideAndANewOneMade) {
+  std::ofstream(path()) << "this is no database, and long enough to look at: " +
+                               std::string(4096, 'x');
+  start();
+  writer_->put(BeganItem{call(1), 1000});
+  EXPECT_EQ(calls().size(), 1U);
+  const auto aside = writer_->status().moved_aside;
+  EXPECT_TRUE(std::filesystem::exists(aside)) << aside;
+  EXPECT_EQ(writer_->status().trouble, Trouble::kNone);
+  EXPECT_EQ(lines_with("it is kept as " + aside), 1U);
+}
+
+TEST_F(WriterTest, DamageInTheMiddleOfWorkCostsTheFileNotTheDaemon) {
+  start();
+  for (uint64_t key = 1; key <= 500; ++key) writer_->put(BeganItem{call(key), 1000});
+  ASSERT_TRUE(writer_->flush(seconds(20)));
+  writer_.reset();  // so that all is in the file, none of it in a cache
+  {
+    std::fstream file(path(), std::ios::in | std::ios::out | std::ios::binary);
+    const auto size = static_cast<long>(std::filesystem::file_size(path()));
+    for (long at = 4096 + 8; at + 8 < size; at += 512) {  // the first page stays: it opens well
+      file.seekp(at);
+      file.write("\xff\xff\xff\xff\xff\xff\xff\xff", 8);
+    }
+  }
+  start();
+  for (uint64_t key = 1; key <= 50; ++key) writer_->put(BeganItem{call(key, "sip:new@b"), 2000});
+  const auto all = calls();
+  EXPECT_EQ(all.size(), 50U);
+  EXPECT_FALSE(writer_->status().moved_aside.empty());
+}
+
+TEST_F(WriterTest, ASchemaFromTheFutureIsKeptAside) {
+  {
+    auto future = Database::open(path(), Database::Mode::kWrite);
+    ASSERT_TRUE(future && (*future)->execute("CREATE TABLE calls(x); PRAGMA user_version = 99"));
+  }
+  start();
+  writer_->put(BeganItem{call(1), 1000});
+  EXPECT_EQ(calls().size(), 1U);
+  EXPECT_EQ(lines_with("newer version of Holdfast (schema 99)"), 1U);
+}
+
+TEST_F(WriterTest, WhatIsCommittedOutlivesKill9) {
+  int tell[2];
+  ASSERT_EQ(::pipe(tell), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    Writer writer(config(), [](sip::LogLevel, const std::string&) {});
+    for (uint64_t key = 1;; ++key) {
+      writer.put(BeganItem{call(key), 1000});
+      if (key % 50 != 0) continue;
+      writer.flush(seconds(20));
+      if (::write(tell[1], &key, sizeof key) != sizeof key) ::_exit(1);
+    }
+  }
+  uint64_t promised = 0;
+  for (int i = 0; i < 5; ++i)
+    ASSERT_EQ(::read(tell[0], &promised, sizeof promised), static_cast<ssize_t>(sizeof promised));
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  ::close(tell[0]);
+  ::close(tell[1]);
+
+  start();  // without a word of damage
+  CallQuery everything;
+  everything.limit = 1'000'000;
+  const auto all = calls(everything);
+  EXPECT_GE(all.size(), promised);
+  EXPECT_TRUE(writer_->status().moved_aside.empty());
+  for (size_t i = 0; i < all.size(); ++i) ASSERT_EQ(all[i].call_key, all.size() - i) << "in order";
+}
+
+TEST_F(WriterTest, PurgesByAgeOnlyWithAClockToTrust) {
+  auto purging = config();
+  purging.retention_days = 1;
+  purging.purge_s = 0;
+  purging.first_purge_ms = 0;
+  constexpr int64_t kNow = 1'700'000'000'000;
+  std::atomic<bool> trusted{false};
+  purging.trusted_time = [&]() -> std::optional<int64_t> {
+    if (!trusted) return std::nullopt;
+    return kNow;
+  };
+  start(purging);
+  writer_->put(BeganItem{call(1), kNow - 2 * 86'400'000});
+  writer_->put(EndedItem{end_of(1), kNow - 2 * 86'400'000, std::nullopt});
+  writer_->put(BeganItem{call(2), kNow - 2 * 86'400'000});  // still open
+  writer_->put(BeganItem{call(3), kNow - 1000});
+  writer_->put(EndedItem{end_of(3), kNow, std::nullopt});
+  writer_->put(MinutesItem{{{1, "s", 1, "lan", 1, 1, 1, 1, 0}, {3, "s", 1, "lan", 1, 1, 1, 1, 0}}});
+  const auto purges = writer_->status().purged;
+  const auto until = std::chrono::steady_clock::now() + seconds(20);
+  while (writer_->status().purged < purges + 3 && std::chrono::steady_clock::now() < until)
+    std::this_thread::yield();
+  EXPECT_EQ(calls().size(), 3U);
+  trusted = true;
+  while (calls().size() > 2 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  const auto left = calls();
+  ASSERT_EQ(left.size(), 2U);
+  EXPECT_EQ(left[0].call_key, 3U);
+  EXPECT_EQ(left[1].call_key, 2U);
+  while (!Reader(path()).minutes({1})->empty() && std::chrono::steady_clock::now() < until)
+    std::this_thread::yield();
+  EXPECT_TRUE(Reader(path()).minutes({1})->empty());
+  EXPECT_EQ(Reader(path()).minutes({3})->size(), 1U);
+}
+
+TEST_F(WriterTest, PurgesTheOldestBeyondTheirNumber) {
+  auto purging = config();
+  purging.max_calls = 100;
+  purging.purge_s = 0;
+  purging.first_purge_ms = 0;
+  start(purging);
+  for (uint64_t key = 1; key <= 1700; ++key) writer_->put(BeganItem{call(key), 1000});
+  CallQuery everything;
+  everything.limit = 10'000;
+  const auto until = std::chrono::steady_clock::now() + seconds(20);
+  while (calls(everything).size() > 100 && std::chrono::steady_clock::now() < until)
+    std::this_thread::yield();
+  const auto left = calls(everything);
+  ASSERT_EQ(left.size(), 100U);
+  EXPECT_EQ(left.back().call_key, 1601U);
+}
+
+TEST(ReaderTest, AFileThatIsNotThereIsAnError) {
+  const auto read = Reader("/nonexistent/holdfast.db").calls({});
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().trouble, Trouble::kIo);
+}
+
+}  // namespace
+}  // namespace holdfast::store

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lab with people in it, as tests drive it: a centre of either kind, phones, the gateway."""
+import contextlib
+import pathlib
+import subprocess
+import time
+
+import signalling
+import sound
+from conftest import ROOT, Lab
+from handset import Handset
+
+CENTRES = ("kamailio", "b2bua")
+REGISTER_TIMEOUT_S = 10
+
+
+def accounts():
+    """{user: (password, place, host)} of lab/accounts."""
+    rows = [line.split() for line in (ROOT / "lab" / "accounts").read_text(encoding="utf-8").splitlines()
+            if line and not line.startswith("#")]
+    return {user: (password, place, int(host)) for user, password, place, host in rows}
+
+
+class Phone(Handset):
+    """A phone that runs. Times are seconds of waiting at most."""
+    last_dial_s = 0.0  # of any phone: older recordings prove nothing
+
+    def __init__(self, box, user, place, host):
+        self.box, self.user, self.place = box, user, place
+        self.directory = pathlib.Path(box.LAB_STATE) / f"phone-{user}"
+        super().__init__(place, int(box.PHONE_CONTROL_PORT) + host, user)
+
+    def dial(self, user, domain=None):
+        """Places a call; gives the number of the first event after it."""
+        mark = self.mark()
+        Phone.last_dial_s = time.time()
+        self.ask("dial", f"sip:{user}@{domain or self.box.CENTRE_DOMAIN}")
+        return mark
+
+    def call(self, user, timeout=5, **options):
+        """Places a call and waits until it is answered."""
+        mark = self.dial(user, **options)
+        found = self.wait("CALL_ESTABLISHED", "CALL_CLOSED", timeout=timeout, after=mark)
+        assert found["type"] == "CALL_ESTABLISHED", f"{self.user} -> {user}: {found.get('param')}"
+        return mark
+
+    def hang_up(self, timeout=5):
+        mark = self.mark()
+        self.ask("hangup")
+        self.wait("CALL_CLOSED", timeout=timeout, after=mark)
+
+    def in_call(self):
+        """Whether it takes part in a call, from its own words."""
+        established, closed = len(self.seen("CALL_ESTABLISHED")), len(self.seen("CALL_CLOSED"))
+        return established > closed
+
+    def heard(self, user):
+        """Seconds of the other's tone in a recording that went on after the last dial. Whole once the call is over."""
+        return sound.heard(self.directory, user, Phone.last_dial_s)
+
+
+class Office:
+    """A raised lab. close() lets the phones go; the lab's end is theirs."""
+
+    def __init__(self, **options):
+        self.box = Lab().up(**options)
+        self.phones = {}
+
+    def close(self):
+        for phone in self.phones.values():
+            phone.close()
+        self.phones = {}
+        self.box.down()
+
+    def centre(self, *words, server="a"):
+        return self.box.run("centre", "--server", server, *words)
+
+    def phone(self, user, registers=True, **options):
+        """Starts a phone (options of lab/phone start) and waits until it has registered."""
+        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        self.box.run("phone", "start", user, *words)
+        _, place, host = accounts().get(user, ("", "branch", int(self.box.GATEWAY4.rpartition(".")[2])))
+        phone = Phone(self.box, user, place, host)
+        self.phones[user] = phone
+        if registers and user != "gateway" and options.get("by") != "none":
+            # It may have registered before we listened.
+            deadline = time.monotonic() + REGISTER_TIMEOUT_S
+            while "OK" not in phone.ask("reginfo").split(user, 1)[-1] and not phone.seen("REGISTER_OK"):
+                assert time.monotonic() < deadline, f"{user} does not register: {phone.ask('reginfo')}"
+                time.sleep(0.05)
+        return phone
+
+    def drop(self, user, how="stop"):
+        """Ends a phone as it should be, or with kill."""
+        self.phones.pop(user).close()
+        self.box.run("phone", how, user)
+
+    @contextlib.contextmanager
+    def wire(self, path, place="hq", interface="lo"):
+        """A capture at a point that lab/capture does not have, for signalling: call the path's reader afterwards."""
+        tcpdump = self.box.popen(place, "tcpdump", "-Z", "root", "-i", interface, "-s", "4000", "-B", "16384",
+                                 "--immediate-mode", "-U", "-n", "-w", path, stderr=subprocess.PIPE, text=True)
+        for line in tcpdump.stderr:
+            if "listening on" in line:
+                break
+        try:
+            yield path
+        finally:
+            time.sleep(0.2)
+            tcpdump.terminate()
+            words = tcpdump.communicate(timeout=10)[1]
+        assert "0 packets dropped by kernel" in words, words
+
+
+def register_answers(wires, user):
+    """The statuses of a user's REGISTERs in the order of a capture."""
+    return [m.status for m in signalling.answers(wires, "REGISTER", to_user=user)]

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lab's DNS server, asked from the appliance's place over the WAN: what it knows, and the ways in which it fails."""
+import socket
+
+import pytest
+from handset import within
+from office import Office
+from scapy.layers.dns import DNS, DNSQR
+
+SERVFAIL, NXDOMAIN = 2, 3
+
+
+@pytest.fixture(name="ask", scope="module")
+def ask_fixture():
+    """ask(name, kind, address=...): the parsed answer, None for silence."""
+    office = Office()
+    try:
+        office.box.run("dns", "start", "--servers", "ab", "--ttl", 7)
+
+        def ask(name, kind, address=office.box.NAMESERVER4):
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            with within("edge", lambda: socket.socket(family, socket.SOCK_DGRAM)) as asker:
+                asker.settimeout(0.5)
+                asker.sendto(bytes(DNS(id=77, rd=1, qd=DNSQR(qname=name, qtype=kind))), (address, 53))
+                try:
+                    return DNS(asker.recv(4096))
+                except TimeoutError:
+                    return None
+
+        ask.office = office
+        yield ask
+    finally:
+        office.close()
+
+
+def test_the_pair_stands_behind_one_name(ask):
+    box = ask.office.box
+    for service in ("_sip._udp", "_sip._tcp"):
+        found = ask(f"{service}.{box.CENTRE_DOMAIN}", "SRV")
+        rows = {(rr.priority, rr.weight, rr.port, rr.target, rr.ttl) for rr in (found.an[n] for n in range(2))}
+        assert rows == {(0, 0, 8060, b"a.centre.example.", 7), (0, 0, 8060, b"b.centre.example.", 7)}
+    orders = {ask(f"_sip._udp.{box.CENTRE_DOMAIN}", "SRV").an[0].target for _ in range(40)}
+    assert len(orders) == 2, "the order is always the same"
+    assert ask("b.centre.example", "A").an[0].rdata == box.CENTRE_B4
+    assert ask("A.Centre.Example", "AAAA", address=box.NAMESERVER6).an[0].rdata == box.CENTRE6
+    assert {ask("centre.example", "A").an[n].rdata for n in range(2)} == {box.CENTRE4, box.CENTRE_B4}
+    assert ask("centre.example", "SRV").ancount == 0 and ask("centre.example", "SRV").rcode == 0
+    assert ask("elsewhere.example", "A").rcode == NXDOMAIN
+
+
+def test_it_fails_as_it_is_told(ask):
+    for mode, code in (("fail", SERVFAIL), ("nxdomain", NXDOMAIN), ("empty", 0)):
+        ask.office.box.run("dns", mode)
+        found = ask("a.centre.example", "A")
+        assert (found.rcode, found.ancount) == (code, 0)
+    ask.office.box.run("dns", "silent")
+    assert ask("a.centre.example", "A") is None
+    ask.office.box.run("dns", "answer")
+    assert ask("a.centre.example", "A").ancount == 1
