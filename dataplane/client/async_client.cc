@@ -23,7 +23,7 @@ constexpr int kReadsAtOnce = 8;  // half a frame of the largest size; the loop c
 template <typename T>
 AsyncClient::Done<json> reading(AsyncClient::Done<T> done,
                                 Result<T, std::string> (*read)(const json&)) {
-  return [done = std::move(done), read](Result<json, ClientError> answer) {
+  return [done = std::move(done), read](const Result<json, ClientError>& answer) {
     if (!answer) return done(answer.error());
     auto value = read(*answer);
     if (!value) return done(senseless_answer(value.error()));
@@ -126,11 +126,11 @@ void AsyncClient::status(Done<StatusReport> done) {
 }
 
 void AsyncClient::list(const CallList& page, Done<ListedCalls> done) {
-  this->request(page,
-                [done = std::move(done), after = page.after](Result<json, ClientError> answer) {
-                  if (!answer) return done(answer.error());
-                  done(read_list(*answer, after));
-                });
+  this->request(
+      page, [done = std::move(done), after = page.after](const Result<json, ClientError>& answer) {
+        if (!answer) return done(answer.error());
+        done(read_list(*answer, after));
+      });
 }
 
 void AsyncClient::on_ready() {

@@ -126,6 +126,7 @@ void StreamTable::reconcile(StreamEntry& entry, const CallReport& report) {
     if (!wanted.remote ||
         (wanted.remote == there.remote && wanted.remote_rtcp == there.remote_rtcp))
       continue;
+    updates[i] = {};
     updates[i].leg = report.legs[i].leg;
     updates[i].remote = wanted.remote;
     updates[i].remote_rtcp = wanted.remote_rtcp;

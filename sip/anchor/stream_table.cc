@@ -139,7 +139,7 @@ void StreamTable::add(StreamPlan plan, const std::array<LegPlace, 2>* former, Ad
                });
 }
 
-void StreamTable::update(StreamPlan plan, std::function<void()> done) {
+void StreamTable::update(const StreamPlan& plan, const std::function<void()>& done) {
   const auto found = streams_.find(to_string(plan.name));
   if (found == streams_.end()) return done();
   StreamEntry& entry = found->second;

@@ -135,6 +135,7 @@ class Proxy::Core final : public Wire, public Endpoints::User {
 
   LoopTimer health_timer_;
   LoopTimer second_timer_;
+  bool started_ = false;
   bool health_waits_ = false;
   std::deque<Transition> transitions_;
   Counters decisions_, drops_, counters_;
