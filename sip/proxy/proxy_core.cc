@@ -158,7 +158,9 @@ NextHop Proxy::Core::hop_now(const Target& target) const {
   if (hop.transport != Transport::tcp || !target.route.empty() || upstream_at(hop) ||
       endpoints_.is_connected(hop.address, hop.interface))
     return hop;
-  if (const auto ip = IpAddress::parse(target.request_uri.host))
+  if (const auto again = endpoints_.sole_connection(hop.address.ip, hop.interface))
+    hop.address = *again;
+  else if (const auto ip = IpAddress::parse(target.request_uri.host))
     hop.address = {*ip, target.request_uri.port != 0 ? target.request_uri.port : uint16_t{5060}};
   return hop;
 }

@@ -99,6 +99,18 @@ bool Endpoints::is_connected(const SocketAddress& peer, const std::string& inter
   return links_.contains(link_key(peer, interface));
 }
 
+std::optional<SocketAddress> Endpoints::sole_connection(const IpAddress& ip,
+                                                        const std::string& interface) const {
+  std::optional<SocketAddress> found;
+  for (const auto& [key, link] : links_) {
+    const Origin& peer = link->connection.peer();
+    if (peer.address.ip != ip || peer.interface != interface) continue;
+    if (found) return std::nullopt;
+    found = peer.address;
+  }
+  return found;
+}
+
 bool Endpoints::send(const NextHop& hop, std::string_view bytes) {
   if (hop.transport == Transport::tcp) {
     const auto found = links_.find(link_key(hop.address, hop.interface));

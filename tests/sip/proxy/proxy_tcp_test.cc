@@ -115,6 +115,19 @@ TEST_F(ProxyTest, APhoneIsReachedByTheConnectionThatItRegisteredOn) {
   to_wan(centre, by_caller("BYE", ok, centre, 2));
   EXPECT_EQ(phone.next().method(), "BYE");
   EXPECT_EQ(counted("tcp_opened"), 0u);
+
+  // It comes back by another connection and says no more than that it lives.
+  phone.hang_up();
+  settle();
+  phone.connect_to(kLan, port("lan", Transport::tcp));
+  phone.write("\r\n\r\n");
+  settle();
+  char pong[2];
+  ASSERT_EQ(recv(phone.fd(), pong, 2, MSG_DONTWAIT), 2);
+  call_id = "call-2";
+  branch = "b";
+  to_wan(centre, request("INVITE", "sip:1002@10.9.8.7:5060;transport=tcp", centre, "", kSdp));
+  EXPECT_EQ(phone.next().method(), "INVITE");
 }
 
 }  // namespace
