@@ -377,9 +377,7 @@ bool Proxy::Core::make_room() {
       ages_.push_back(id);
       continue;
     }
-    // Not destroyed in the middle of somebody's callback.
-    loop.after(0, [context = std::move(server->second.context)] {});
-    servers_.erase(server);
+    servers_.erase(server);  // requests come in no context's call, so nobody is inside it
     server_keys_.erase(key);
     count("transaction_cut_short");
     return true;

@@ -21,7 +21,12 @@ std::string link_key(const SocketAddress& peer, const std::string& interface) {
 }  // namespace
 
 Endpoints::Endpoints(Loop& loop, const ProxyLimits& limits, uint8_t dscp, User& user)
-    : loop_(loop), limits_(limits), dscp_(dscp), user_(user), buffer_(kReadBytes) {}
+    : loop_(loop),
+      limits_(limits),
+      dscp_(dscp),
+      user_(user),
+      buffer_(kReadBytes),
+      spare_(spare_descriptor()) {}
 
 Endpoints::~Endpoints() {
   close_all();
@@ -163,7 +168,16 @@ std::shared_ptr<Endpoints::Link> Endpoints::adopt(Descriptor fd, const Origin& p
 
 void Endpoints::accept(size_t socket) {
   for (int i = 0; i < kMaxAcceptsPerTurn; ++i) {
-    auto accepted = accept_connection(sockets_[socket].fd.get(), dscp_);
+    bool out_of_descriptors = false;
+    const int fd = sockets_[socket].fd.get();
+    auto accepted = accept_connection(fd, dscp_, out_of_descriptors);
+    if (!accepted && out_of_descriptors) {
+      // Left waiting, it would wake us for ever.
+      spare_ = Descriptor();
+      (void)accept_connection(fd, dscp_, out_of_descriptors);
+      spare_ = spare_descriptor();
+      return count(TransportCount::tcp_refused_full);
+    }
     if (!accepted) return;
     if (links_.size() >= limits_.max_tcp_connections) {
       count(TransportCount::tcp_refused_full);

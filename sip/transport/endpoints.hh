@@ -121,6 +121,7 @@ class Endpoints {
   std::vector<Socket> sockets_;
   std::unordered_map<std::string, std::shared_ptr<Link>> links_;  // by peer and interface
   std::vector<char> buffer_;
+  Descriptor spare_;  // given up to turn a connection away when the process has no other
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for work that outlives us
   std::array<uint64_t, static_cast<size_t>(TransportCount::count)> counts_{};
 };

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -135,10 +136,16 @@ Result<Descriptor, std::string> open_connection(const IpAddress& from, const Soc
   return fd;
 }
 
-std::optional<std::pair<Descriptor, SocketAddress>> accept_connection(int listener, uint8_t dscp) {
+Descriptor spare_descriptor() {
+  return Descriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
+std::optional<std::pair<Descriptor, SocketAddress>> accept_connection(int listener, uint8_t dscp,
+                                                                      bool& out_of_descriptors) {
   Sockaddr remote;
   remote.size = sizeof remote.storage;
   Descriptor fd(accept4(listener, remote.get(), &remote.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  out_of_descriptors = !fd.is_open() && (errno == EMFILE || errno == ENFILE);
   if (!fd.is_open()) return std::nullopt;
   const auto address = from_sockaddr(remote.storage);
   if (!address) return std::nullopt;

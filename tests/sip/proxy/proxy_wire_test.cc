@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the network can throw at us: streams cut anywhere, bad and huge messages, unknown methods,
 // answers nobody asked for, full tables; and IPv6.
+#include <sys/resource.h>
+
 #include "tests/sip/proxy/proxy_fixture.hh"
 
 namespace holdfast::sip {
@@ -233,6 +235,29 @@ TEST_F(SmallTest, ConnectionsAreBounded) {
   EXPECT_FALSE(two.is_hung_up());
   EXPECT_TRUE(three.is_hung_up());
   EXPECT_EQ(counted("tcp_refused_full"), 1u);
+}
+
+TEST_F(ProxyTest, WithoutADescriptorLeftConnectionsAreTurnedAway) {
+  start();
+  TestPeer phone(kAlice, true), next(kAlice, true);
+  phone.connect_to(kLan, port("lan", Transport::tcp));
+  next.connect_to(kLan, port("lan", Transport::tcp));
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int lowest = dup(0);
+  close(lowest);
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(lowest);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  settle();  // ends, though nobody can be let in
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_TRUE(phone.is_hung_up());
+  EXPECT_TRUE(next.is_hung_up());
+  EXPECT_EQ(counted("tcp_refused_full"), 2u);
+  TestPeer last(kAlice, true);
+  last.connect_to(kLan, port("lan", Transport::tcp));
+  settle();
+  EXPECT_FALSE(last.is_hung_up());
 }
 
 class Ipv6Test : public ProxyTest {
