@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/errqueue.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -225,6 +226,13 @@ std::optional<SocketAddress> take_unreachable(int fd) {
     }
   }
   return std::nullopt;
+}
+
+size_t waiting_bytes(int fd) {
+  std::array<uint32_t, SK_MEMINFO_VARS> counts{};
+  socklen_t size = sizeof counts;
+  if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, counts.data(), &size) != 0) return 0;
+  return counts[SK_MEMINFO_RMEM_ALLOC];
 }
 
 IoResult read_stream(int fd, std::vector<char>& buffer, size_t& size) {

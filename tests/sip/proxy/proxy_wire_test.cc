@@ -171,6 +171,24 @@ TEST_F(ProxyTest, StrangersAreRefused) {
   EXPECT_EQ(decided("reply_stranger_refused"), 1u);
 }
 
+TEST_F(ProxyTest, WhatBeginsIsShedWhileTheQueueIsLong) {
+  start();
+  go_online();
+  const Call call = establish();
+  for (int i = 10; i < 1000; ++i) {
+    call_id = "m-" + std::to_string(i);
+    alice.send(
+        kLan, port("lan"),
+        request("MESSAGE", "sip:bob@centre.example.com", alice, "", std::string(1000, 'x'), i));
+    if (i == 500) alice.send(kLan, port("lan"), by_caller("INFO", call.at_alice, alice, 3));
+  }
+  settle();
+  EXPECT_EQ(counted("udp_behind"), 1u);
+  EXPECT_GT(decided("reply_overloaded"), 100u);
+  EXPECT_GT(decided("to_centre"), 50u);  // the queue was short again before its end
+  EXPECT_EQ(decided("in_dialog"), 2u);   // ACK and INFO
+}
+
 class SmallTest : public ProxyTest {
   ProxyConfig config() override {
     ProxyConfig c = ProxyTest::config();
