@@ -25,6 +25,12 @@ inline constexpr size_t kMaxContactsPerAor = 8;
 inline constexpr size_t kMaxBindings = 4096;
 // Characters of a device's +sip.instance, its Call-ID and other texts kept in a binding.
 inline constexpr size_t kMaxBindingTextBytes = 512;
+// Header fields of one message: a large real one has 60, with a Via and Record-Route for each hop.
+inline constexpr size_t kMaxHeaderFields = 256;
+// One header field: as long as a Call-ID, a credential or a certificate's URL ever gets.
+inline constexpr size_t kMaxHeaderFieldBytes = 16384;
+// Via entries that are looked at. Max-Forwards starts at 70.
+inline constexpr size_t kMaxViaEntries = 71;
 // Rows of each list of the dial plan.
 inline constexpr size_t kMaxDialPlanRows = 256;
 

@@ -49,9 +49,9 @@ Wrong read_srv_name(const TomlValue& value, CentreConfig& centre) {
 
 const Option<CentreConfig> kCentre[] = {
     {{"servers", "list of texts", "HOST or HOST:PORT, at most 8", "[]",
-      "The centre's servers in the order of preference, names or addresses; port 5060 unless "
-      "written. Names are looked up off the SIP path, and the last good answers are kept. Either "
-      "this or srv-name.",
+      "The centre's servers, names or addresses; port 5060 unless written. The first is tried "
+      "first, then the one that worked last. Names are looked up in DNS, off the SIP path, and the "
+      "last good answers are kept. Either this or srv-name.",
       "[\"198.18.3.10:5060\"]"},
      read_servers},
     {{"srv-name", "text", "DNS name", "none",
@@ -120,7 +120,7 @@ Wrong check_dns_server(std::string_view text) {
 
 const Option<DnsConfig> kDns[] = {
     {{"servers", "list of texts", "ADDRESS or ADDRESS:PORT, at most 4", "[]",
-      "DNS servers, asked in this order. None: those of /etc/resolv.conf, as it is at start.", ""},
+      "DNS servers, asked in this order. None: those of /etc/resolv.conf.", ""},
      [](const TomlValue& v, DnsConfig& c) {
        return read_texts(v, c.servers, kMaxDnsServers, 64, check_dns_server);
      }},

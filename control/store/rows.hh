@@ -47,9 +47,11 @@ struct MinutesItem {
   std::vector<MinuteRow> rows;  // a row that is told again replaces the one before
 };
 
-// Closes the calls of earlier runs that still are open and not among these: lost_track.
+// Closes the calls of earlier runs that still are open and not among these: lost_track. Those of
+// this run too, when some of its items were dropped.
 struct CloseLostItem {
   std::vector<uint64_t> live;
+  bool this_run_too = false;
 };
 
 using Item =

@@ -201,7 +201,7 @@ DbError Statements::put(const BindingsItem& item) {
 DbError Statements::put(const CloseLostItem& item) {
   bool good = clear_live_.with().run();
   for (const uint64_t key : item.live) good = good && live_.with(key).run();
-  return error_unless(good && close_lost_.with(run_).run());
+  return error_unless(good && close_lost_.with(item.this_run_too ? run_ + 1 : run_).run());
 }
 
 bool Statements::purge(int64_t before_ms, int64_t max_calls, DbError& error) {

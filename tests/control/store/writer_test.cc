@@ -202,7 +202,7 @@ TEST_F(WriterTest, ClosesWhatNobodyKnowsOfAnyMore) {
   start();
   EXPECT_EQ(writer_->status().run, 2);
   writer_->put(BeganItem{call(4), 2000});  // of this run: nobody's business yet
-  writer_->put(CloseLostItem{{2}});
+  writer_->put(CloseLostItem{{2}, false});
   writer_->put(EndedItem{end_of(3), 3000, std::nullopt});  // its BYE came after all
   const auto all = calls();
   ASSERT_EQ(all.size(), 4U);
@@ -212,6 +212,9 @@ TEST_F(WriterTest, ClosesWhatNobodyKnowsOfAnyMore) {
   EXPECT_EQ(all[0].end, "");
   writer_->put(EndedItem{end_of(3, sip::CallEnd::media_lost), 4000, std::nullopt});
   EXPECT_EQ(calls()[1].end, "caller_hung_up") << "and stands";
+  writer_->put(CloseLostItem{{2}, true});
+  EXPECT_EQ(calls()[0].end, "lost_track") << "an end may have been dropped";
+  EXPECT_EQ(calls()[2].end, "");
 }
 
 TEST_F(WriterTest, BindingsAreAsTheLastListHasThem) {

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The API's paths.
+#include "control/admin/api.hh"
+
+#include <charconv>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "control/admin/documents.hh"
+#include "control/admin/page.hh"
+
+namespace holdfast::admin {
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kDefaultCalls = 100;
+
+int64_t unix_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+ApiResponse json_response(const json& document) {
+  return {200, "application/json",
+          document.dump(1, ' ', false, json::error_handler_t::replace) + "\n"};
+}
+
+ApiResponse error_response(unsigned status, const std::string& text) {
+  auto response = json_response({{"error", text}});
+  response.status = status;
+  return response;
+}
+
+template <typename Number>
+std::optional<Number> number_of(std::string_view text, int base = 10) {
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+// The query's options of calls and of the loss report; the error, or empty.
+std::string read_query(std::string_view target, store::CallQuery& query) {
+  query.limit = kDefaultCalls;
+  const auto read = [&](std::string_view name, auto& out, int base) -> bool {
+    const auto text = query_value(target, name);
+    if (!text) return true;
+    const auto number = number_of<typename std::decay_t<decltype(out)>::value_type>(*text, base);
+    out = number;
+    return number.has_value();
+  };
+  std::optional<uint32_t> limit;
+  if (!read("limit", limit, 10) || limit.value_or(1) > kMaxCallsPerAnswer || limit == 0U)
+    return "limit is a number from 1 to " + std::to_string(kMaxCallsPerAnswer);
+  if (limit) query.limit = *limit;
+  if (!read("before", query.before_seq, 10)) return "before is the next of an answer before";
+  if (!read("since", query.since_ms, 10)) return "since is a time in Unix milliseconds";
+  if (!read("until", query.until_ms, 10)) return "until is a time in Unix milliseconds";
+  if (!read("call", query.call_key, 16)) return "call is a key of 16 hex digits";
+  return "";
+}
+
+std::optional<int> hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return std::nullopt;
+}
+
+std::string unescaped(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto high = text[i] == '%' && i + 2 < text.size() ? hex_digit(text[i + 1]) : std::nullopt;
+    const auto low = high ? hex_digit(text[i + 2]) : std::nullopt;
+    if (low) {
+      out += static_cast<char>(*high * 16 + *low);
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+ApiResponse calls_response(const std::string& database, const store::CallQuery& query,
+                           const SipSnapshot& sip) {
+  const auto records = store::Reader(database).calls(query);
+  if (!records) return error_response(503, "the records cannot be read: " + records.error().text);
+  return json_response(calls_document(sip, *records, query.limit));
+}
+
+ApiResponse loss_response(const std::string& database, const store::CallQuery& query,
+                          const SipSnapshot& sip) {
+  const store::Reader reader(database);
+  auto calls = reader.calls(query);
+  if (!calls) return error_response(503, "the records cannot be read: " + calls.error().text);
+  std::vector<uint64_t> keys;
+  for (const auto& call : *calls) keys.push_back(call.call_key);
+  auto legs = reader.legs(keys);
+  auto minutes = reader.minutes(keys);
+  auto ends = reader.ends(query.since_ms);
+  if (!legs || !minutes || !ends) return error_response(503, "the records cannot be read");
+  return json_response(loss_document(sip,
+                                     {std::move(calls).value(), std::move(legs).value(),
+                                      std::move(minutes).value(), std::move(ends).value()},
+                                     query.limit));
+}
+
+}  // namespace
+
+std::optional<std::string> query_value(std::string_view target, std::string_view name) {
+  const auto mark = target.find('?');
+  std::string_view rest = mark == std::string_view::npos ? "" : target.substr(mark + 1);
+  while (!rest.empty()) {
+    const auto end = rest.find('&');
+    const auto pair = rest.substr(0, end);
+    const auto equals = pair.find('=');
+    if (pair.substr(0, equals) == name)
+      return equals == std::string_view::npos ? "" : unescaped(pair.substr(equals + 1));
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  }
+  return std::nullopt;
+}
+
+Api::Api(Sources sources, Post post) : sources_(std::move(sources)), post_(std::move(post)) {}
+
+void Api::with_sip(Done done, std::function<ApiResponse(const SipSnapshot&)> make) {
+  const bool taken = sources_.sip([post = post_, done, make](auto snapshot) {
+    post([done, make, snapshot] { done(make(*snapshot)); });
+  });
+  if (!taken) done(error_response(503, "the SIP loop is too busy"));
+}
+
+void Api::handle(const ApiRequest& request, Done done) {
+  const auto path = std::string_view(request.target).substr(0, request.target.find('?'));
+  if (request.post) {
+    if (request.door != Door::kSocket)
+      return done(error_response(405, "this port only reads; use the holdfast command"));
+    if (path != "/api/drain") return done(error_response(404, "there is no such command"));
+    const bool on = query_value(request.target, "on").value_or("1") != "0";
+    if (!sources_.drain(on)) return done(error_response(503, "the SIP loop is too busy"));
+    return done(json_response({{"draining", on}}));
+  }
+  if (const auto* file = page_file(path)) return done({200, file->content_type, file->body});
+  const Now now{unix_ms(), sources_.started_ms};
+  if (path == "/api/status") {
+    return with_sip(std::move(done), [this, now](const SipSnapshot& sip) {
+      return json_response(status_document(sip, sources_.store(), sources_.names(), now));
+    });
+  }
+  if (path == "/api/registrations") {
+    return with_sip(std::move(done), [](const SipSnapshot& sip) {
+      return json_response(registrations_document(sip));
+    });
+  }
+  if (path == "/api/upstreams") {
+    return with_sip(std::move(done), [this, now](const SipSnapshot& sip) {
+      return json_response(upstreams_document(sip, sources_.names(), now));
+    });
+  }
+  const bool calls = path == "/api/calls";
+  if (!calls && path != "/api/report/loss")
+    return done(error_response(404, "there is no such page"));
+  store::CallQuery query;
+  if (const auto wrong = read_query(request.target, query); !wrong.empty())
+    return done(error_response(400, wrong));
+  with_sip(std::move(done), [this, query, calls](const SipSnapshot& sip) {
+    return calls ? calls_response(sources_.database, query, sip)
+                 : loss_response(sources_.database, query, sip);
+  });
+}
+
+}  // namespace holdfast::admin

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// Status, registrations, upstreams and calls as JSON.
+#include "control/admin/documents.hh"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <ctime>
+#include <map>
+#include <nlohmann/json.hpp>
+
+namespace holdfast::admin {
+namespace {
+
+using nlohmann::json;
+
+json optional_time(const std::optional<int64_t>& unix_ms) {
+  return unix_ms ? json(iso_time(*unix_ms)) : json();
+}
+
+uint64_t seconds_since(uint64_t now_ms, uint64_t then_ms) {
+  return now_ms > then_ms ? (now_ms - then_ms) / 1000 : 0;
+}
+
+json counts_json(const std::vector<control::NamedCount>& counts) {
+  json document = json::object();
+  for (const auto& [name, count] : counts) {
+    if (count != 0) document[name] = count;
+  }
+  return document;
+}
+
+json counts_json(const std::map<std::string, uint64_t>& counts) {
+  json document = json::object();
+  for (const auto& [name, count] : counts) {
+    if (count != 0) document[name] = count;
+  }
+  return document;
+}
+
+json store_json(const store::StoreStatus& store) {
+  return {{"state", store.trouble == store::Trouble::kNone ? "good" : name_of(store.trouble)},
+          {"text", store.text},
+          {"path", store.path},
+          {"moved_aside", store.moved_aside},
+          {"queued", store.queued},
+          {"written", store.written},
+          {"dropped", store.dropped},
+          {"refused", store.refused},
+          {"commits", store.commits},
+          {"failures", store.failures},
+          {"run", store.run}};
+}
+
+json names_json(const names::ResolverStatus& names) {
+  json list = json::array();
+  for (const auto& name : names.names) {
+    list.push_back({{"name", name.name},
+                    {"type", name.type},
+                    {"answers", name.answers},
+                    {"age_s", name.age_s ? json(*name.age_s) : json()},
+                    {"from_disk", name.from_disk},
+                    {"error", name.error}});
+  }
+  return {{"names", std::move(list)},
+          {"rounds", names.rounds},
+          {"failed_rounds", names.failed_rounds},
+          {"next_round_in_s", names.next_round_in_s}};
+}
+
+json upstream_json(const sip::Upstream& upstream) {
+  return {{"host", upstream.host},
+          {"address", upstream.address.to_string()},
+          {"transport", sip::name_of(upstream.transport)},
+          {"priority", upstream.priority}};
+}
+
+// What an operator should look at, in plain words.
+json warnings_of(const SipSnapshot& sip, const store::StoreStatus& store,
+                 const names::ResolverStatus& names) {
+  json warnings = json::array();
+  if (sip.proxy.health != sip::HealthState::online)
+    warnings.push_back("the centre is not fully there: the branch is in state " +
+                       std::string(name_of(sip.proxy.health)));
+  if (sip.proxy.upstreams.empty())
+    warnings.push_back("no address of the centre is known: its name has never been resolved");
+  if (sip.anchor.state != sip::AnchorState::up)
+    warnings.push_back("holdfast-dataplane: " + std::string(name_of(sip.anchor.state)) +
+                       (sip.anchor.last_failure.empty() ? "" : ": " + sip.anchor.last_failure));
+  if (store.trouble != store::Trouble::kNone)
+    warnings.push_back("records cannot be written: " + store.text);
+  if (store.dropped > 0)
+    warnings.push_back(std::to_string(store.dropped) + " items of records were lost");
+  if (!store.moved_aside.empty())
+    warnings.push_back("the database was damaged and is kept as " + store.moved_aside);
+  for (const auto& name : names.names) {
+    const bool needed = !name.error.empty() &&
+                        (name.answers.empty() || name.from_disk || name.age_s.value_or(0) > 0);
+    if (needed && name.type != "AAAA")
+      warnings.push_back("DNS " + name.type + " " + name.name + ": " + name.error +
+                         (name.answers.empty() ? "" : "; the last good answer is in use"));
+  }
+  return warnings;
+}
+
+json live_call_json(const sip::CallStatus& call, uint64_t now_ms) {
+  json document = {{"call", key_text(call.call_key)},
+                   {"call_id", call.call_id},
+                   {"from", call.from},
+                   {"to", call.to},
+                   {"dialled", call.dialled},
+                   {"caller", sip::name_of(call.caller)},
+                   {"source", call.origin.address.is_none() ? "" : call.origin.address.to_string()},
+                   {"transport", sip::name_of(call.origin.transport)},
+                   {"interface", call.origin.interface},
+                   {"decision", call.decision},
+                   {"phase", sip::name_of(call.phase)},
+                   {"age_s", seconds_since(now_ms, call.began_ms)},
+                   {"survival", call.survival},
+                   {"emergency", call.emergency},
+                   {"from_before_restart", call.from_before_restart}};
+  document["talking_s"] =
+      call.answered_ms ? json(seconds_since(now_ms, *call.answered_ms)) : json();
+  return document;
+}
+
+}  // namespace
+
+std::string iso_time(int64_t unix_ms) {
+  const auto seconds = static_cast<std::time_t>(unix_ms / 1000);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char date[32], text[48];
+  std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
+  std::snprintf(text, sizeof text, "%s.%03dZ", date, static_cast<int>(unix_ms % 1000));
+  return text;
+}
+
+std::string key_text(uint64_t call_key) {
+  char text[24];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(call_key));
+  return text;
+}
+
+json status_document(const SipSnapshot& sip, const store::StoreStatus& store,
+                     const names::ResolverStatus& names, const Now& now) {
+  size_t up = 0;
+  for (const auto& upstream : sip.proxy.upstreams) up += upstream.state == sip::MemberState::up;
+  return {{"version", control::kVersion},
+          {"pid", ::getpid()},
+          {"time", iso_time(now.unix_ms)},
+          {"uptime_s", seconds_since(static_cast<uint64_t>(now.unix_ms), now.started_ms)},
+          {"state", name_of(sip.proxy.health)},
+          {"state_since_s", seconds_since(sip.proxy.now_ms, sip.proxy.health_since_ms)},
+          {"draining", sip.proxy.draining},
+          {"upstreams", {{"up", up}, {"known", sip.proxy.upstreams.size()}}},
+          {"registrations", sip.proxy.bindings.size()},
+          {"calls", sip.proxy.calls.size()},
+          {"transactions", sip.proxy.transactions},
+          {"tcp_connections", sip.proxy.tcp_connections},
+          {"media",
+           {{"state", name_of(sip.anchor.state)},
+            {"dataplane_version", sip.anchor.dataplane_version},
+            {"last_failure", sip.anchor.last_failure},
+            {"calls_anchored", sip.anchor.calls_anchored},
+            {"calls_unanchored", sip.anchor.calls_unanchored},
+            {"calls_adopted", sip.anchor.calls_adopted},
+            {"streams", sip.anchor.streams},
+            {"streams_joined", sip.anchor.streams_joined},
+            {"messages_waiting", sip.anchor.messages_waiting},
+            {"counters", counts_json(sip.anchor.counters)}}},
+          {"records", store_json(store)},
+          {"names", names_json(names)},
+          {"decisions", counts_json(sip.proxy.decisions)},
+          {"drops", counts_json(sip.proxy.drops)},
+          {"counters", counts_json(sip.proxy.counters)},
+          {"warnings", warnings_of(sip, store, names)}};
+}
+
+json registrations_document(const SipSnapshot& sip) {
+  json list = json::array();
+  const uint64_t now_ms = sip.proxy.now_ms;
+  for (const auto& b : sip.proxy.bindings) {
+    json path = json::array();
+    for (const auto& uri : b.path) path.push_back(uri.to_string());
+    list.push_back(
+        {{"aor", b.aor.to_string()},
+         {"contact", b.contact.to_string()},
+         {"source", b.source.address.to_string()},
+         {"transport", sip::name_of(b.source.transport)},
+         {"interface", b.source.interface},
+         {"expires_in_s", b.expires_at_ms > now_ms ? (b.expires_at_ms - now_ms) / 1000 : 0},
+         {"confirmed_s_ago",
+          b.confirmed_at_ms ? json(seconds_since(now_ms, *b.confirmed_at_ms)) : json()},
+         {"instance", b.instance},
+         {"q", b.q_milli / 1000.0},
+         {"path", std::move(path)}});
+  }
+  return {{"registrations", std::move(list)}};
+}
+
+json upstreams_document(const SipSnapshot& sip, const names::ResolverStatus& names,
+                        const Now& now) {
+  json servers = json::array();
+  for (const auto& upstream : sip.proxy.upstreams) {
+    json server = upstream_json(upstream.upstream);
+    server["state"] = name_of(upstream.state);
+    servers.push_back(std::move(server));
+  }
+  json transitions = json::array();
+  for (const auto& t : sip.proxy.transitions) {
+    const auto ago =
+        static_cast<int64_t>(sip.proxy.now_ms > t.at_ms ? sip.proxy.now_ms - t.at_ms : 0);
+    transitions.push_back({{"time", iso_time(now.unix_ms - ago)},
+                           {"ago_s", ago / 1000},
+                           {"from", name_of(t.from)},
+                           {"to", name_of(t.to)},
+                           {"reason", name_of(t.reason)},
+                           {"text", text_of(t.reason)}});
+  }
+  json evidence = json::object();
+  const auto& health = sip.proxy.health_counters;
+  for (size_t i = 0; i < health.evidence.size(); ++i) {
+    if (health.evidence[i] != 0)
+      evidence[std::string(name_of(static_cast<sip::Evidence>(i)))] = health.evidence[i];
+  }
+  return {{"state", name_of(sip.proxy.health)},
+          {"state_since_s", seconds_since(sip.proxy.now_ms, sip.proxy.health_since_ms)},
+          {"servers", std::move(servers)},
+          {"transitions", std::move(transitions)},
+          {"probes_sent", health.probes_sent},
+          {"evidence", std::move(evidence)},
+          {"names", names_json(names)}};
+}
+
+json record_json(const store::CallRecord& r) {
+  return {{"call", key_text(r.call_key)},
+          {"began", optional_time(r.began_ms)},
+          {"answered", optional_time(r.answered_ms)},
+          {"ended", optional_time(r.ended_ms)},
+          {"talk_ms", r.talk_ms ? json(*r.talk_ms) : json()},
+          {"end", r.end.empty() ? json() : json(r.end)},
+          {"status", r.status},
+          {"detail", r.detail},
+          {"call_id", r.call_id},
+          {"from", r.from},
+          {"to", r.to},
+          {"dialled", r.dialled},
+          {"caller", r.caller},
+          {"source", r.source},
+          {"transport", r.transport},
+          {"interface", r.interface},
+          {"decision", r.decision},
+          {"callee", r.callee},
+          {"hop", r.hop},
+          {"hop_transport", r.hop_transport},
+          {"hop_interface", r.hop_interface},
+          {"answered_decision", r.answered_decision},
+          {"survival", r.survival},
+          {"emergency", r.emergency},
+          {"user_agent", r.user_agent}};
+}
+
+json calls_document(const SipSnapshot& sip, const std::vector<store::CallRecord>& records,
+                    size_t limit) {
+  json live = json::array(), list = json::array();
+  for (const auto& call : sip.proxy.calls) live.push_back(live_call_json(call, sip.proxy.now_ms));
+  for (const auto& record : records) list.push_back(record_json(record));
+  json document = {{"live", std::move(live)}, {"records", std::move(list)}};
+  if (records.size() == limit && limit > 0) document["next"] = records.back().seq;
+  return document;
+}
+
+}  // namespace holdfast::admin

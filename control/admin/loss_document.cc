@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loss report: per call, per stream and per minute, and for each number who counted it.
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "control/admin/documents.hh"
+#include "sip/anchor/media_anchor.hh"
+
+namespace holdfast::admin {
+namespace {
+
+using nlohmann::json;
+
+// Who counted a loss.
+constexpr std::string_view kHere = "us";         // at our port: lost on the way to us
+constexpr std::string_view kFarEnd = "far end";  // its RTCP: lost beyond our port
+
+std::string ssrc_text(uint32_t ssrc) {
+  char text[16];
+  std::snprintf(text, sizeof text, "0x%08x", ssrc);
+  return text;
+}
+
+double percent(uint64_t lost, uint64_t expected) {
+  return expected == 0 ? 0 : 100.0 * static_cast<double>(lost) / static_cast<double>(expected);
+}
+
+json ticks_to_ms(uint32_t ticks, uint32_t clock_hz) {
+  return clock_hz == 0 ? json() : json(1000.0 * ticks / clock_hz);
+}
+
+struct Totals {
+  uint64_t streams = 0, expected = 0, received = 0, lost = 0, lost_beyond = 0, dropped_by_us = 0;
+
+  json to_json() const {
+    return {{"streams", streams},
+            {"expected", expected},
+            {"received", received},
+            {"lost", lost},
+            {"loss_percent", percent(lost, expected)},
+            {"lost_beyond", lost_beyond},
+            {"dropped_by_us", dropped_by_us}};
+  }
+  void add(const Totals& other) {
+    streams += other.streams;
+    expected += other.expected;
+    received += other.received;
+    lost += other.lost;
+    lost_beyond += other.lost_beyond;
+    dropped_by_us += other.dropped_by_us;
+  }
+};
+
+struct CallMedia {
+  json streams = json::array(), beyond = json::array(), drops = json::array();
+  Totals totals;
+
+  void add(const std::string& name, const control::LegReport& leg);
+};
+
+void CallMedia::add(const std::string& name, const control::LegReport& leg) {
+  const json where = {{"stream", name}, {"leg", leg.leg}, {"interface", leg.interface}};
+  const auto source = leg.learned_source ? leg.learned_source : leg.remote;
+  for (const auto& s : leg.streams) {
+    json runs = json::object();
+    for (const auto& run : s.loss_runs) runs[run.name] = run.count;
+    json row = where;
+    row.update({{"from", source ? json(source->to_string()) : json()},
+                {"ssrc", ssrc_text(s.ssrc)},
+                {"payload_type", s.payload_type},
+                {"expected", s.expected},
+                {"received", s.received},
+                {"lost", s.lost},
+                {"loss_percent", percent(s.lost, s.expected)},
+                {"loss_runs", std::move(runs)},
+                {"duplicates", s.duplicates},
+                {"reordered", s.reordered},
+                {"restarts", s.restarts},
+                {"strays", s.strays},
+                {"jitter_mean_ms", ticks_to_ms(s.jitter_mean, s.clock_hz)},
+                {"jitter_max_ms", ticks_to_ms(s.jitter_max, s.clock_hz)},
+                {"dscp_in", s.dscp_in},
+                {"measured_by", kHere}});
+    streams.push_back(std::move(row));
+    ++totals.streams;
+    totals.expected += s.expected;
+    totals.received += s.received;
+    totals.lost += s.lost;
+  }
+  totals.streams += leg.folded.streams;
+  totals.expected += leg.folded.expected;
+  totals.received += leg.folded.received;
+  totals.lost += leg.folded.lost;
+  for (const auto& f : leg.far_end) {
+    json row = where;
+    row.update({{"to", source ? json(source->to_string()) : json()},
+                {"ssrc", ssrc_text(f.ssrc)},
+                {"lost_beyond", f.lost_beyond()},
+                {"cumulative_lost", f.cumulative_lost},
+                {"lost_before_us", f.lost_before},
+                {"fraction_lost", f.fraction_lost},
+                {"jitter_ms", f.jitter_ms ? json(*f.jitter_ms) : json()},
+                {"round_trip_ms", f.round_trip_ms ? json(*f.round_trip_ms) : json()},
+                {"reports", f.reports},
+                {"measured_by", kFarEnd}});
+    beyond.push_back(std::move(row));
+    totals.lost_beyond += f.lost_beyond();
+  }
+  for (const auto& drop : leg.drops) {
+    json row = where;
+    row.update({{"reason", drop.name}, {"packets", drop.count}});
+    drops.push_back(std::move(row));
+    totals.dropped_by_us += drop.count;
+  }
+}
+
+json minute_json(const store::MinuteRow& m) {
+  return {{"minute", iso_time(m.minute * 60'000)},
+          {"stream", m.stream},
+          {"leg", m.leg},
+          {"interface", m.interface},
+          {"ssrc", ssrc_text(m.ssrc)},
+          {"expected", m.expected},
+          {"received", m.received},
+          {"lost", m.lost},
+          {"measured_by", kHere}};
+}
+
+}  // namespace
+
+json loss_document(const SipSnapshot& sip, const LossInput& input, size_t limit) {
+  std::map<uint64_t, CallMedia> media;
+  std::map<uint64_t, json> minutes;
+  for (const auto& leg : input.legs) media[leg.call_key].add(leg.stream, leg.report);
+  for (const auto& call : sip.media) {
+    const auto key = sip::call_key_of_stream(call.call);
+    if (!key || call.ended_ms) continue;
+    for (const auto& leg : call.legs) media[*key].add(call.call, leg);
+  }
+  for (const auto& minute : input.minutes) {
+    minutes.try_emplace(minute.call_key, json::array());
+    minutes[minute.call_key].push_back(minute_json(minute));
+  }
+  Totals sum;
+  json calls = json::array();
+  for (const auto& record : input.calls) {
+    json call = record_json(record);
+    auto& found = media[record.call_key];
+    call["live"] = record.end.empty();
+    call["totals"] = found.totals.to_json();
+    call["streams"] = std::move(found.streams);
+    call["beyond"] = std::move(found.beyond);
+    call["drops"] = std::move(found.drops);
+    const auto per_minute = minutes.find(record.call_key);
+    call["minutes"] = per_minute == minutes.end() ? json::array() : std::move(per_minute->second);
+    sum.add(found.totals);
+    calls.push_back(std::move(call));
+  }
+  json ends = json::object();
+  for (const auto& [name, count] : input.ends) ends[name] = count;
+  json document = {
+      {"calls", std::move(calls)},
+      {"totals", sum.to_json()},
+      {"ends", std::move(ends)},
+      {"sources",
+       {{"lost", "counted at our port: lost on the way to us"},
+        {"lost_beyond",
+         "what the far end's RTCP reports of its way from us, less what had not come "
+         "to us; nothing is known where the far end sends no reports"},
+        {"dropped_by_us", "came to us for this call and went no further, by reason"}}}};
+  if (input.calls.size() == limit && limit > 0) document["next"] = input.calls.back().seq;
+  return document;
+}
+
+}  // namespace holdfast::admin

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copies options to where they are used.
+#include "control/daemon/setup.hh"
+
+namespace holdfast::daemon {
+namespace {
+
+std::vector<sip::Listener> listeners_of(const config::DaemonConfig& config) {
+  std::vector<sip::Listener> listeners;
+  for (const auto& l : config.listeners) {
+    for (const auto& ip : l.addresses) {
+      for (const auto transport : {sip::Transport::udp, sip::Transport::tcp}) {
+        if ((l.transports & (1U << static_cast<unsigned>(transport))) == 0) continue;
+        listeners.push_back(
+            {l.interface, {ip, l.port}, transport, l.faces != config::Faces::kCentre});
+      }
+    }
+  }
+  return listeners;
+}
+
+}  // namespace
+
+sip::ProxyConfig proxy_config_of(const config::DaemonConfig& config, const Keys& keys) {
+  sip::BindingConfig bindings;
+  bindings.survival_expiry_min_s = config.sip.survival_expiry_min_s;
+  bindings.survival_expiry_max_s = config.sip.survival_expiry_max_s;
+  sip::RouteConfig route;
+  route.listeners = listeners_of(config);
+  route.aliases = config.sip.aliases;
+  route.centre_domain = config.centre.domain;
+  route.centre_interface = config.centre.interface;
+  route.gateways = config.gateways;
+  route.register_mode = config.sip.register_mode;
+  route.keys = keys.tokens;
+  route.branch_key = keys.branch;
+  route.call_budget_ms = config.sip.call_budget_ms;
+  sip::ProxyLimits limits;
+  limits.max_calls = config.sip.max_calls;
+  limits.tcp_idle_ms = config.sip.tcp_idle_s * 1000;
+  sip::ProxyConfig proxy(*config.dial_plan);
+  proxy.route = std::move(route);
+  proxy.health = config.centre.health;
+  proxy.bindings = bindings;
+  proxy.limits = limits;
+  proxy.dscp = config.sip.dscp;
+  return proxy;
+}
+
+sip::AnchorConfig anchor_config_of(const config::SiteConfig& site) {
+  sip::AnchorConfig anchor;
+  anchor.socket_path = site.dataplane.control_socket;
+  anchor.policy = site.daemon->media.policy;
+  anchor.media_timeout_s = site.daemon->media.media_timeout_s;
+  anchor.hold_timeout_s = site.daemon->media.hold_timeout_s;
+  anchor.max_calls = site.daemon->sip.max_calls;
+  return anchor;
+}
+
+}  // namespace holdfast::daemon

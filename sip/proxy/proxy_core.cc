@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// The proxy's start, its state for others, and what its parts ask of it.
+#include "sip/proxy/proxy_core.hh"
+
+#include <random>
+#include <utility>
+
+#include "sip/proxy/proxy_owned.hh"
+
+namespace holdfast::sip {
+
+Proxy::Core::Core(Loop& the_loop, ProxyConfig the_config, MediaFilter* the_media,
+                  CallEvents* events, Logger logger)
+    : Wire(the_loop, config_, endpoints_, health_, bindings_, calls_, the_media),
+      config_(std::move(the_config)),
+      endpoints_(the_loop, config_.limits, config_.dscp, *this),
+      health_(the_loop.now_ms(), config_.health,
+              [this] { return static_cast<uint32_t>(random()); }),
+      bindings_(config_.bindings),
+      calls_(the_loop, config_.limits.max_calls, the_media, events),
+      logger_(std::move(logger)),
+      health_timer_(the_loop),
+      second_timer_(the_loop) {
+  if (the_media != nullptr)
+    the_media->on_silence([this, alive = std::weak_ptr<bool>(alive_)](uint64_t key) {
+      if (!alive.expired()) calls_.silent(key);
+    });
+}
+
+Proxy::Core::~Core() {
+  // Contexts forget their requests with us, so they go first.
+  alive_.reset();
+  servers_.clear();
+}
+
+std::optional<StartError> Proxy::Core::start() {
+  if (auto error = endpoints_.open(config_.route.listeners)) return error;
+  started_ = true;
+  run_health();
+  once_a_second();
+  return std::nullopt;
+}
+
+void Proxy::Core::set_upstreams(const std::vector<Upstream>& upstreams) {
+  upstreams_ = upstreams;
+  health_.set_upstreams(loop.now_ms(), upstreams);
+  health_told();
+}
+
+void Proxy::Core::load_bindings(const std::vector<SavedBinding>& saved) {
+  bindings_.load(loop.now_ms(), saved);
+  bindings_changed();
+}
+
+ProxySnapshot Proxy::Core::snapshot() const {
+  ProxySnapshot out;
+  out.now_ms = loop.now_ms();
+  out.health = health_.state();
+  out.health_since_ms = health_.since_ms();
+  for (const Upstream& upstream : upstreams_)
+    out.upstreams.push_back({upstream, health_.member_state(upstream)});
+  out.transitions.assign(transitions_.begin(), transitions_.end());
+  out.health_counters = health_.counters();
+  for (const Binding* binding : bindings_.list(out.now_ms)) out.bindings.push_back(*binding);
+  out.calls = calls_.list();
+  out.draining = draining_;
+  out.transactions = transactions();
+  out.tcp_connections = endpoints_.connections();
+  out.decisions.insert(decisions_.begin(), decisions_.end());
+  out.drops.insert(drops_.begin(), drops_.end());
+  out.counters.insert(counters_.begin(), counters_.end());
+  for (size_t i = 0; i < static_cast<size_t>(TransportCount::count); ++i) {
+    const auto what = static_cast<TransportCount>(i);
+    if (const uint64_t n = endpoints_.counted(what); n > 0)
+      out.counters[std::string(name_of(what))] = n;
+  }
+  for (size_t i = 0; i < static_cast<size_t>(BindingReject::count); ++i) {
+    const auto why = static_cast<BindingReject>(i);
+    if (const uint64_t n = bindings_.rejected(why); n > 0)
+      out.counters["binding_" + std::string(name_of(why))] = n;
+  }
+  for (size_t i = 0; i < static_cast<size_t>(CallEnd::count); ++i) {
+    const auto end = static_cast<CallEnd>(i);
+    if (const uint64_t n = calls_.ended(end); n > 0)
+      out.counters["call_" + std::string(name_of(end))] = n;
+  }
+  return out;
+}
+
+void Proxy::Core::expect(const std::string& branch, std::string_view method, Pending pending) {
+  std::string key = branch + ' ' + std::string(method);
+  pending_by_peer_.emplace(pending.peer, key);
+  pending_.insert_or_assign(std::move(key), std::move(pending));
+}
+
+void Proxy::Core::forget(const std::string& branch, std::string_view method) {
+  const auto found = pending_.find(branch + ' ' + std::string(method));
+  if (found == pending_.end()) return;
+  const auto [first, last] = pending_by_peer_.equal_range(found->second.peer);
+  for (auto at = first; at != last; ++at)
+    if (at->second == found->first) {
+      pending_by_peer_.erase(at);
+      break;
+    }
+  pending_.erase(found);
+}
+
+void Proxy::Core::failed(const SocketAddress& peer, Transport transport, SendFailure failure) {
+  const auto [first, last] = pending_by_peer_.equal_range(peer_key(peer, transport));
+  std::vector<std::string> keys;
+  for (auto at = first; at != last; ++at) keys.push_back(at->second);
+  for (const std::string& key : keys) {
+    const auto found = pending_.find(key);
+    if (found == pending_.end()) continue;
+    const auto tell = found->second.failed;  // which may forget itself
+    tell(failure);
+  }
+}
+
+void Proxy::Core::send_alone(Message request, const NextHop& hop) {
+  const Listener* listener = endpoints_.listener_towards(hop);
+  if (listener == nullptr) return count("no_socket_for_hop");
+  const std::string branch = "z9hG4bK" + random_hex();
+  const std::string method = request.method_name();
+  request.push_front(Header::via, make_via(*listener, branch));
+  std::string bytes = request.serialise();
+  if (request.method() == Method::ack) {
+    endpoints_.send(hop, bytes);
+    return;
+  }
+  const auto alone = std::make_shared<Alone>(
+      loop, config_.timers, hop, std::move(bytes), endpoints_, [this, branch, method] {
+        forget(branch, method);
+        loop.after(0, [this, branch, alive = std::weak_ptr<bool>(alive_)] {
+          if (!alive.expired()) alone_.erase(branch);
+        });
+      });
+  alone_.emplace(branch, alone);
+  expect(branch, method,
+         {peer_key(hop.address, hop.transport),
+          [alone = alone.get()](const Arrived& arrived) {
+            alone->transaction.response(arrived.message.status());
+          },
+          [alone = alone.get()](SendFailure) { alone->transaction.abort(); }});
+  alone->transaction.start();
+}
+
+std::optional<Upstream> Proxy::Core::upstream_at(const NextHop& hop) const {
+  for (const Upstream& upstream : upstreams_)
+    if (upstream.address == hop.address && upstream.transport == hop.transport) return upstream;
+  return std::nullopt;
+}
+
+NextHop Proxy::Core::hop_now(const Target& target) const {
+  NextHop hop = target.hop;
+  if (hop.transport != Transport::tcp || !target.route.empty() || upstream_at(hop) ||
+      endpoints_.is_connected(hop.address, hop.interface))
+    return hop;
+  if (const auto ip = IpAddress::parse(target.request_uri.host))
+    hop.address = {*ip, target.request_uri.port != 0 ? target.request_uri.port : uint16_t{5060}};
+  return hop;
+}
+
+std::optional<NextHop> Proxy::Core::resolve_hop(const Uri& uri) const {
+  Incoming none;
+  return resolve(state_of(none, false), uri);
+}
+
+void Proxy::Core::context_done(uint64_t id) {
+  // Not inside the context's own call.
+  loop.after(0, [this, id, alive = std::weak_ptr<bool>(alive_)] {
+    if (alive.expired()) return;
+    const auto found = server_keys_.find(id);
+    if (found == server_keys_.end()) return;
+    const auto server = servers_.find(found->second);
+    if (server != servers_.end() && server->second.context != nullptr &&
+        server->second.context->id() == id)
+      servers_.erase(server);
+    server_keys_.erase(found);
+  });
+}
+
+uint64_t& Proxy::Core::counter(Counters& counters, std::string_view name) {
+  const auto found = counters.find(name);
+  return found != counters.end() ? found->second : counters[std::string(name)];
+}
+
+uint64_t Proxy::Core::random() const {
+  static thread_local std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
+std::string Proxy::Core::random_hex() const {
+  const uint64_t bits = random();
+  return to_hex({reinterpret_cast<const uint8_t*>(&bits), sizeof bits});
+}
+
+void Proxy::Core::log(LogLevel level, const std::string& text) const {
+  if (logger_) logger_(level, text);
+}
+
+}  // namespace holdfast::sip

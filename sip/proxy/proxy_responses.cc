@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Responses: to their branch, or statelessly on if the branch is from before a restart.
+#include <utility>
+
+#include "sip/branch.hh"
+#include "sip/proxy/proxy_core.hh"
+#include "sip/proxy/proxy_owned.hh"
+
+namespace holdfast::sip {
+
+void Proxy::Core::on_response(const Message& message, const Origin& origin) {
+  const auto view = view_response(message);
+  if (!view) return drop(name_of(view.error()));
+  const auto found = pending_.find(view->via.front().field.branch + ' ' + view->cseq.method);
+  if (found != pending_.end()) {
+    const auto answered = found->second.answered;  // which may forget itself
+    return answered({message, *view, origin});
+  }
+  pass_statelessly(message, *view, origin);
+}
+
+// Nobody but us can make a branch that fits the Via below it.
+bool Proxy::Core::is_our_branch(const ResponseView& view) const {
+  const std::string& branch = view.via.front().field.branch;
+  constexpr size_t kHashDigits = 16;
+  if (branch.size() < kHashDigits) return false;
+  const std::string hash = branch.substr(branch.size() - kHashDigits);
+  Request below;
+  below.via.push_back(view.via[1].field);
+  for (size_t i = 0; i < kMaxTargets; ++i)
+    if (make_branch(below, i, hash, config_.route.branch_key) == branch) return true;
+  return false;
+}
+
+// RFC 3261 section 16.7: what matches no branch of ours passes as by a stateless proxy.
+void Proxy::Core::pass_statelessly(const Message& message, const ResponseView& view,
+                                   const Origin& origin) {
+  if (view.via.size() < 2) return drop("response_to_us");
+  if (!is_our_branch(view)) return drop("response_not_ours");
+  auto back = reply_hop(view.via[1]);
+  const Listener* listener = back ? endpoints_.listener_towards(*back) : nullptr;
+  if (listener == nullptr || message.status() == 100) return drop("response_leads_nowhere");
+  back->interface = listener->interface;
+  if (back->transport == Transport::tcp && !endpoints_.is_connected(back->address, back->interface))
+    back->address.port = view.via[1].field.port != 0 ? view.via[1].field.port : uint16_t{5060};
+  count("response_stateless");
+
+  auto out = std::make_shared<Message>(message);
+  out->pop_entry(Header::via);
+  const auto send = [this, out, hop = *back] { endpoints_.send(hop, out->serialise()); };
+  std::optional<OpenedToken> token;
+  for (const NameAddress& hop : view.record_route) {
+    const UriParameter* text = hop.uri.find(kTokenParameter);
+    if (text == nullptr || !is_ours(config_.route, hop.uri)) continue;
+    const auto opened =
+        open_token(text->value, config_.route.keys, view.call_id, view.from.tag, view.to.tag);
+    if (opened) token = *opened;
+  }
+  if (!token || method_of(view.cseq.method) != Method::invite) return send();
+  const uint64_t key = token->token.call_key;
+  if (message.status() >= 200 && message.status() < 300) {
+    Request request;  // as far as the call is concerned
+    request.call_id = view.call_id;
+    request.from = view.from;
+    request.to = view.to;
+    request.origin = {back->address, back->transport, back->interface};
+    calls_.seen(key, request, token->token.caller, token->sender == sip::Sender::caller);
+  }
+  if (media == nullptr) return send();
+  MediaMessage ask;
+  ask.call_key = key;
+  ask.sender = media::Side::callee;
+  ask.caller_tag = view.from.tag;
+  ask.callee_tag = view.to.tag;
+  ask.branch = view.via.front().field.branch;
+  ask.status = message.status();
+  ask.reliable = view.is_reliable;
+  ask.from = origin;
+  ask.to = {back->address, back->transport, back->interface};
+  ask.body = message.body();
+  if (!ask.body.empty()) ask.content_type = message.value(Header::content_type);
+  media->message(ask,
+                 [send, out, alive = std::weak_ptr<bool>(alive_)](const MediaVerdict& verdict) {
+                   if (alive.expired()) return;
+                   if (verdict.kind == MediaVerdict::Kind::refuse) out->set_body({});
+                   if (verdict.kind == MediaVerdict::Kind::replace) out->set_body(verdict.body);
+                   send();
+                 });
+}
+
+}  // namespace holdfast::sip

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+// Listeners and connections on the loop.
+#include "sip/transport/endpoints.hh"
+
+#include <algorithm>
+#include <utility>
+
+namespace holdfast::sip {
+namespace {
+
+// Of one socket in one turn, so that no socket starves another.
+constexpr int kMaxDatagramsPerTurn = 64;
+constexpr int kMaxReadsPerTurn = 4;
+constexpr int kMaxAcceptsPerTurn = 64;
+constexpr size_t kReadBytes = 65536;
+
+std::string link_key(const SocketAddress& peer, const std::string& interface) {
+  return peer.to_string() + '%' + interface;
+}
+
+}  // namespace
+
+Endpoints::Endpoints(Loop& loop, const ProxyLimits& limits, uint8_t dscp, User& user)
+    : loop_(loop), limits_(limits), dscp_(dscp), user_(user), buffer_(kReadBytes) {}
+
+Endpoints::~Endpoints() {
+  for (const Socket& socket : sockets_) loop_.unwatch(socket.watch);
+  for (const auto& [key, link] : links_) {
+    loop_.unwatch(link->watch);
+    link->is_closed = true;
+  }
+}
+
+std::optional<StartError> Endpoints::open(std::vector<Listener>& listeners) {
+  for (Listener& listener : listeners) {
+    const auto error = [&](std::string text) {
+      return StartError{listener.interface + ' ' + std::string(name_of(listener.transport)) + ' ' +
+                            listener.address.to_string(),
+                        std::move(text)};
+    };
+    if (listener.transport == Transport::tls) return error("TLS is not spoken yet");
+    const bool is_udp = listener.transport == Transport::udp;
+    auto fd =
+        open_socket(is_udp ? SocketKind::udp : SocketKind::tcp_listener, listener.address, dscp_);
+    if (!fd) return error(fd.error());
+    const auto address = local_address(fd->get());
+    if (!address) return error("its address cannot be read");
+    listener.address.port = address->port;
+    sockets_.push_back({listener, std::move(fd).value(), 0});
+  }
+  for (size_t i = 0; i < sockets_.size(); ++i) {
+    Socket& socket = sockets_[i];
+    const bool is_udp = socket.listener.transport == Transport::udp;
+    socket.watch = loop_.watch(socket.fd.get(), Loop::kReadable, [this, i, is_udp](unsigned) {
+      is_udp ? read_datagrams(i) : accept(i);
+    });
+    if (socket.watch == 0)
+      return StartError{socket.listener.interface + ' ' + socket.listener.address.to_string(),
+                        "it cannot be watched"};
+  }
+  return std::nullopt;
+}
+
+const Endpoints::Socket* Endpoints::socket_towards(const NextHop& hop) const {
+  const Socket* any = nullptr;
+  std::optional<IpAddress> source;
+  if (hop.interface.empty()) source = source_towards(hop.address);
+  for (const Socket& socket : sockets_) {
+    const Listener& listener = socket.listener;
+    if (listener.transport != hop.transport || listener.address.ip.family != hop.address.ip.family)
+      continue;
+    if (hop.interface.empty() ? source == listener.address.ip : listener.interface == hop.interface)
+      return &socket;
+    if (any == nullptr) any = &socket;
+  }
+  return hop.interface.empty() ? any : nullptr;
+}
+
+const Listener* Endpoints::listener_towards(const NextHop& hop) const {
+  const Socket* socket = socket_towards(hop);
+  return socket == nullptr ? nullptr : &socket->listener;
+}
+
+bool Endpoints::is_connected(const SocketAddress& peer, const std::string& interface) const {
+  return links_.contains(link_key(peer, interface));
+}
+
+bool Endpoints::send(const NextHop& hop, std::string_view bytes) {
+  if (hop.transport == Transport::tcp) {
+    const auto found = links_.find(link_key(hop.address, hop.interface));
+    if (found != links_.end()) return send_on(found->second, bytes);
+  }
+  const Socket* socket = socket_towards(hop);
+  if (socket == nullptr || hop.address.port == 0) {
+    count(TransportCount::no_socket);
+    return false;
+  }
+  if (hop.transport == Transport::udp) {
+    // A full queue is a loss like any on the way: retransmissions mend it.
+    if (send_datagram(socket->fd.get(), hop.address, bytes) != IoResult::failed) return true;
+    count(TransportCount::udp_send_failed);
+    return false;
+  }
+  const auto link = connect(hop, socket->listener);
+  return link != nullptr && send_on(link, bytes);
+}
+
+std::shared_ptr<Endpoints::Link> Endpoints::connect(const NextHop& hop, const Listener& listener) {
+  const auto found = links_.find(link_key(hop.address, listener.interface));
+  if (found != links_.end()) return found->second;
+  if (links_.size() >= limits_.max_tcp_connections) {
+    count(TransportCount::tcp_refused_full);
+    return nullptr;
+  }
+  auto fd = open_connection(listener.address.ip, hop.address, dscp_);
+  if (!fd) {
+    count(TransportCount::tcp_connect_failed);
+    return nullptr;
+  }
+  return adopt(std::move(fd).value(), {hop.address, Transport::tcp, listener.interface}, false);
+}
+
+std::shared_ptr<Endpoints::Link> Endpoints::adopt(Descriptor fd, const Origin& peer, bool is_open) {
+  auto link = std::make_shared<Link>(
+      Link{Connection(std::move(fd), peer, limits_.max_message_bytes, loop_.now_ms(), is_open)});
+  const unsigned events = Loop::kReadable | (is_open ? 0U : Loop::kWritable);
+  link->watches_writing = !is_open;
+  link->watch = loop_.watch(link->connection.fd(), events,
+                            [this, link](unsigned seen) { ready(link, seen); });
+  if (link->watch == 0) return nullptr;
+  auto& slot = links_[link_key(peer.address, peer.interface)];
+  const auto before = std::exchange(slot, link);
+  // The same peer from the same port: the old one is dead, though nobody has told us.
+  if (before != nullptr && !std::exchange(before->is_closed, true)) loop_.unwatch(before->watch);
+  return link;
+}
+
+void Endpoints::accept(size_t socket) {
+  for (int i = 0; i < kMaxAcceptsPerTurn; ++i) {
+    auto accepted = accept_connection(sockets_[socket].fd.get(), dscp_);
+    if (!accepted) return;
+    if (links_.size() >= limits_.max_tcp_connections) {
+      count(TransportCount::tcp_refused_full);
+      continue;
+    }
+    const Origin peer{accepted->second, Transport::tcp, sockets_[socket].listener.interface};
+    if (adopt(std::move(accepted->first), peer, true) != nullptr)
+      count(TransportCount::tcp_accepted);
+  }
+}
+
+void Endpoints::ready(const std::shared_ptr<Link>& link, unsigned events) {
+  Connection& connection = link->connection;
+  if (link->is_closed) return;
+  if (!connection.is_open()) {
+    if ((events & (Loop::kWritable | Loop::kFailed)) == 0) return;
+    if (!connection.finish_connect(loop_.now_ms()))
+      return close(*link, TransportCount::tcp_connect_failed);
+    count(TransportCount::tcp_opened);
+  }
+  if ((events & Loop::kWritable) != 0 && !connection.flush(loop_.now_ms()))
+    return close(*link, TransportCount::tcp_lost);
+  watch_writing(*link);
+  if ((events & (Loop::kReadable | Loop::kFailed)) == 0) return;
+  for (int i = 0; i < kMaxReadsPerTurn && !link->is_closed; ++i) {
+    const IoResult result = connection.read(loop_.now_ms(), buffer_);
+    if (result == IoResult::again) return;
+    if (result == IoResult::failed) return close(*link, TransportCount::tcp_lost);
+    take_messages(link);
+  }
+}
+
+void Endpoints::take_messages(const std::shared_ptr<Link>& link) {
+  StreamFramer& framer = link->connection.framer();
+  while (!link->is_closed) {
+    switch (framer.next()) {
+      case StreamFramer::Event::need_more:
+        return;
+      case StreamFramer::Event::message: {
+        // A copy: to answer it may change the framer's buffer by closing the connection.
+        const std::string message(framer.message());
+        user_.received(link->connection.peer(), message);
+        break;
+      }
+      case StreamFramer::Event::ping:
+        send_on(link, "\r\n");  // RFC 5626 section 4.4.1
+        break;
+      case StreamFramer::Event::broken:
+        user_.rejected(link->connection.peer(), framer.reject());
+        return close(*link, TransportCount::tcp_broken);
+    }
+  }
+}
+
+bool Endpoints::send_on(const std::shared_ptr<Link>& link, std::string_view bytes) {
+  if (link->is_closed) return false;
+  switch (link->connection.send(loop_.now_ms(), bytes)) {
+    case Connection::Queued::done:
+      watch_writing(*link);
+      return true;
+    case Connection::Queued::full:
+      close(*link, TransportCount::tcp_queue_full);
+      return false;
+    case Connection::Queued::failed:
+      close(*link, TransportCount::tcp_lost);
+      return false;
+  }
+  return false;
+}
+
+void Endpoints::watch_writing(Link& link) {
+  const bool wants = link.connection.wants_to_write();
+  if (std::exchange(link.watches_writing, wants) == wants) return;
+  loop_.rewatch(link.watch, Loop::kReadable | (wants ? Loop::kWritable : 0U));
+}
+
+void Endpoints::close(Link& link, TransportCount why) {
+  if (std::exchange(link.is_closed, true)) return;
+  count(why);
+  loop_.unwatch(link.watch);
+  const SocketAddress peer = link.connection.peer().address;
+  // Last, since it may free the link. Who waits for an answer on it is told in a turn of its own.
+  loop_.after(0, [this, peer, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.expired()) user_.failed(peer, Transport::tcp, SendFailure::transport_error);
+  });
+  links_.erase(link_key(peer, link.connection.peer().interface));
+}
+
+void Endpoints::read_datagrams(size_t socket) {
+  const int fd = sockets_[socket].fd.get();
+  const Origin here{{}, Transport::udp, sockets_[socket].listener.interface};
+  for (int i = 0; i < kMaxDatagramsPerTurn; ++i) {
+    const auto datagram = receive_datagram(fd, buffer_);
+    if (!datagram) break;
+    Origin origin = here;
+    origin.address = datagram->from;
+    if (datagram->size > buffer_.size())
+      user_.rejected(origin, MessageReject::message_too_long);
+    else if (const std::string_view bytes(buffer_.data(), datagram->size);
+             bytes.find_first_not_of("\r\n\0 ", 0, 4) != std::string_view::npos)
+      user_.received(origin, std::string(bytes));
+    // Else a keep-alive (RFC 5626, RFC 6223): nothing to do.
+  }
+  while (const auto peer = take_unreachable(fd)) {
+    count(TransportCount::udp_unreachable);
+    user_.failed(*peer, Transport::udp, SendFailure::icmp_unreachable);
+  }
+}
+
+void Endpoints::sweep() {
+  const uint64_t now = loop_.now_ms();
+  std::vector<std::shared_ptr<Link>> all;
+  for (const auto& [key, link] : links_) all.push_back(link);
+  for (const auto& link : all) {
+    if (link->connection.is_stalled(now))
+      close(*link, link->connection.is_open() ? TransportCount::tcp_stalled
+                                              : TransportCount::tcp_connect_failed);
+    else if (link->connection.is_idle(now, limits_.tcp_idle_ms))
+      close(*link, TransportCount::tcp_idle);
+  }
+}
+
+std::string_view name_of(TransportCount count) {
+  switch (count) {
+#define HOLDFAST_X(name, text) \
+  case TransportCount::name:   \
+    return #name;
+    HOLDFAST_TRANSPORT_COUNTS(HOLDFAST_X)
+#undef HOLDFAST_X
+    case TransportCount::count:
+      break;
+  }
+  return "none";
+}
+
+}  // namespace holdfast::sip
