@@ -165,6 +165,13 @@ void MediaAnchor::dataplane_status(StatusDone done) {
   });
 }
 
+void MediaAnchor::dataplane_minutes(const control::MinuteList& page, MinutesDone done) {
+  core_->streams().client().minutes(page, [done = std::move(done)](auto answer) {
+    if (!answer) return done(answer.error().message);
+    done(std::move(answer).value());
+  });
+}
+
 const std::vector<control::CallReport>& MediaAnchor::last_list() const {
   return core_->streams().last_list();
 }
