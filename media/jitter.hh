@@ -23,7 +23,7 @@ class Jitter {
     if (size > break_ticks) [[unlikely]]
       return;
     sixteenths_ += size - ((sixteenths_ + 8) >> 4);
-    if (sixteenths_ > max_sixteenths_) max_sixteenths_ = sixteenths_;
+    if (sixteenths_ > interval_max_sixteenths_) interval_max_sixteenths_ = sixteenths_;
     sum_sixteenths_ += sixteenths_;
     ++samples_;
   }
@@ -35,7 +35,19 @@ class Jitter {
   }
 
   uint32_t last_ticks() const { return sixteenths_ >> 4; }  // as a receiver report carries it
-  uint32_t max_ticks() const { return max_sixteenths_ >> 4; }
+  uint32_t max_ticks() const {
+    return (interval_max_sixteenths_ > past_max_sixteenths_ ? interval_max_sixteenths_
+                                                            : past_max_sixteenths_) >>
+           4;
+  }
+  // The maximum since begin_interval().
+  uint32_t interval_max_ticks() const { return interval_max_sixteenths_ >> 4; }
+  // Only the estimate itself goes on into the next interval.
+  void begin_interval() {
+    if (interval_max_sixteenths_ > past_max_sixteenths_)
+      past_max_sixteenths_ = interval_max_sixteenths_;
+    interval_max_sixteenths_ = sixteenths_;
+  }
   // Mean of the estimate over the packets that measured.
   double mean_ticks() const {
     if (samples_ == 0) return 0;
@@ -48,7 +60,8 @@ class Jitter {
   uint32_t transit_ = 0;
   uint32_t timestamp_ = 0;
   uint32_t sixteenths_ = 0;
-  uint32_t max_sixteenths_ = 0;
+  uint32_t interval_max_sixteenths_ = 0;
+  uint32_t past_max_sixteenths_ = 0;  // of the intervals before
 };
 
 }  // namespace holdfast::media

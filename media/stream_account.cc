@@ -232,6 +232,7 @@ StreamReport StreamAccount::report() const {
   r.restarts = restarts_;
   r.jitter_last_ticks = jitter_.last_ticks();
   r.jitter_max_ticks = jitter_.max_ticks();
+  r.jitter_interval_max_ticks = jitter_.interval_max_ticks();
   r.jitter_mean_ticks = jitter_.mean_ticks();
   r.first_arrival_ns = first_arrival_ns_;
   r.last_arrival_ns = last_arrival_ns();

@@ -36,6 +36,7 @@ struct StreamReport {
   uint32_t restarts = 0;   // the sender began anew under the same SSRC
   uint32_t jitter_last_ticks = 0;
   uint32_t jitter_max_ticks = 0;
+  uint32_t jitter_interval_max_ticks = 0;  // since begin_interval()
   double jitter_mean_ticks = 0;
   uint64_t first_arrival_ns = 0;
   uint64_t last_arrival_ns = 0;
@@ -79,6 +80,8 @@ class alignas(64) StreamAccount {
   // The clock rate became known after the first packets; what was measured with a guess is
   // forgotten.
   void set_clock_rate(uint32_t clock_rate_hz);
+
+  void begin_interval() { jitter_.begin_interval(); }
 
   uint32_t ssrc() const { return ssrc_; }
   bool empty() const { return packets_ == 0; }

@@ -38,13 +38,13 @@ sip::ProxyConfig proxy_config_of(const config::DaemonConfig& config, const Keys&
   sip::ProxyLimits limits;
   limits.max_calls = config.sip.max_calls;
   limits.tcp_idle_ms = config.sip.tcp_idle_s * 1000;
-  return {.route = std::move(route),
-          .health = config.centre.health,
-          .bindings = bindings,
-          .dial_plan = *config.dial_plan,
-          .limits = limits,
-          .timers = {},
-          .dscp = config.sip.dscp};
+  sip::ProxyConfig proxy(*config.dial_plan);
+  proxy.route = std::move(route);
+  proxy.health = config.centre.health;
+  proxy.bindings = bindings;
+  proxy.limits = limits;
+  proxy.dscp = config.sip.dscp;
+  return proxy;
 }
 
 sip::AnchorConfig anchor_config_of(const config::SiteConfig& site) {

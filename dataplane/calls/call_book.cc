@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cassert>
-#include <chrono>
 
+#include "dataplane/calls/clock.hh"
 #include "dataplane/calls/leg_report.hh"
 
 namespace holdfast::dataplane {
@@ -14,21 +14,15 @@ namespace {
 using control::Error;
 using control::ErrorCode;
 
-uint64_t unix_ms() {
-  using namespace std::chrono;
-  return static_cast<uint64_t>(
-      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
-}
-
 uint32_t token_of(LegIndex leg, PathKind path) {
   return leg * uint32_t{kPaths} + static_cast<uint32_t>(path);
 }
 
-Error core_busy() {
+}  // namespace
+
+control::Error core_busy() {
   return {ErrorCode::kBusy, "the packet loop did not answer within a second"};
 }
-
-}  // namespace
 
 CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
                    std::vector<BookInterface> interfaces, uint32_t max_legs)
@@ -37,7 +31,8 @@ CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
       interfaces_(std::move(interfaces)),
       legs_(size_t{board.legs_per_core()} * board.cores() + 1),
       free_legs_(board.cores()),
-      slices_(board.addresses()) {
+      slices_(board.addresses()),
+      minutes_(unix_ms()) {
   const uint32_t cores = board_.cores();
   assert(cores > 0);
   for (LegIndex leg = 1; leg <= max_legs; ++leg)
@@ -139,6 +134,7 @@ Answer<control::CallReport> CallBook::add(const control::CallAdd& request) {
     setups[i] = *planned;
   }
   BookCall call{.key = request.call, .started_ms = unix_ms()};
+  if (minute_ == 0) take_minutes(call.started_ms);
   const uint64_t serial = next_serial_++;
   for (LegIndex& leg : call.legs) {
     leg = free_legs_[*core].front();
@@ -164,7 +160,9 @@ Answer<control::CallReport> CallBook::add(const control::CallAdd& request) {
     }
   }
   flush();
-  return report(stored, false);
+  const auto snapshots = lines_[*core]->snapshot(stored.legs);
+  if (snapshots.empty()) return core_busy();
+  return report_of(stored, snapshots);
 }
 
 Answer<control::LegReport> CallBook::update(const control::LegUpdate& request) {
@@ -198,55 +196,22 @@ Answer<control::CallReport> CallBook::remove(const std::string& call) {
   const auto key = by_key_.find(call);
   if (key == by_key_.end()) return Error{ErrorCode::kUnknownCall, "no call " + call};
   const auto entry = calls_.find(key->second);
-  auto last = report(entry->second, true);
-  if (!last) return last;
+  const BookCall& ended = entry->second;
+  const auto snapshots = lines_[board_.owner_of_leg(ended.legs[0])]->remove(ended.legs);
+  if (snapshots.empty()) return core_busy();
+  control::CallReport last = report_of(ended, snapshots);
+  last.ended_ms = unix_ms();
+  show_last(entry->first, ended, snapshots);
   for (const LegIndex leg : entry->second.legs) {
     unwatch(leg);
     free_leg(leg);
   }
   legs_in_use_ -= 2;
-  finished_.emplace_back(next_finished_++, *last);
+  finished_.emplace_back(next_finished_++, last);
   if (finished_.size() > kFinishedCalls) finished_.pop_front();
   calls_.erase(entry);
   by_key_.erase(key);
   return last;
-}
-
-Answer<control::CallReport> CallBook::report(const BookCall& call, bool final) {
-  CoreLine& line = *lines_[board_.owner_of_leg(call.legs[0])];
-  const auto snapshots = final ? line.remove(call.legs) : line.snapshot(call.legs);
-  if (snapshots.empty()) return core_busy();
-  control::CallReport result;
-  result.call = call.key;
-  result.started_ms = call.started_ms;
-  if (final) result.ended_ms = unix_ms();
-  for (size_t i = 0; i < snapshots.size(); ++i) {
-    const BookLeg& leg = legs_[snapshots[i].index];
-    result.legs.push_back(leg_report(snapshots[i], snapshots[1 - i],
-                                     interfaces_[leg.setup.port].name, leg.next_hop[0]));
-  }
-  return result;
-}
-
-Answer<control::CallPage> CallBook::list(const control::CallList& request) {
-  control::CallPage page(request);
-  if (request.finished) {
-    for (const auto& [number, last] : finished_) {
-      if (number > request.after && !page.add(last, number)) break;
-    }
-    return page;
-  }
-  uint32_t asked = 0;  // a report costs a question to the lcore: no more than can be on the page
-  for (auto call = calls_.upper_bound(request.after); call != calls_.end(); ++call) {
-    if (asked++ == request.limit) {
-      page.set_more();
-      break;
-    }
-    auto row = report(call->second, false);
-    if (!row) return row.error();
-    if (!page.add(*row, call->first)) break;
-  }
-  return page;
 }
 
 void CallBook::watch(LegIndex leg, PathKind path, const SocketAddress& destination) {

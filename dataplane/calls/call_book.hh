@@ -6,15 +6,18 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "dataplane/calls/core_line.hh"
 #include "dataplane/calls/leg_plan.hh"
+#include "dataplane/calls/minute_book.hh"
 #include "dataplane/calls/port_allocator.hh"
 #include "dataplane/control/messages.hh"
 #include "dataplane/kernel/next_hops.hh"
@@ -29,6 +32,9 @@ struct BookInterface {
       0;  // of the kernel device whose routes and neighbours count (a shared port's, or the tap)
   uint8_t dscp = 46;
 };
+
+// What is told when an lcore does not answer.
+control::Error core_busy();
 
 // Slow thread only.
 class CallBook {
@@ -54,6 +60,11 @@ class CallBook {
 
   uint32_t legs_in_use() const { return legs_in_use_; }
 
+  // Every 100 ms or so, with the wall clock: when a minute has ended, shows all legs to minutes(),
+  // spread over a few calls.
+  void take_minutes(uint64_t unix_ms);
+  const MinuteBook& minutes() const { return minutes_; }
+
  private:
   struct BookLeg {
     uint64_t call = 0;  // serial; 0 when free
@@ -65,6 +76,11 @@ class CallBook {
     std::string key;
     uint64_t started_ms = 0;
     std::array<LegIndex, 2> legs{};
+  };
+  struct MinuteWalk {  // over the calls at the end of a minute
+    uint64_t minute;   // that has ended, in minutes since 1970
+    uint64_t done;     // serial of the last call that was shown
+    uint64_t end;      // serial of the first call that began after the minute
   };
   struct Slice {  // the ports of one media address that belong to one lcore
     uint32_t core;
@@ -79,7 +95,14 @@ class CallBook {
   }
   void watch(LegIndex leg, PathKind path, const SocketAddress& destination);
   void unwatch(LegIndex leg);
-  Answer<control::CallReport> report(const BookCall& call, bool final);
+  using OnCall = std::function<void(const BookCall&, std::span<const LegSnapshot>)>;
+  // Asks the lcores about at most kMaxRequestItems / 2 calls at once; tells of each with both of
+  // its legs, not in the order given. False when an lcore does not answer.
+  bool ask_about(std::span<const BookCall* const> calls, bool begin_interval,
+                 const OnCall& on_call);
+  control::CallReport report_of(const BookCall& call, std::span<const LegSnapshot> legs) const;
+  void show(const BookCall& call, std::span<const LegSnapshot> legs, uint64_t minute);
+  void show_last(uint64_t serial, const BookCall& call, std::span<const LegSnapshot> legs);
   void free_leg(LegIndex leg);
   void settle_doubtful();
 
@@ -101,6 +124,9 @@ class CallBook {
   uint64_t next_finished_ = 1;
   uint32_t legs_in_use_ = 0;
   uint64_t next_serial_ = 1;
+  MinuteBook minutes_;
+  uint64_t minute_ = 0;  // the current one; 0: not known yet
+  std::optional<MinuteWalk> minute_walk_;
 };
 
 }  // namespace holdfast::dataplane

@@ -78,7 +78,9 @@ size_t CoreLine::next_hops(std::span<const NextHopUpdate> updates) {
   return carried;
 }
 
-std::span<const LegSnapshot> CoreLine::snapshot(std::span<const LegIndex> legs) {
+std::span<const LegSnapshot> CoreLine::snapshot(std::span<const LegIndex> legs,
+                                                bool begin_interval) {
+  if (is_free()) request_.begin_interval = begin_interval;
   return ask_for(CoreRequest::Kind::snapshot, legs);
 }
 

@@ -28,7 +28,8 @@ class CoreLine {
   bool is_free();
   // At most CoreRequest::kMaxRequestItems legs; the answer is valid until the next question, empty
   // on failure.
-  std::span<const LegSnapshot> snapshot(std::span<const LegIndex> legs);
+  std::span<const LegSnapshot> snapshot(std::span<const LegIndex> legs,
+                                        bool begin_interval = false);
   // Asked again after it failed, it gives the last counts of the first time, if the lcore came
   // round since.
   std::span<const LegSnapshot> remove(std::span<const LegIndex> legs);

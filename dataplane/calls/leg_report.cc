@@ -3,9 +3,9 @@
 #include "dataplane/calls/leg_report.hh"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
+#include "dataplane/calls/clock.hh"
 #include "dataplane/runtime/lcore_loop.hh"
 
 namespace holdfast::dataplane {
@@ -53,12 +53,6 @@ void set_sent(control::LegReport& out, const LegCounters& counters) {
       std::min(counters.tx_refused_packets - rtp_refused, counters.rtcp_tx_packets);
   out.tx = {counters.tx_packets - rtp_refused, counters.tx_octets};
   out.rtcp_sent = counters.rtcp_tx_packets - rtcp_refused;
-}
-
-uint64_t unix_ms() {
-  using namespace std::chrono;
-  return static_cast<uint64_t>(
-      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
 }
 
 control::FarEndReport far_end_report(const StreamSlot& slot, uint64_t now_ns) {

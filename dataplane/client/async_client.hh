@@ -28,7 +28,7 @@
 namespace holdfast::control {
 
 struct AsyncOptions {
-  uint32_t answer_timeout_ms = 400;     // of a request, its wait in the queue included
+  uint32_t answer_timeout_ms = 400;     // of a request once it is sent, and before it is
   uint32_t greeting_timeout_ms = 2000;  // of a fresh connection
   uint32_t first_retry_ms = 20;         // to connect again; doubles up to
   uint32_t max_retry_ms = 200;
@@ -83,7 +83,7 @@ class AsyncClient {
   struct Pending {
     uint64_t id = 0;
     std::string body;  // until it is sent
-    uint64_t deadline_ms = 0;
+    uint64_t deadline_ms = 0;  // to be sent, then to be answered
     Done<nlohmann::json> done;
   };
 

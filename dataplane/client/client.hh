@@ -35,6 +35,7 @@ class DataplaneClient {
   Result<LegReport, ClientError> update(const LegUpdate& request);
   Result<CallReport, ClientError> remove(const CallDelete& request);
   Result<StatusReport, ClientError> status();
+  Result<MinutePage, ClientError> minutes(const MinuteList& request);  // one page
   // Every page of call.list, put together.
   Result<std::vector<CallReport>, ClientError> calls(bool finished);
 

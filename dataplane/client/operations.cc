@@ -41,6 +41,10 @@ Result<StatusReport, ClientError> DataplaneClient::status() {
   return perform<StatusReport>(*this, StatusGet{}, status_report_from);
 }
 
+Result<MinutePage, ClientError> DataplaneClient::minutes(const MinuteList& request) {
+  return perform<MinutePage>(*this, request, minute_page_from);
+}
+
 Result<std::vector<CallReport>, ClientError> DataplaneClient::calls(bool finished) {
   std::vector<CallReport> all;
   CallList page{0, kMaxPageCalls, finished};

@@ -33,6 +33,8 @@ inline constexpr size_t kMaxStreams = 64;      // of one leg in one report
 inline constexpr size_t kMaxNamedCounts = 64;  // of one list; keeps every report below a frame
 inline constexpr uint32_t kMaxPageCalls = 256;
 inline constexpr uint32_t kDefaultPageCalls = 64;
+inline constexpr uint32_t kMaxPageMinutes = 1024;
+inline constexpr uint32_t kDefaultPageMinutes = 256;
 
 // Why a request was refused: the name goes over the wire, the meaning is in docs/control-socket.md.
 #define HOLDFAST_CONTROL_ERRORS(X)                                                          \
@@ -132,7 +134,15 @@ struct CallList {
 
 struct StatusGet {};
 
-using Operation = std::variant<Hello, CallAdd, LegUpdate, CallDelete, CallList, StatusGet>;
+// Minute records with numbers above `after`, oldest first.
+struct MinuteList {
+  uint64_t after = 0;
+  std::optional<uint64_t> epoch;  // of the answer that `after` came from; another: from the start
+  uint32_t limit = kDefaultPageMinutes;  // 1 to kMaxPageMinutes
+};
+
+using Operation =
+    std::variant<Hello, CallAdd, LegUpdate, CallDelete, CallList, StatusGet, MinuteList>;
 
 struct Request {
   uint64_t id = 0;
@@ -243,6 +253,31 @@ struct CallReport {
   std::vector<LegReport> legs;       // in the order of call.add
 };
 
+// What one stream did in one minute of the wall clock, or what was left of it when it ended.
+struct MinuteRecord {
+  uint64_t number = 0;  // rises by one from record to record
+  std::string call;
+  uint32_t leg = 0;
+  std::string interface;
+  std::optional<uint32_t> ssrc;  // none: of several streams of the leg that gave up their places
+  uint64_t minute_s = 0;         // Unix time at which the minute began
+  uint64_t expected = 0;
+  uint64_t received = 0;
+  uint64_t lost = 0;
+  uint64_t duplicates = 0;
+  uint32_t jitter_max = 0;        // timestamp units
+  uint32_t clock_hz = 0;          // 0 unknown
+  uint32_t longest_loss_run = 0;  // packets
+};
+
+struct MinutePage {
+  uint64_t epoch = 0;   // of the dataplane process
+  uint64_t next = 0;    // the next request's `after`
+  bool more = false;    // records are left behind `next`
+  uint64_t missed = 0;  // records behind `after` that were dropped before they were asked for
+  std::vector<MinuteRecord> records;
+};
+
 struct PortStatus {
   std::string name;
   std::string take;
@@ -279,6 +314,8 @@ struct StatusReport {
   uint32_t legs_max = 0;
   std::vector<PortStatus> ports;
   std::vector<LcoreStatus> lcores;
+  uint64_t minutes_kept = 0;          // minute records
+  uint64_t minutes_dropped = 0;       // for newer ones
   std::vector<NamedCount> control;    // ControlServer::counters()
   std::vector<std::string> warnings;  // one line each, for a person
 };
@@ -324,11 +361,14 @@ nlohmann::json to_json(const FoldedStreams&);
 nlohmann::json to_json(const CallReport&);
 nlohmann::json to_json(const LegReport&);
 nlohmann::json to_json(const StatusReport&);
+nlohmann::json to_json(const MinuteRecord&);
+nlohmann::json to_json(const MinutePage&);
 
 // Lenient readers for clients; the text says which key is wrong.
 Result<CallReport, std::string> call_report_from(const nlohmann::json&);
 Result<LegReport, std::string> leg_report_from(const nlohmann::json&);
 Result<StatusReport, std::string> status_report_from(const nlohmann::json&);
+Result<MinutePage, std::string> minute_page_from(const nlohmann::json&);
 
 // Whether a call key is 1 to kMaxCallKeyBytes printable ASCII characters.
 bool valid_call_key(std::string_view key);

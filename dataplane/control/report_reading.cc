@@ -178,7 +178,41 @@ LcoreStatus read_lcore(const json& item, std::string& error) {
   return l;
 }
 
+MinuteRecord read_minute(const json& item, std::string& error) {
+  MinuteRecord r;
+  Fields fields(item, "records", error);
+  fields.number("number", r.number, kMust);
+  fields.text("call", r.call, kMust, kMaxCallKeyBytes);
+  fields.number("leg", r.leg, kMust);
+  fields.text("interface", r.interface, kMay, kMaxText);
+  fields.number("minute", r.minute_s, kMust);
+  fields.number("expected", r.expected, kMust);
+  fields.number("received", r.received, kMust);
+  fields.number("lost", r.lost, kMust);
+  fields.number("duplicates", r.duplicates, kMay);
+  fields.number("jitter_max", r.jitter_max, kMay);
+  fields.number("clock_hz", r.clock_hz, kMay);
+  fields.number("longest_loss_run", r.longest_loss_run, kMay);
+  if (fields.has("ssrc")) read_ssrc(fields, r.ssrc.emplace());
+  return r;
+}
+
 }  // namespace
+
+Result<MinutePage, std::string> minute_page_from(const json& answer) {
+  std::string error;
+  MinutePage page;
+  Fields fields(answer, "", error);
+  fields.number("epoch", page.epoch, kMust);
+  fields.number("next", page.next, kMust);
+  fields.flag("more", page.more, kMay);
+  fields.number("missed", page.missed, kMay);
+  if (const auto* records = fields.list("records", kMust, kMaxRows)) {
+    for (const auto& record : *records) page.records.push_back(read_minute(record, error));
+  }
+  if (!error.empty()) return error;
+  return page;
+}
 
 Result<LegReport, std::string> leg_report_from(const json& answer) {
   std::string error;
@@ -219,6 +253,11 @@ Result<StatusReport, std::string> status_report_from(const json& answer) {
   }
   if (const auto* lcores = fields.list("lcores", kMay, kMaxRows)) {
     for (const auto& lcore : *lcores) s.lcores.push_back(read_lcore(lcore, error));
+  }
+  if (const auto* minutes = fields.object("minute_records", kMay)) {
+    Fields counts(*minutes, "minute_records", error);
+    counts.number("kept", s.minutes_kept, kMay);
+    counts.number("dropped", s.minutes_dropped, kMay);
   }
   read_counts(fields, "control", s.control);
   if (const auto* warnings = fields.list("warnings", kMay, kMaxRows)) {

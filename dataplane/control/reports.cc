@@ -164,6 +164,7 @@ json to_json(const StatusReport& s) {
          {"legs", {{"in_use", s.legs_in_use}, {"max", s.legs_max}}},
          {"ports", json::array()},
          {"lcores", json::array()},
+         {"minute_records", {{"kept", s.minutes_kept}, {"dropped", s.minutes_dropped}}},
          {"control", to_json(s.control)},
          {"warnings", json::array()}};
   for (const auto& port : s.ports) j["ports"].push_back(to_json(port));
@@ -171,6 +172,33 @@ json to_json(const StatusReport& s) {
   for (const auto& warning : s.warnings) {
     if (j["warnings"].size() < kMaxWarnings) j["warnings"].push_back(warning);
   }
+  return j;
+}
+
+json to_json(const MinuteRecord& r) {
+  json j{{"number", r.number},
+         {"call", r.call},
+         {"leg", r.leg},
+         {"interface", r.interface},
+         {"minute", r.minute_s},
+         {"expected", r.expected},
+         {"received", r.received},
+         {"lost", r.lost},
+         {"duplicates", r.duplicates},
+         {"jitter_max", r.jitter_max},
+         {"clock_hz", r.clock_hz},
+         {"longest_loss_run", r.longest_loss_run}};
+  if (r.ssrc) j["ssrc"] = ssrc_text(*r.ssrc);
+  return j;
+}
+
+json to_json(const MinutePage& page) {
+  json j{{"epoch", page.epoch},
+         {"next", page.next},
+         {"more", page.more},
+         {"missed", page.missed},
+         {"records", json::array()}};
+  for (const auto& record : page.records) j["records"].push_back(to_json(record));
   return j;
 }
 

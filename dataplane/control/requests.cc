@@ -155,6 +155,14 @@ Operation read_call_list(Fields& fields, std::string&) {
   return list;
 }
 
+Operation read_minute_list(Fields& fields, std::string&) {
+  MinuteList list;
+  fields.number("after", list.after, kMay);
+  fields.number("epoch", list.epoch, kMay);
+  fields.number("limit", list.limit, kMay, 1, kMaxPageMinutes);
+  return list;
+}
+
 Operation read_status(Fields&, std::string&) {
   return StatusGet{};
 }
@@ -165,9 +173,13 @@ struct OperationRow {
   Operation (*read)(Fields& fields, std::string& error);
 };
 constexpr OperationRow kOperations[] = {
-    {"hello", read_hello},           {"call.add", read_call_add},
-    {"leg.update", read_leg_update}, {"call.delete", read_call_delete},
-    {"call.list", read_call_list},   {"status", read_status},
+    {"hello", read_hello},
+    {"call.add", read_call_add},
+    {"leg.update", read_leg_update},
+    {"call.delete", read_call_delete},
+    {"call.list", read_call_list},
+    {"status", read_status},
+    {"minute.list", read_minute_list},
 };
 static_assert(std::size(kOperations) == std::variant_size_v<Operation>);
 
@@ -221,6 +233,11 @@ struct ToJson {
     return j;
   }
   json operator()(const StatusGet&) const { return json::object(); }
+  json operator()(const MinuteList& o) const {
+    json j{{"limit", o.limit}, {"after", o.after}};
+    if (o.epoch) j["epoch"] = *o.epoch;
+    return j;
+  }
 };
 
 }  // namespace

@@ -43,6 +43,9 @@ void Reply::send(const CallPage& page) {
 void Reply::send(const StatusReport& report) {
   send_object(dump_json(to_json(report)));
 }
+void Reply::send(const MinutePage& page) {
+  send_object(dump_json(to_json(page)));
+}
 
 void Reply::fail(ErrorCode code, std::string message) {
   if (const auto server = token_->redeem()) {

@@ -29,6 +29,7 @@ class Reply {
   void send(const LegReport&);     // leg.update
   void send(const CallPage&);      // call.list
   void send(const StatusReport&);  // status
+  void send(const MinutePage&);    // minute.list
   void fail(ErrorCode code, std::string message);
 
  private:

@@ -50,6 +50,11 @@ std::string media_rule(const MediaRange& range) {
          std::to_string(range.port_low) + "-" + std::to_string(range.port_high) + " counter drop\n";
 }
 
+// Later fragments have no ports: the kernel would take two bytes of their payload for one, and text
+// such as SIP often looks like a port of the range.
+constexpr std::string_view kLaterFragmentsPass =
+    "    ip frag-off & 0x1fff != 0 accept\n    frag frag-off != 0 accept\n";
+
 // Adds up every "counter packets N" of a listing.
 uint64_t sum_of_counters(std::string_view listing) {
   constexpr std::string_view kLabel = "counter packets ";
@@ -94,7 +99,7 @@ Outcome guard_media(std::span<const MediaRange> ranges) {
   return apply(
       without(kMediaTable) + "table " + std::string(kMediaTable) +
       " {\n  chain stray {\n    type filter hook prerouting priority -450; policy accept;\n" +
-      rules + "  }\n}\n");
+      std::string(kLaterFragmentsPass) + rules + "  }\n}\n");
 }
 
 Outcome guard_owned(std::span<const std::string> devices) {

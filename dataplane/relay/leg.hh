@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -30,19 +31,20 @@ struct ClockRate {
   uint32_t hz = 0;
 };
 
-// What the slow thread says about a leg; the owner lcore copies it.
+// What the slow thread says about a leg; the owner lcore copies it. What each packet needs comes
+// first.
 struct LegSetup {
-  uint64_t call = 0;  // serial number of the call, for the slow thread's books
   LegIndex peer = kNoLeg;
   uint16_t port = 0;  // index of the interface that the leg lives on
-  uint32_t address_index = 0;
-  IpAddress local;
   std::array<uint16_t, kPaths> local_port{};
-  std::array<SocketAddress, kPaths> remote{};  // from SDP; none: learn it
-  bool rtcp_explicit = false;  // a=rtcp named the RTCP address: do not derive it from RTP's
   bool rtcp_mux = false;
+  bool rtcp_explicit = false;  // a=rtcp named the RTCP address: do not derive it from RTP's
   bool strict_source = false;  // only `remote` may send; else the first valid sender is learned
   uint8_t dscp = 0;
+  uint32_t address_index = 0;
+  uint64_t call = 0;  // serial number of the call, for the slow thread's books
+  IpAddress local;
+  std::array<SocketAddress, kPaths> remote{};  // from SDP; none: learn it
   std::array<ClockRate, kMaxClockRates> clock_rates{};
 };
 
@@ -58,20 +60,25 @@ struct Path {
   HeaderTemplate out;           // not ready until the next hop is known
 };
 
+// So many that what each packet counts begins a cache line.
+inline constexpr size_t kLegDropSlots = 33;
+static_assert(kLegDropReasons <= kLegDropSlots);
+
 struct LegCounters {
-  uint64_t rx_packets = 0,
-           rx_octets = 0;  // RTP payload octets (RFC 3550 section 6.4.1) accepted here
-  uint64_t rtcp_rx_packets = 0, rtcp_tx_packets = 0;
-  uint64_t tx_packets = 0, tx_octets = 0;  // RTP given to the port of this leg
-  uint64_t tx_refused_packets = 0;         // of RTP and RTCP: what the port did not take
-  uint64_t joined_rx_packets = 0,
-           joined_tx_packets = 0;    // of RTP and RTCP: from and to other legs of ours
-  uint64_t unaccounted_packets = 0;  // relayed, but no stream slot was free
+  std::array<uint32_t, kLegDropSlots> drops{};
   // Of the endpoint's RTCP, which was relayed all the same:
   uint32_t reports_unknown_ssrc = 0;  // blocks about a stream that is not here
   uint32_t reports_bad_delay = 0;     // blocks whose DLSR is more than the time that passed
   uint32_t reports_unread = 0;        // beyond what is looked at in one datagram
-  std::array<uint32_t, kLegDropReasons> drops{};
+  uint64_t tx_refused_packets = 0;    // of RTP and RTCP: what the port did not take
+  uint64_t joined_rx_packets = 0,
+           joined_tx_packets = 0;    // of RTP and RTCP: from and to other legs of ours
+  uint64_t unaccounted_packets = 0;  // relayed, but no stream slot was free
+  uint64_t rtcp_rx_packets = 0, rtcp_tx_packets = 0;
+  // Each packet's, last, so that they lie beside what else a packet needs.
+  uint64_t rx_packets = 0,
+           rx_octets = 0;  // RTP payload octets (RFC 3550 section 6.4.1) accepted here
+  uint64_t tx_packets = 0, tx_octets = 0;  // RTP given to the port of this leg
 };
 
 // Totals of streams that lost their slot to a newer SSRC, so that a leg's sums stay whole.
@@ -92,14 +99,19 @@ struct StreamSlot {
 };
 static_assert(sizeof(StreamSlot) == 576);
 
-struct Leg {
-  bool in_use = false;
-  LegSetup setup;
-  std::array<Path, kPaths> paths;
+// Thousands of legs do not fit a cache, so a packet touches few lines of each: one with the last
+// counters, the streams and the head of the setup, and those of one path.
+struct alignas(64) Leg {
+  LegCounters counters;
   uint32_t streams = kNoStream;
   uint32_t stream_count = 0;
-  LegCounters counters;
+  bool in_use = false;
+  LegSetup setup;
   FoldedStreams folded;
+  alignas(64) std::array<Path, kPaths> paths;
+
+  // The line that every packet needs.
+  const void* hot() const { return &counters.rx_packets; }
 };
 
 // A copy of one leg and its streams, made by the owner lcore on request.
@@ -111,5 +123,7 @@ struct LegSnapshot {
 };
 
 static_assert(std::is_trivially_copyable_v<Leg>);
+static_assert(offsetof(LegCounters, rx_packets) == 192 && offsetof(LegSetup, address_index) <= 16);
+static_assert(offsetof(Leg, setup) + offsetof(LegSetup, address_index) <= 256);
 
 }  // namespace holdfast::dataplane

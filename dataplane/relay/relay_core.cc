@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
 
 namespace holdfast::dataplane {
 namespace {
@@ -99,7 +100,6 @@ unsigned RelayCore::poll_inbox(uint64_t now_ns) {
 }
 
 void RelayCore::take_burst(std::span<rte_mbuf*> frames, uint64_t now_ns, bool from_port) {
-  std::array<Work, kBurst> work;
   std::array<rte_mbuf*, kBurst> for_kernel;
   size_t works = 0;
   size_t kernel_frames = 0;
@@ -118,8 +118,11 @@ void RelayCore::take_burst(std::span<rte_mbuf*> frames, uint64_t now_ns, bool fr
       drop(frame, DropReason::frame_too_long);
       continue;
     }
-    const FrameView view =
-        view_frame(rte_pktmbuf_mtod(frame, const uint8_t*), frame->data_len, filter);
+    // Made where it stays: a copy of what was just written in pieces stalls the CPU.
+    Work& each = *new (&work_[works]) Work{
+        frame, view_frame(rte_pktmbuf_mtod(frame, const uint8_t*), frame->data_len, filter),
+        nullptr, joins};
+    const FrameView& view = each.view;
     if (view.fate == FrameFate::drop) {
       drop(frame, view.reason);
     } else if (view.fate == FrameFate::kernel) {
@@ -127,15 +130,18 @@ void RelayCore::take_burst(std::span<rte_mbuf*> frames, uint64_t now_ns, bool fr
     } else if (const uint32_t owner = board_.owner_of_port(filter, view.destination_port);
                owner != core_) {
       hand_over(frame, owner, {}, nullptr);
-    } else if (Leg* leg = leg_of(board_.leg_at(view.address_index, view.destination_port));
-               leg == nullptr) {
-      drop(frame, DropReason::no_leg);
     } else {
-      rte_prefetch0(leg);
-      work[works++] = {frame, view, leg, joins};
+      each.leg = leg_of(board_.leg_at(view.address_index, view.destination_port));
+      if (each.leg == nullptr) {
+        drop(frame, DropReason::no_leg);
+        continue;
+      }
+      rte_prefetch0(each.leg->hot());
+      rte_prefetch0(each.leg->paths.data());
+      ++works;
     }
   }
-  relay_all({work.data(), works}, now_ns);
+  relay_all({work_.data(), works}, now_ns);
   if (kernel_frames > 0) send_to_kernel(port, {for_kernel.data(), kernel_frames});
 }
 
@@ -149,6 +155,7 @@ void RelayCore::relay_all(std::span<Work> work, uint64_t now_ns) {
       if (is_leg_drop(reason)) ++each.leg->counters.drops[leg_drop_index(reason)];
       drop(each.frame, reason);
     }
+    if (joined_count_ == 0) break;
     std::copy_n(joined_.begin(), joined_count_, work.begin());
     work = work.first(joined_count_);
     joined_count_ = 0;

@@ -113,6 +113,8 @@ class RelayCore {
   std::vector<Leg> legs_;
   StreamPool streams_;
   std::vector<size_t> own_ports_;
+  // Members, since an array on the stack would be filled with initial values for each burst.
+  std::array<Work, kBurst> work_;    // of take_burst()
   std::array<Work, kBurst> joined_;  // what relay_all() does next: at most one for each of a burst
   size_t joined_count_ = 0;
   std::vector<TxBatch> tx_;  // by port

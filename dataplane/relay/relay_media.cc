@@ -71,7 +71,8 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
     return drop_of(kind);
   }
   if (leg.paths[static_cast<size_t>(path)].source.is_none()) learn(leg, work, path);
-  leg.counters.joined_rx_packets += work.joins > 0;
+  if (work.joins > 0) [[unlikely]]
+    ++leg.counters.joined_rx_packets;
 
   Leg& out_leg = *leg_of(leg.setup.peer);
   const PathKind out_path = is_rtp || out_leg.setup.rtcp_mux ? PathKind::rtp : PathKind::rtcp;

@@ -37,7 +37,10 @@ void RelayCore::serve(CoreRequest& request) {
       break;
     case CoreRequest::Kind::snapshot:
       for (LegSnapshot& snapshot : request.snapshots) {
-        if (const Leg* leg = leg_of(snapshot.index)) streams_.snapshot(*leg, snapshot);
+        const Leg* leg = leg_of(snapshot.index);
+        if (leg == nullptr) continue;
+        streams_.snapshot(*leg, snapshot);
+        if (request.begin_interval) streams_.begin_interval(*leg);
       }
       break;
   }

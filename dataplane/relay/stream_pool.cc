@@ -113,4 +113,9 @@ void StreamPool::snapshot(const Leg& leg, LegSnapshot& out) const {
     out.streams[out.stream_count++] = slots_[i];
 }
 
+void StreamPool::begin_interval(const Leg& leg) {
+  for (uint32_t i = leg.streams; i != kNoStream; i = slots_[i].next)
+    slots_[i].account.begin_interval();
+}
+
 }  // namespace holdfast::dataplane

@@ -27,6 +27,8 @@ class StreamPool {
   void learn_clock_rates(const Leg& leg);
   void release_all(Leg& leg);
   void snapshot(const Leg& leg, LegSnapshot& out) const;
+  // StreamAccount::begin_interval() of all streams of the leg.
+  void begin_interval(const Leg& leg);
 
  private:
   StreamSlot* take(Leg& leg);

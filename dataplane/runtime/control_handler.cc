@@ -89,6 +89,8 @@ void ControlRequests::handle(const control::Request& request, control::Reply rep
           answer(reply, book.list(operation));
         } else if constexpr (std::is_same_v<T, control::StatusGet>) {
           reply.send(status());
+        } else if constexpr (std::is_same_v<T, control::MinuteList>) {
+          reply.send(book.minutes().list(operation));
         }
       },
       request.operation);
@@ -131,6 +133,8 @@ control::StatusReport ControlRequests::status() {
     lcore.heap_allocated_bytes = parts_->loops[i]->heap_allocated_bytes();
     out.lcores.push_back(lcore);
   }
+  out.minutes_kept = parts_->book->minutes().kept();
+  out.minutes_dropped = parts_->book->minutes().dropped();
   out.control = server_->counters();
   out.warnings = parts_->warnings;
   return out;

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "dataplane/calls/clock.hh"
 #include "dataplane/runtime/lcore_loop.hh"
 
 namespace holdfast::dataplane {
@@ -100,6 +101,7 @@ void SlowLoop::run() {
     take_events();
     if (now_ns >= next_tick_ns_) {
       parts_.next_hops->on_timer(now_ns / kNsPerMs);
+      parts_.book->take_minutes(unix_ms());
       next_tick_ns_ = now_ns + kTickNs;
     }
     parts_.book->flush();

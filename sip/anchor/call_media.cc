@@ -101,6 +101,7 @@ void CallMedia::call_ended(EndDone done) {
         self->finish();
       };
       std::vector<StreamName> names;
+      names.reserve(left.size());
       for (const StreamEntry* each : left) names.push_back(each->plan.name);
       for (const StreamName& name : names) parts_.streams.remove(name, one);
       one(std::nullopt);

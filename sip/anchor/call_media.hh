@@ -39,7 +39,7 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   using Done = std::function<void(MediaVerdict)>;
   using EndDone = std::function<void(std::vector<control::CallReport>)>;
 
-  CallMedia(AnchorParts& parts, uint64_t call_key, std::string caller_tag)
+  CallMedia(AnchorParts& parts, uint64_t call_key, const std::string& caller_tag)
       : parts_(parts), call_key_(call_key), media_(caller_tag), caller_tag_(caller_tag) {}
 
   void message(const MediaMessage& message, Done done);

@@ -221,6 +221,7 @@ void CallMedia::take_over(const Job& job) {
   (void)media_.offer(dialog, media::Carrier::reliable, offer);
   if (!answers) (void)media_.answer(key(offerer, message), media::Carrier::final, answer);
   std::vector<StreamName> names;
+  names.reserve(streams.size());
   for (const StreamEntry* each : streams) names.push_back(each->plan.name);
   for (const StreamName& name : names) parts_.streams.claim(name);
   current_ = media_.wanted();

@@ -102,9 +102,8 @@ PartHead read_head(std::string_view part) {
     const std::string_view value = trim(line.substr(colon + 1));
     if (same_word(name, "Content-Type") || same_word(name, "c"))
       head.type = value;
-    else if (same_word(name, "Content-Length") || same_word(name, "l"))
-      head.simple = false;
-    else if (same_word(name, "Content-Encoding") || same_word(name, "e"))
+    else if (same_word(name, "Content-Length") || same_word(name, "l") ||
+             same_word(name, "Content-Encoding") || same_word(name, "e"))
       head.simple = false;
     else if (same_word(name, "Content-Transfer-Encoding"))
       head.simple = head.simple && (same_word(value, "binary") || same_word(value, "8bit") ||

@@ -89,7 +89,7 @@ class StreamTable {
   // Only while up. `former` asks for ports that it had before.
   void add(StreamPlan plan, const std::array<LegPlace, 2>* former, AddDone done);
   // What cannot be done now is done when the dataplane is back; `done` only says when to go on.
-  void update(StreamPlan plan, std::function<void()> done);
+  void update(const StreamPlan& plan, const std::function<void()>& done);
   // No report: there was none, or the dataplane is away and the stream goes when it is back.
   void remove(const StreamName& name, RemoveDone done);
   // A change that the dataplane need not know of.

@@ -41,7 +41,8 @@ class Proxy {
   // The listeners with the ports that they have got: port 0 asks the kernel for one.
   const std::vector<Listener>& listeners() const;
 
-  // The centre's servers in the order of RFC 3263; those that stay keep their health.
+  // The centre's servers in the order of RFC 3263; those that stay keep their health. To be told
+  // before start() too, from the last good answers: a branch that knows no server is in survival.
   void set_upstreams(const std::vector<Upstream>& upstreams);
   // Further names that URIs may carry, with their last good answers.
   void set_names(std::vector<ResolvedName> names);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "sip/binding_table.hh"
 #include "sip/dial_plan.hh"
@@ -16,6 +17,8 @@
 namespace holdfast::sip {
 
 struct ProxyConfig {
+  explicit ProxyConfig(DialPlan plan) : dial_plan(std::move(plan)) {}
+
   RouteConfig route;
   HealthConfig health;
   BindingConfig bindings;

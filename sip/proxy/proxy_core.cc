@@ -35,6 +35,7 @@ Proxy::Core::~Core() {
 
 std::optional<StartError> Proxy::Core::start() {
   if (auto error = endpoints_.open(config_.route.listeners)) return error;
+  started_ = true;
   run_health();
   once_a_second();
   return std::nullopt;

@@ -84,6 +84,7 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   void refuse(const Message& message, const Origin& origin, MessageReject reject);
   bool absorb(const Incoming& in);
   void decide(Incoming& in);
+  std::optional<OpenedToken> open_ours(const Request& view, const Uri& uri) const;
   CallPlace place_of(const Request& view) const;
   void forward(Incoming& in, Forward forward);
   void forward_stateless(Incoming& in, Forward forward);
@@ -135,6 +136,7 @@ class Proxy::Core final : public Wire, public Endpoints::User {
 
   LoopTimer health_timer_;
   LoopTimer second_timer_;
+  bool started_ = false;
   bool health_waits_ = false;
   std::deque<Transition> transitions_;
   Counters decisions_, drops_, counters_;

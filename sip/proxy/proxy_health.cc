@@ -21,7 +21,7 @@ std::string text_of(const Upstream& upstream) {
 
 // Told from within a context's or a transaction's call: what follows comes in a turn of its own.
 void Proxy::Core::health_told() {
-  if (std::exchange(health_waits_, true)) return;
+  if (!started_ || std::exchange(health_waits_, true)) return;
   loop.after(0, [this, alive = std::weak_ptr<bool>(alive_)] {
     if (!alive.expired()) run_health();
   });

@@ -313,6 +313,8 @@ void ResponseContext::dialog_over(CallEnd end) {
   if (start_.view.method == Method::bye && end == CallEnd::dialog_gone)
     end = by_caller ? CallEnd::caller_hung_up : CallEnd::callee_hung_up;
   wire_.calls.dialog_over(start_.call.call_key, caller, callee, end);
+  for (const OpenedToken& other : start_.call.left_out)
+    wire_.calls.dialog_over(other.token.call_key, caller, callee, end);
 }
 
 std::string ResponseContext::send_back(int status, const Message& message, bool& taken) {

@@ -24,15 +24,6 @@ constexpr HeaderName kHeaders[] = {
 #undef HOLDFAST_X
 };
 
-// RFC 3261 section 25.1: token.
-bool is_token(std::string_view text) {
-  static constexpr std::string_view kMarks = "-.!%*_+`'~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           kMarks.find(c) != std::string_view::npos;
-  });
-}
-
 Header header_of(std::string_view name) {
   if (name.size() == 1) {
     const char letter = static_cast<char>(name.front() | 0x20);
@@ -80,6 +71,14 @@ std::string_view trim(std::string_view text) {
   const size_t first = text.find_first_not_of(kSpace);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+bool is_token(std::string_view text) {
+  static constexpr std::string_view kMarks = "-.!%*_+`'~";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kMarks.find(c) != std::string_view::npos;
+  });
 }
 
 std::optional<uint64_t> parse_number(std::string_view text) {

@@ -161,6 +161,8 @@ class Message {
 // ones left out.
 std::vector<std::string_view> split_list(std::string_view text);
 std::string_view trim(std::string_view text);
+// RFC 3261 section 25.1.
+bool is_token(std::string_view text);
 // A number in full, without sign.
 std::optional<uint64_t> parse_number(std::string_view text);
 

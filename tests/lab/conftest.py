@@ -23,6 +23,12 @@ def read_addresses():
     return dict(re.findall(r"^([A-Z0-9_]+)=([^\s(#]+)", text, re.MULTILINE))
 
 
+def pytest_addoption(parser):
+    """What lab/drills turns up; by themselves the tests are as short as CI needs them."""
+    parser.addoption("--sound-seconds", type=int, default=5, help="sound of each call of the main job")
+    parser.addoption("--all-drills", action="store_true", help="every outage with every centre, and real timers")
+
+
 class Lab:
     """Drives the lab by its own commands, as a person would."""
 

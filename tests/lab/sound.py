@@ -44,7 +44,8 @@ def seconds_heard(path, extension):
     return found * BLOCK_S
 
 
-def heard(phone_directory, extension):
-    """The same over all that a phone recorded: the longest of its recordings counts."""
-    recordings = pathlib.Path(phone_directory).glob("rec/dump-*-dec.wav")
+def heard(phone_directory, extension, since_s=0):
+    """The same over what a phone recorded since some moment: the longest of its recordings counts."""
+    recordings = [path for path in pathlib.Path(phone_directory).glob("rec/dump-*-dec.wav")
+                  if path.stat().st_mtime >= since_s]
     return max((seconds_heard(path, extension) for path in recordings), default=0.0)

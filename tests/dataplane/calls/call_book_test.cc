@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/dataplane/relay/rig.hh"
 
 namespace holdfast::dataplane {
@@ -216,6 +218,74 @@ TEST_F(CallBookTest, ANewRtpAddressTakesRtcpAlong) {
   EXPECT_EQ(book->update(update)->remote_rtcp->to_string(), "198.18.1.11:5001");
 }
 
+// Packets of one stream that arrive at the LAN.
+void speak(Rig& rig, uint16_t to_port, uint16_t from, uint16_t to, uint32_t ssrc = 7) {
+  for (uint16_t seq = from; seq < to; ++seq) {
+    test::UdpFrame frame;
+    frame.destination.port = to_port;
+    frame.payload = test::rtp(seq, seq * 160u, ssrc);
+    while (!rig.arrive(0, test::build(frame))) std::this_thread::yield();
+  }
+}
+
+class MinutesTest : public CallBookTest {
+ protected:
+  static constexpr uint64_t kMinute = 60'000;
+  static constexpr uint64_t kNoon = 29'000'000 * kMinute;
+
+  // Until the packet loop has come round to all that arrived.
+  void wait_for(uint64_t packets) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (rig.sum(0, &PortCounters::rx) < packets && std::chrono::steady_clock::now() < end)
+      std::this_thread::yield();
+  }
+  std::vector<control::MinuteRecord> records() {
+    return book->minutes().list({.after = 0, .epoch = {}, .limit = 1024}).records;
+  }
+};
+
+TEST_F(MinutesTest, EachMinuteOfEachCallIsKeptAndTheLastPart) {
+  book->take_minutes(kNoon);
+  const auto a = book->add(request("a"));
+  const auto b = book->add(request("b"));
+  ASSERT_TRUE(a && b);
+  speak(rig, a->legs[0].local.port, 0, 10);
+  speak(rig, b->legs[0].local.port, 0, 4);
+  wait_for(14);
+  book->take_minutes(kNoon + kMinute - 1);
+  EXPECT_TRUE(records().empty()) << "the minute has not ended";
+  book->take_minutes(kNoon + kMinute);
+  ASSERT_EQ(records().size(), 2u);
+  EXPECT_EQ(records()[0].call, "a");
+  EXPECT_EQ(records()[0].interface, "lan");
+  EXPECT_EQ(records()[0].ssrc, 7u);
+  EXPECT_EQ(records()[0].minute_s, kNoon / 1000);
+  EXPECT_EQ(records()[0].received, 10u);
+  EXPECT_EQ(records()[1].received, 4u);
+
+  speak(rig, a->legs[0].local.port, 15, 20);
+  wait_for(19);
+  ASSERT_TRUE(book->remove("a"));
+  ASSERT_EQ(records().size(), 3u);
+  const control::MinuteRecord last = records()[2];
+  EXPECT_EQ(last.minute_s, (kNoon + kMinute) / 1000);
+  EXPECT_EQ(last.expected, 10u);
+  EXPECT_EQ(last.lost, 5u);
+  EXPECT_EQ(last.longest_loss_run, 5u);
+  book->take_minutes(kNoon + 2 * kMinute);
+  EXPECT_EQ(records().size(), 3u) << "b was silent, a is gone";
+}
+
+TEST_F(MinutesTest, AClockThatStepsBackEndsTheMinute) {
+  book->take_minutes(kNoon);
+  const auto a = book->add(request("a"));
+  speak(rig, a->legs[0].local.port, 0, 3);
+  wait_for(3);
+  book->take_minutes(kNoon - 10 * kMinute);
+  ASSERT_EQ(records().size(), 1u);
+  EXPECT_EQ(records()[0].minute_s, kNoon / 1000);
+}
+
 class TwoCoreBookTest : public CallBookTest {
  protected:
   TwoCoreBookTest() : CallBookTest({.cores = 2, .max_legs = 64}) {}
@@ -232,6 +302,25 @@ TEST_F(TwoCoreBookTest, ACallsLegsAndPortsBelongToOneLcore) {
       EXPECT_EQ(rig.board().owner_of_port(filter, added->legs[port].local.port), owner);
       EXPECT_EQ(rig.board().owner_of_port(filter, added->legs[port].local_rtcp.port), owner);
     }
+  }
+}
+
+TEST_F(TwoCoreBookTest, AListKeepsItsOrderOverLcoresAndPages) {
+  std::vector<std::string> keys;
+  for (int i = 0; i < 32; ++i) {
+    keys.push_back("c" + std::to_string(i));
+    ASSERT_TRUE(book->add(request(keys.back())));
+  }
+  for (const uint32_t limit : {1u, 15u, 16u, 17u, 32u, 256u}) {
+    std::vector<std::string> listed;
+    control::CallList ask{.after = 0, .limit = limit, .finished = false};
+    for (bool more = true; more;) {
+      const auto page = nlohmann::json::parse(book->list(ask)->to_json());
+      for (const auto& call : page["calls"]) listed.push_back(call["call"]);
+      more = page.contains("next");
+      if (more) ask.after = page["next"];
+    }
+    EXPECT_EQ(listed, keys) << limit;
   }
 }
 

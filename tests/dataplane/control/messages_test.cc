@@ -110,6 +110,9 @@ const Case kCases[] = {
     {"\"op\":\"call.list\",\"limit\":256,\"after\":18446744073709551615,\"finished\":true", ""},
     {"\"op\":\"call.list\",\"limit\":257", "limit needs a whole number from 1 to 256"},
     {"\"op\":\"call.list\",\"limit\":0", "limit needs a whole number from 1 to 256"},
+    {"\"op\":\"minute.list\"", ""},
+    {"\"op\":\"minute.list\",\"after\":7,\"epoch\":18446744073709551615,\"limit\":1024", ""},
+    {"\"op\":\"minute.list\",\"limit\":1025", "limit needs a whole number from 1 to 1024"},
     {"\"op\":\"status\"", ""},
     {"\"op\":\"status\",\"verbose\":true", "verbose is not a member of this operation"},
     {"\"op\":\"\"", "there is no operation of this name in protocol 1"},
@@ -224,11 +227,34 @@ TEST(Messages, AReportSurvivesTheWire) {
   status.lcores = {{1, 2, 0.5, 0}};
   status.warnings = {"w"};
   status.control = {{"accepted", 1}};
+  status.minutes_kept = 5;
+  status.minutes_dropped = 6;
   const auto again = status_report_from(to_json(status));
   ASSERT_TRUE(again) << again.error();
   EXPECT_EQ(to_json(*again), to_json(status));
   EXPECT_TRUE(again->ports[0].balanced());
   EXPECT_EQ(again->ports[0].joined, 4U);
+}
+
+TEST(Messages, MinutesSurviveTheWireAndFitAFrame) {
+  MinuteRecord record;
+  record.call = std::string(kMaxCallKeyBytes, '"');  // the longest as JSON
+  record.number = record.minute_s = record.expected = record.received = record.lost =
+      record.duplicates = UINT64_MAX;
+  record.leg = record.jitter_max = record.clock_hz = record.longest_loss_run = UINT32_MAX;
+  record.interface = "eleven-long";
+  record.ssrc = 0;
+  MinutePage page{UINT64_MAX, UINT64_MAX, true, UINT64_MAX, {}};
+  page.records.assign(kMaxPageMinutes, record);
+  page.records[1].ssrc.reset();
+  const auto wire = to_json(page);
+  EXPECT_LT(wire.dump().size() + 256, kMaxFrameBytes);
+  const auto read = minute_page_from(wire);
+  ASSERT_TRUE(read) << read.error();
+  EXPECT_EQ(to_json(*read), wire);
+  EXPECT_EQ(read->records[0].ssrc, 0U);
+  EXPECT_EQ(read->records[1].ssrc, std::nullopt);
+  EXPECT_FALSE(minute_page_from(json::object()));
 }
 
 TEST(Messages, CumulativeLossHas32BitsAndASign) {

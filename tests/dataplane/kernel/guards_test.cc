@@ -73,13 +73,13 @@ class GuardsTest : public test::TwoHosts {
   }
 
   // True when a datagram from the peer reaches a socket of the host.
-  bool arrives(const char* address, uint16_t port, size_t bytes) {
+  bool arrives(const char* address, uint16_t port, size_t bytes, char filling = 'x') {
     const Udp receiver(ip(address), port);
     EXPECT_EQ(bind(receiver.fd, receiver.address(), receiver.length), 0);
     {
       const test::Inside there(peer().fd());
       const Udp sender(ip(address), port);
-      const std::vector<char> payload(bytes, 'x');
+      const std::vector<char> payload(bytes, filling);
       sendto(sender.fd, payload.data(), payload.size(), 0, sender.address(), sender.length);
     }
     pollfd waiting{receiver.fd, POLLIN, 0};
@@ -113,6 +113,14 @@ TEST_F(GuardsTest, FragmentedSipPassesAndFragmentedMediaDoesNot) {  // RFC 3261 
     EXPECT_TRUE(arrives(address, 5'060, 4'000)) << address;
     EXPECT_FALSE(arrives(address, 20'100, 4'000)) << address;
     EXPECT_FALSE(draws_icmp(address, 20'100, 4'000)) << address;
+  }
+}
+
+// Two bytes of text read as a port: "OO" is 20,303.
+TEST_F(GuardsTest, TextInLaterFragmentsIsNotTakenForAPort) {
+  ASSERT_TRUE(guard_media(ranges_of(addresses, 20'000, 20'999)));
+  for (const char* address : {"198.18.9.1", "2001:db8:9::1"}) {
+    EXPECT_TRUE(arrives(address, 5'060, 4'000, 'O')) << address;
   }
 }
 

@@ -149,7 +149,10 @@ TEST_P(AnchorProperty, OneVerdictEachAndNothingLeft) {
   dataplane->refuse_updates({});
   pass(20'000);
   EXPECT_EQ(anchor->snapshot().state, AnchorState::up);
-  EXPECT_EQ(anchor->snapshot().streams, dataplane->calls().size());
+  // Unless another got the port while the dataplane refused to take a stream back.
+  if (count("dataplane_port_taken") == 0) {
+    EXPECT_EQ(anchor->snapshot().streams, dataplane->calls().size());
+  }
   for (uint64_t key = 1; key <= kCalls; ++key) end(key);
   pass(20'000);
   EXPECT_TRUE(dataplane->calls().empty());

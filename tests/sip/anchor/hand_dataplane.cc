@@ -93,7 +93,8 @@ void HandDataplane::add(const control::CallAdd& request, control::Reply& reply) 
 }
 
 void HandDataplane::update(const control::LegUpdate& request, control::Reply& reply) {
-  log_.push_back("update " + std::to_string(request.leg) + (request.relearn ? " relearn" : ""));
+  log_.push_back("update " + std::to_string(request.leg) + (request.relearn ? " relearn" : "") +
+                 (request.clock_rates ? " clocks" : ""));
   if (refuse_updates_) return reply.fail(*refuse_updates_, "told to refuse");
   for (auto& [name, call] : calls_) {
     for (LegReport& leg : call.legs) {

@@ -106,8 +106,9 @@ class AnchorRig : public testing::Test {
   // Works off all that is ready.
   void settle() {
     for (int quiet = 0; quiet < 2;) {
-      const bool any = loop.turn() | (dataplane && dataplane->turn());
-      quiet = any ? 0 : quiet + 1;
+      const bool ours = loop.turn();
+      const bool theirs = dataplane && dataplane->turn();
+      quiet = ours || theirs ? 0 : quiet + 1;
     }
   }
   // Lets time pass in the steps of the timers.

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Phones register and call through the appliance, with both kinds of centre; the captures at the peer ends judge."""
+import time
+
+import pytest
+import signalling
+import truth
+from drill import Branch, both_heard
+from office import CENTRES, register_answers
+
+DSCP_CS3, DSCP_EF = 24, 46
+PHONES = {"1010": ("udp", 4), "1011": ("tcp", 4), "1012": ("udp", 6), "1013": ("tcp", 6)}
+HQ_PHONES = ("3011", "3012")
+SETTLE_S = 0.4  # until the first packets of a call have found their way
+PAIRS = (("1010", "3011"), ("3012", "1011"), ("1012", "1013"))  # branch to HQ, HQ to branch, branch to branch
+
+
+@pytest.fixture(name="branch", scope="module", params=CENTRES)
+def branch_fixture(request, tmp_path_factory):
+    branch = Branch(request.param)
+    try:
+        for user in HQ_PHONES:
+            branch.phone(user)
+        branch.start_wires = tmp_path_factory.mktemp("start")
+        with branch.record(branch.start_wires):
+            for user, (transport, family) in PHONES.items():
+                branch.branch_phone(user, transport=transport, family=family)
+        yield branch
+    finally:
+        branch.close()
+
+
+def test_phones_register_through_the_appliance(branch):
+    """RFC 3261 16, RFC 3327: the centre challenges the phone, not us, and its 200 comes back to it."""
+    wires = branch.wires(branch.start_wires)
+    for user, (transport, _) in PHONES.items():
+        asked = wires.asked_centre("REGISTER", to_user=user)
+        assert asked and {m.src[0] for m in asked} <= set(wires.wan_own)
+        assert [m.status for m in wires.centre_answered("REGISTER", None, to_user=user)] == [401, 200]
+        at_phone = [m for m in wires.sip("phone0") if m.to_user == user and m.status]
+        assert register_answers(at_phone, user) == [401, 200]
+        assert {m.transport for m in at_phone} == {transport}
+    ours = [m for point, own in wires.ports.items() for m in wires.sip(point) if m.src[0] in own]
+    assert ours and {m.dscp for m in ours} == {DSCP_CS3}
+
+
+def test_calls_of_every_direction_have_sound(branch, request, tmp_path):
+    seconds = request.config.getoption("--sound-seconds")
+    phones, wires = branch.phones, branch.wires(tmp_path)
+    with branch.record(tmp_path):
+        for caller, callee in PAIRS:
+            phones[caller].call(callee)
+        time.sleep(SETTLE_S)
+        began_ns = time.time_ns()
+        time.sleep(seconds)
+        ended_ns = time.time_ns()
+        live = branch.say("calls")
+        for caller, _ in PAIRS:
+            phones[caller].hang_up()
+        time.sleep(0.5)
+
+    assert len(live["calls"]) == 4, live  # the local call passes the appliance twice
+    for caller, callee in PAIRS:
+        both_heard(phones[caller], phones[callee], seconds - 1)
+    wires.only_anchored()
+    assert wires.lost_by_us((began_ns, ended_ns)) == []
+    entered = truth.streams(wires.entered((began_ns, ended_ns)))
+    assert len(entered) == 2 * len(PAIRS)
+    assert min(stream.unique for stream in entered.values()) > 45 * seconds
+    assert {p.dscp for p in wires.left()} == {DSCP_EF}
+    for point in wires.ports:  # RTCP is relayed as well
+        assert truth.rtcp_counts(truth.coming_from(wires.media(point), *wires.ports[point])), point
+    report_equals(branch, wires)
+
+
+def test_local_audio_never_crosses_the_wan(branch, tmp_path):
+    """Whatever the centre makes of the call: an address of ours that comes back is joined inside."""
+    phones = branch.phones
+    with branch.record(tmp_path):
+        for caller, callee in (("1010", "1011"), ("1013", "1012")):
+            phones[caller].call(callee)
+        time.sleep(2)
+        for caller in ("1010", "1013"):
+            phones[caller].hang_up()
+        time.sleep(0.3)
+    wires = branch.wires(tmp_path)
+    assert wires.asked_centre("INVITE", to_user="1011"), "the centre had no part in it"
+    assert wires.media("edge-wan") == [] and wires.media("hq0") == []
+    both_heard(phones["1010"], phones["1011"], 1.5)
+    both_heard(phones["1012"], phones["1013"], 1.5)
+
+
+def test_hold_and_resume_and_a_hang_up_of_either_side(branch, tmp_path):
+    phones, wires = branch.phones, branch.wires(tmp_path)
+    calls = (("1010", "3011", "1010", "3011"), ("3012", "1011", "3012", "1011"))  # caller, callee, holder, ender
+    with branch.record(tmp_path):
+        for caller, callee, holder, _ in calls:
+            phones[caller].call(callee)
+            time.sleep(SETTLE_S)
+            other = callee if holder == caller else caller
+            mark = phones[other].mark()
+            phones[holder].ask("hold")
+            phones[other].wait("CALL_REMOTE_SDP", after=mark)
+            phones[holder].ask("resume")
+        time.sleep(SETTLE_S)
+        resumed_ns = time.time_ns()
+        time.sleep(1.5)
+        ended_ns = time.time_ns()
+        for *_, ender in calls:
+            phones[ender].hang_up()
+        time.sleep(0.5)
+    for caller, callee, holder, _ in calls:
+        assert not phones[caller].in_call() and not phones[callee].in_call(), "a BYE did not arrive"
+        again = [m for m in signalling.requests(wires.sip("edge-wan"), "INVITE", from_user=holder) if m.in_dialog]
+        assert len(again) >= 2, "no re-INVITE crossed the appliance"
+    assert wires.lost_by_us((resumed_ns, ended_ns)) == []
+    sounding = [s for s in truth.streams(wires.entered((resumed_ns, ended_ns))).values() if s.unique > 60]
+    assert len(sounding) == 2 * len(calls), "not every side is heard again"
+
+
+def report_equals(branch, wires):
+    """`holdfast report loss`: each stream as it came in at our port is told to the packet."""
+    captured = {(f"0x{s.ssrc:08x}", s.src[0]): (s.expected, s.unique, s.lost)
+                for s in truth.streams(wires.entered()).values()}
+    rows = [row for row in branch.say("report", "loss")["streams"] if (row["ssrc"], row["source"]) in captured]
+    assert len(rows) == len(captured)
+    told = {(row["ssrc"], row["source"]): (row["expected"], row["received"], row["lost"]) for row in rows}
+    assert told == captured

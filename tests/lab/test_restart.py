@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 in the middle of calls: of holdfastd, which costs no media; of the dataplane, which is back within a second."""
+import time
+
+import pytest
+import signalling
+import truth
+from drill import Branch, both_heard
+from office import CENTRES
+
+AUDIO_BACK_WITHIN_S = 1
+SETTLE_S = 0.5
+# caller, callee, who speaks of a new session after the restart, who ends the call
+UDP_CALL = ("1010", "3011", "3011", "3011")
+TCP_CALL = ("3012", "1011", "3012", "1011")
+LOCAL_CALL = ("1012", "1013", "1012", "1013")
+
+
+@pytest.fixture(name="branch", scope="module", params=CENTRES)
+def branch_fixture(request):
+    branch = Branch(request.param)
+    try:
+        branch.phone("3011")
+        branch.phone("3012", transport="tcp")
+        for user in ("1010", "1012", "1011", "1013"):
+            branch.branch_phone(user, transport="tcp" if user in ("1011", "1013") else "udp")
+        yield branch
+    finally:
+        branch.close()
+
+
+def test_holdfastd_dies_in_mid_call(branch, tmp_path):
+    phones, wires = branch.phones, branch.wires(tmp_path)
+    calls = (UDP_CALL, TCP_CALL, LOCAL_CALL)
+    with branch.record(tmp_path):
+        for caller, callee, _, _ in calls:
+            phones[caller].call(callee)
+        time.sleep(SETTLE_S)
+        began_ns = time.time_ns()
+        time.sleep(0.5)
+        branch.appliance("kill", "holdfastd")
+        time.sleep(1)
+        branch.restart("holdfastd")
+        started_ns = time.time_ns()
+        for caller, callee, speaker, _ in calls:
+            other = callee if speaker == caller else caller
+            mark = phones[other].mark()
+            phones[speaker].ask("hold")
+            phones[other].wait("CALL_REMOTE_SDP", after=mark)
+            phones[speaker].ask("resume")
+        time.sleep(1.5)
+        ended_ns = time.time_ns()
+        for _, _, _, ender in calls:  # the callee
+            phones[ender].hang_up()
+        time.sleep(0.5)
+
+    for caller, callee, _, _ in calls:
+        assert not phones[caller].in_call() and not phones[callee].in_call(), "a BYE did not arrive"
+        both_heard(phones[caller], phones[callee], 2)
+    assert wires.lost_by_us((began_ns, ended_ns)) == []
+    for caller, callee, speaker, ender in calls:
+        again = [m for point in wires.ports for m in signalling.requests(wires.sip(point), "INVITE")
+                 if m.in_dialog and m.time_ns > started_ns and callee in (m.from_user, m.to_user)]
+        assert len(again) >= 4, f"re-INVITEs of {speaker} did not pass"
+        byes = [m for m in signalling.answers(wires.sip("phone0"), "BYE", 200) if m.time_ns > ended_ns
+                and {m.from_user, m.to_user} == {caller, callee}]
+        assert byes, f"the BYE of {ender} was not answered"
+    told = [row for row in branch.say("calls", "--ended")["calls"] if row["ended_ns"] > ended_ns]
+    assert len(told) == 3 + (branch.kind == "b2bua")
+    assert {row["end"] for row in told} == {"callee_hung_up"}
+
+
+def test_dataplane_dies_in_mid_call(branch, tmp_path):
+    phones, wires = branch.phones, branch.wires(tmp_path)
+    with branch.record(tmp_path):
+        for caller, callee in (("1010", "3011"), ("1012", "1013")):
+            phones[caller].call(callee)
+        time.sleep(1)
+        branch.appliance("kill", "dataplane")
+        killed_ns = time.time_ns()
+        time.sleep(1)
+        began_ns = branch.restart("dataplane")
+        up_ns = time.time_ns()
+        time.sleep(2)
+        settled_ns = began_ns + int((AUDIO_BACK_WITHIN_S + (up_ns - began_ns) / 1e9) * 1e9)
+        ended_ns = time.time_ns()
+        phones["3012"].call("1011")  # signalling works, by the centre
+        for user in ("1010", "1012", "3012"):
+            phones[user].hang_up()
+        time.sleep(0.5)
+
+    dark = [p for p in wires.left() if killed_ns < p.time_ns < began_ns]
+    assert not dark, "media flowed without a dataplane"
+    first = {}
+    for packet in wires.left():
+        if packet.time_ns > began_ns:
+            first.setdefault((packet.ssrc, packet.dst), (packet.time_ns - up_ns) / 1e9)
+    streams = {(s.ssrc, s.dst) for s in truth.streams([p for p in wires.left() if p.time_ns < killed_ns]).values()}
+    assert len(streams) == 4
+    for stream in streams:
+        assert first.get(stream, 99) <= AUDIO_BACK_WITHIN_S, f"{stream} came back after {first.get(stream)} s"
+    assert wires.lost_by_us((settled_ns, ended_ns)) == []
+    # Signalling took no notice, and nobody blamed the centre.
+    assert {m.status for m in wires.sip("phone0") if m.status and m.src[0] in wires.lan_own} <= {
+        100, 180, 183, 200, 401, 407}
+    assert branch.say("upstreams")["state"] == "online"
