@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests inside a dialog: they follow their Route set (RFC 3261 section 16.12), in every state.
+#include <algorithm>
 #include <utility>
 
 #include "sip/route_steps.hh"
@@ -20,6 +21,28 @@ bool is_known(const Prepared& prepared) {
       break;
   }
   return false;
+}
+
+bool is_centre(const RouteState& state, const Uri& uri) {
+  const auto hop = resolve(state, uri);
+  return hop && std::any_of(state.upstreams.begin(), state.upstreams.end(),
+                            [&](const Upstream& known) { return known.address == hop->address; });
+}
+
+// A call between two phones that went up to the centre and came back through us has us twice in its
+// Route set. While the centre is lost nobody could hang up: a BYE leaves out what lies between.
+// Requests that carry SDP do not, since each passage anchors media of its own.
+void take_the_short_way(const Prepared& prepared, std::vector<NameAddress>& route) {
+  const RouteState& state = prepared.state;
+  if (state.health != HealthState::survival || prepared.request.method != Method::bye ||
+      route.empty() || !is_centre(state, route.front().uri))
+    return;
+  const auto is_hop_of_ours = [&](const NameAddress& hop) {
+    return is_ours(state.config, hop.uri);
+  };
+  const auto ours = std::find_if(route.begin(), route.end(), is_hop_of_ours);
+  if (ours == route.end()) return;
+  route.erase(route.begin(), std::find_if_not(ours, route.end(), is_hop_of_ours));
 }
 
 // RFC 3261 section 16.6 step 6: a next hop that is a strict router wants to be the Request-URI.
@@ -48,6 +71,7 @@ Decision route_in_dialog(const Prepared& prepared) {
   Target target;
   target.request_uri = prepared.uri;
   target.route = prepared.route;
+  take_the_short_way(prepared, target.route);
   if (to_us) {
     // Of a rewritten Contact the centre makes the remote target; else there is no dialog with us.
     const UriParameter* key = prepared.uri.find(kBindingParameter);

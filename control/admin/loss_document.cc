@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "control/admin/documents.hh"
 #include "sip/anchor/media_anchor.hh"
@@ -13,8 +14,8 @@ namespace {
 using nlohmann::json;
 
 // Who counted a loss.
-constexpr std::string_view kHere = "our port";          // on the way to us
-constexpr std::string_view kFarEnd = "far end's RTCP";  // beyond our port: the endpoint's word
+constexpr std::string_view kHere = "us";         // at our port: lost on the way to us
+constexpr std::string_view kFarEnd = "far end";  // its RTCP: lost beyond our port
 
 std::string ssrc_text(uint32_t ssrc) {
   char text[16];
@@ -81,7 +82,7 @@ void CallMedia::add(const std::string& name, const control::LegReport& leg) {
                 {"jitter_mean_ms", ticks_to_ms(s.jitter_mean, s.clock_hz)},
                 {"jitter_max_ms", ticks_to_ms(s.jitter_max, s.clock_hz)},
                 {"dscp_in", s.dscp_in},
-                {"counted_by", kHere}});
+                {"measured_by", kHere}});
     streams.push_back(std::move(row));
     ++totals.streams;
     totals.expected += s.expected;
@@ -103,7 +104,7 @@ void CallMedia::add(const std::string& name, const control::LegReport& leg) {
                 {"jitter_ms", f.jitter_ms ? json(*f.jitter_ms) : json()},
                 {"round_trip_ms", f.round_trip_ms ? json(*f.round_trip_ms) : json()},
                 {"reports", f.reports},
-                {"counted_by", kFarEnd}});
+                {"measured_by", kFarEnd}});
     beyond.push_back(std::move(row));
     totals.lost_beyond += f.lost_beyond();
   }
@@ -124,7 +125,7 @@ json minute_json(const store::MinuteRow& m) {
           {"expected", m.expected},
           {"received", m.received},
           {"lost", m.lost},
-          {"counted_by", kHere}};
+          {"measured_by", kHere}};
 }
 
 }  // namespace
@@ -132,10 +133,16 @@ json minute_json(const store::MinuteRow& m) {
 json loss_document(const SipSnapshot& sip, const LossInput& input, size_t limit) {
   std::map<uint64_t, CallMedia> media;
   std::map<uint64_t, json> minutes;
-  for (const auto& leg : input.legs) media[leg.call_key].add(leg.stream, leg.report);
+  std::set<uint64_t> recorded;
+  for (const auto& leg : input.legs) {
+    media[leg.call_key].add(leg.stream, leg.report);
+    recorded.insert(leg.call_key);
+  }
+  // The list is seconds old: a call that has ended since then is told by its record, and would
+  // count twice.
   for (const auto& call : sip.media) {
     const auto key = sip::call_key_of_stream(call.call);
-    if (!key || call.ended_ms) continue;
+    if (!key || call.ended_ms || recorded.contains(*key)) continue;
     for (const auto& leg : call.legs) media[*key].add(call.call, leg);
   }
   for (const auto& minute : input.minutes) {

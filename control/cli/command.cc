@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "control/cli/daemon_client.hh"
+
 namespace holdfast::cli {
 
 void Context::fail(int exit_status, std::string_view message) {
@@ -24,6 +26,13 @@ std::unique_ptr<control::DataplaneClient> Context::connect() {
   if (client) return std::move(client).value();
   fail(client.error());
   return nullptr;
+}
+
+std::optional<nlohmann::json> Context::ask(const std::string& method, const std::string& target) {
+  auto answer = ask_daemon(daemon_socket, method, target);
+  if (answer) return std::move(answer).value();
+  fail(kDidNotHold, answer.error().message);
+  return std::nullopt;
 }
 
 void print(std::string_view text) {

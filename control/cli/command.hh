@@ -3,7 +3,8 @@
 #pragma once
 
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,7 @@ inline constexpr int kWrongUse = 2;
 
 struct Context {
   std::string socket = "/run/holdfast/dataplane.sock";
+  std::string daemon_socket = "/run/holdfast/holdfastd.sock";
   int status = kDone;
 
   // One line on stderr, and the status.
@@ -29,6 +31,8 @@ struct Context {
   void fail(const control::ClientError& error);
   // A connected client, or nullptr after fail().
   std::unique_ptr<control::DataplaneClient> connect();
+  // holdfastd's answer, or none after fail().
+  std::optional<nlohmann::json> ask(const std::string& method, const std::string& target);
 };
 
 void print(std::string_view text);
@@ -39,6 +43,8 @@ void print_json(const nlohmann::json& document);
 void add_relay_commands(CLI::App& app, Context& context);
 void add_status_command(CLI::App& app, Context& context);
 void add_report_command(CLI::App& app, Context& context);
+void add_loss_command(CLI::App& report, Context& context);  // below `report`
+void add_sip_commands(CLI::App& app, Context& context);
 void add_check_config_command(CLI::App& app, Context& context);
 
 }  // namespace holdfast::cli

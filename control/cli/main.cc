@@ -21,12 +21,15 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "holdfast " + std::string(holdfast::control::kVersion));
   app.add_option("--socket", context.socket, "control socket of holdfast-dataplane")
       ->capture_default_str();
+  app.add_option("--daemon-socket", context.daemon_socket, "socket of holdfastd")
+      ->capture_default_str();
   app.require_subcommand(1);
   app.fallthrough();  // --socket may follow the subcommand
   app.footer("Exit status: 0 done, 1 it did not hold, 2 wrong use.");
   cli::add_relay_commands(app, context);
   cli::add_status_command(app, context);
   cli::add_report_command(app, context);
+  cli::add_sip_commands(app, context);
   cli::add_check_config_command(app, context);
   try {
     app.parse(argc, argv);

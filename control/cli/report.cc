@@ -5,6 +5,7 @@
 #include <set>
 
 #include "control/cli/command.hh"
+#include "control/cli/documents.hh"
 #include "control/cli/table.hh"
 
 namespace holdfast::cli {
@@ -152,17 +153,6 @@ std::vector<Cells> lines_of(const std::vector<LegRow>& legs) {
   return lines;
 }
 
-// RFC 4180: quotes around a field that needs them, doubled inside. A field that a spreadsheet would
-// take for a formula is given as text.
-std::string csv_field(const std::string& text) {
-  const bool formula =
-      !text.empty() && std::string_view("=+-@").find(text[0]) != std::string_view::npos;
-  if (!formula && text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = formula ? "\"'" : "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
-
 void print_csv(const std::vector<Cells>& lines) {
   print(
       "call,leg,interface,ssrc,payload_type,expected,received,lost,loss_percent,loss_runs,"
@@ -259,7 +249,10 @@ void add_report_command(CLI::App& app, Context& context) {
   auto as_json = std::make_shared<bool>(false), as_csv = std::make_shared<bool>(false);
   auto* json_flag = report->add_flag("--json", *as_json, "print one JSON document");
   report->add_flag("--csv", *as_csv, "print CSV (RFC 4180)")->excludes(json_flag);
-  report->callback([&context, as_json, as_csv] { run_report(context, *as_json, *as_csv); });
+  report->callback([&context, report, as_json, as_csv] {
+    if (report->get_subcommands().empty()) run_report(context, *as_json, *as_csv);
+  });
+  add_loss_command(*report, context);
 }
 
 }  // namespace holdfast::cli

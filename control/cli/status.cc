@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// holdfast status: ports and their books, lcores, legs.
+// holdfast status: both daemons; ports and their books, lcores, legs, calls, records.
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "control/cli/command.hh"
+#include "control/cli/daemon_client.hh"
+#include "control/cli/documents.hh"
 #include "control/cli/table.hh"
 
 namespace holdfast::cli {
 namespace {
 
 using control::StatusReport;
-
-std::string duration(uint64_t seconds) {
-  if (seconds < 60) return std::to_string(seconds) + " s";
-  if (seconds < 3600) return std::to_string(seconds / 60) + " min";
-  if (seconds < 86400)
-    return std::to_string(seconds / 3600) + " h " + std::to_string(seconds / 60 % 60) + " min";
-  return std::to_string(seconds / 86400) + " d " + std::to_string(seconds / 3600 % 24) + " h";
-}
+using nlohmann::json;
 
 void print_ports(const StatusReport& status) {
   Table ports({"PORT", "TAKE", "DRIVER", "DEVICE", "LINK", ">IN", ">RELAYED", ">TO KERNEL",
@@ -50,7 +45,7 @@ void print_books(const StatusReport& status) {
 
 void print_status(const StatusReport& status) {
   print("holdfast-dataplane " + status.version + ", pid " + std::to_string(status.pid) + ", up " +
-        duration(status.uptime_s) + ", legs " + std::to_string(status.legs_in_use) + " of " +
+        duration_text(status.uptime_s) + ", legs " + std::to_string(status.legs_in_use) + " of " +
         std::to_string(status.legs_max) + ", huge pages " + (status.huge_pages ? "yes" : "no") +
         "\n");
   for (const auto& warning : status.warnings) print("warning: " + warning + "\n");
@@ -64,23 +59,65 @@ void print_status(const StatusReport& status) {
   print("\n" + lcores.to_string());
 }
 
+json document_of(const StatusReport& status) {
+  auto document = control::to_json(status);
+  for (size_t i = 0; i < status.ports.size(); ++i)
+    document["ports"][i]["balanced"] = status.ports[i].balanced();
+  return document;
+}
+
+void print_daemon(const json& d) {
+  const json media = d.value("media", json::object()), records = d.value("records", json::object());
+  const json servers = d.value("upstreams", json::object());
+  print("holdfastd " + text(d, "version") + ", pid " + std::to_string(whole(d, "pid")) + ", up " +
+        seconds_text(d, "uptime_s") + (d.value("draining", false) ? ", draining" : "") + "\n");
+  for (const auto& warning : list(d, "warnings"))
+    if (warning.is_string()) print("warning: " + warning.get<std::string>() + "\n");
+  Table table({"CENTRE", ">SERVERS UP", ">REGISTRATIONS", ">CALLS", "MEDIA", ">ANCHORED",
+               ">UNANCHORED", "RECORDS", ">QUEUED", ">WRITTEN", ">DROPPED"});
+  table.add(
+      {text(d, "state"),
+       std::to_string(whole(servers, "up")) + " of " + std::to_string(whole(servers, "known")),
+       std::to_string(whole(d, "registrations")), std::to_string(whole(d, "calls")),
+       text(media, "state"), std::to_string(whole(media, "calls_anchored")),
+       std::to_string(whole(media, "calls_unanchored")), text(records, "state"),
+       std::to_string(whole(records, "queued")), std::to_string(whole(records, "written")),
+       std::to_string(whole(records, "dropped"))});
+  print("\n" + table.to_string());
+}
+
+// Both daemons, as far as they are there. A holdfastd that was never started is no failure of a
+// machine that only relays; one that left its socket behind is.
 void run_status(Context& context, bool as_json) {
-  const auto client = context.connect();
-  if (!client) return;
-  const auto status = client->status();
-  if (!status) return context.fail(status.error());
-  if (!as_json) return print_status(*status);
-  auto document = control::to_json(*status);
-  for (size_t i = 0; i < status->ports.size(); ++i) {
-    document["ports"][i]["balanced"] = status->ports[i].balanced();
+  const auto daemon = ask_daemon(context.daemon_socket, "GET", "/api/status");
+  const auto client = control::DataplaneClient::connect(context.socket);
+  const auto status =
+      client ? (*client)->status() : Result<StatusReport, control::ClientError>(client.error());
+  if (!status) {
+    context.fail(status.error());
+    if (!daemon) return;
+  } else if (!daemon && !daemon.error().absent) {
+    context.fail(kDidNotHold, daemon.error().message);
   }
-  print_json(document);
+  if (as_json) {
+    json document = status ? document_of(*status) : json::object();
+    document["holdfastd"] = daemon ? *daemon : json();
+    return print_json(document);
+  }
+  if (status) print_status(*status);
+  if (daemon) {
+    print(status ? "\n" : "");
+    print_daemon(*daemon);
+  } else if (daemon.error().absent) {
+    print("\nholdfastd has not been started (" + context.daemon_socket + " is not there)\n");
+  }
 }
 
 }  // namespace
 
 void add_status_command(CLI::App& app, Context& context) {
-  auto* status = app.add_subcommand("status", "ports, their counters, lcores and legs");
+  auto* status = app.add_subcommand(
+      "status", "both daemons: ports, lcores and legs; centre, calls and records");
   auto as_json = std::make_shared<bool>(false);
   status->add_flag("--json", *as_json, "print one JSON document");
   status->callback([&context, as_json] { run_status(context, *as_json); });

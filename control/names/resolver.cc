@@ -45,13 +45,14 @@ bool is_no_service(const std::vector<SrvRecord>& servers) {  // RFC 2782: a targ
 class Resolver::Impl {
  public:
   Impl(const config::CentreConfig& centre, const config::DnsConfig& dns, std::string cache_path,
-       Random random, sip::Logger logger, Changed changed)
+       Random random, sip::Logger logger, Changed changed, std::chrono::milliseconds second)
       : centre_(centre),
         dns_(dns),
         cache_path_(std::move(cache_path)),
         random_(std::move(random)),
         logger_(std::move(logger)),
         changed_(std::move(changed)),
+        second_(second),
         client_(dns) {
     cache_.load(cache_path_);
     assemble();
@@ -93,10 +94,10 @@ class Resolver::Impl {
       const uint32_t wait_s = round();
       {
         const std::lock_guard lock(mutex_);
-        next_round_ = Clock::now() + std::chrono::seconds(wait_s);
+        next_round_ = Clock::now() + wait_s * second_;
       }
       pollfd stop{client_.stop_descriptor(), POLLIN, 0};
-      if (::poll(&stop, 1, static_cast<int>(wait_s * 1000)) != 0) return;
+      if (::poll(&stop, 1, static_cast<int>((wait_s * second_).count())) != 0) return;
     }
   }
 
@@ -243,6 +244,7 @@ class Resolver::Impl {
   const Random random_;
   const sip::Logger logger_;
   const Changed changed_;
+  const std::chrono::milliseconds second_;
   DnsClient client_;
   Names at_start_;
 
@@ -262,9 +264,10 @@ class Resolver::Impl {
 };
 
 Resolver::Resolver(const config::CentreConfig& centre, const config::DnsConfig& dns,
-                   std::string cache_path, Random random, sip::Logger logger, Changed changed)
+                   std::string cache_path, Random random, sip::Logger logger, Changed changed,
+                   std::chrono::milliseconds second)
     : impl_(std::make_unique<Impl>(centre, dns, std::move(cache_path), std::move(random),
-                                   std::move(logger), std::move(changed))) {}
+                                   std::move(logger), std::move(changed), second)) {}
 Resolver::~Resolver() = default;
 const Names& Resolver::at_start() const {
   return impl_->at_start();

@@ -5,6 +5,7 @@
 // good answers stay in use, however old; they lie on disk too, for a start without DNS.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -43,8 +44,10 @@ class Resolver {
   using Changed = std::function<void(const Names&)>;
 
   // Starts asking, if there is a name to ask for. `cache_path`: where the last good answers lie.
+  // `second`: how long a second of a TTL or a retry takes, for tests in a hurry.
   Resolver(const config::CentreConfig& centre, const config::DnsConfig& dns, std::string cache_path,
-           Random random, sip::Logger logger, Changed changed);
+           Random random, sip::Logger logger, Changed changed,
+           std::chrono::milliseconds second = std::chrono::seconds(1));
   ~Resolver();
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;

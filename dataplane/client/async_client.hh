@@ -28,7 +28,7 @@
 namespace holdfast::control {
 
 struct AsyncOptions {
-  uint32_t answer_timeout_ms = 400;     // of a request, its wait in the queue included
+  uint32_t answer_timeout_ms = 400;     // of a request once it is sent, and before it is
   uint32_t greeting_timeout_ms = 2000;  // of a fresh connection
   uint32_t first_retry_ms = 20;         // to connect again; doubles up to
   uint32_t max_retry_ms = 200;
@@ -68,6 +68,7 @@ class AsyncClient {
   void remove(const CallDelete& request, Done<CallReport> done);
   void status(Done<StatusReport> done);
   void list(const CallList& page, Done<ListedCalls> done);
+  void minutes(const MinuteList& page, Done<MinutePage> done);
 
   bool is_up() const { return phase_ == Phase::up; }
   const std::string& server_version() const { return version_; }  // of the last one; empty: none
@@ -82,8 +83,8 @@ class AsyncClient {
   enum class Phase : uint8_t { unconnected, greeting, hello, up, hanging };
   struct Pending {
     uint64_t id = 0;
-    std::string body;  // until it is sent
-    uint64_t deadline_ms = 0;
+    std::string body;          // until it is sent
+    uint64_t deadline_ms = 0;  // to be sent, then to be answered
     Done<nlohmann::json> done;
   };
 

@@ -3,6 +3,7 @@
 #include "sip/anchor/stream_table.hh"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace holdfast::sip {
@@ -26,13 +27,28 @@ control::AsyncOptions options_of(const TableConfig& config) {
   return options;
 }
 
-// What to tell a leg, beyond its id; false: nothing.
-bool difference(const LegSpec& before, const LegSpec& after, LegUpdate& out) {
-  if (!after.remote) return false;  // it keeps the one that it had
-  if (before.remote == after.remote && before.remote_rtcp == after.remote_rtcp) return false;
-  out.remote = after.remote;
-  out.remote_rtcp = after.remote_rtcp;
-  return true;
+bool same_clocks(const LegSpec& a, const LegSpec& b) {
+  return std::equal(a.clock_rates.begin(), a.clock_rates.end(), b.clock_rates.begin(),
+                    b.clock_rates.end(), [](const auto& one, const auto& other) {
+                      return one.payload_type == other.payload_type && one.hz == other.hz;
+                    });
+}
+
+// What to tell a leg, beyond its id, and to remember as told; false: nothing. Without a remote it
+// keeps the one that it had, and one of another family is learned from its packets.
+bool follow(LegSpec& told, const LegSpec& wanted, const IpAddress& local, LegUpdate& out) {
+  bool any = false;
+  const bool other_remote = told.remote != wanted.remote || told.remote_rtcp != wanted.remote_rtcp;
+  if (wanted.remote && wanted.remote->ip.family == local.family && other_remote) {
+    out.remote = told.remote = wanted.remote;
+    out.remote_rtcp = told.remote_rtcp = wanted.remote_rtcp;
+    any = true;
+  }
+  if (!same_clocks(told, wanted)) {
+    out.clock_rates = told.clock_rates = wanted.clock_rates;
+    any = true;
+  }
+  return any;
 }
 
 }  // namespace
@@ -146,16 +162,9 @@ void StreamTable::update(const StreamPlan& plan, const std::function<void()>& do
   note(plan.name, plan.agreed, plan.held);
   std::array<LegUpdate, 2> updates;
   for (size_t i = 0; i < 2; ++i) {
-    LegSpec& before = entry.plan.legs[i];
-    updates[i].leg = 0;
-    const LegSpec& after = plan.legs[i];
-    // A leg stays in its family; what the other one writes is learned from its packets.
-    if (after.remote && after.remote->ip.family != entry.places[i].local.ip.family) continue;
-    if (difference(before, after, updates[i])) updates[i].leg = entry.places[i].leg;
-    if (after.remote) {
-      before.remote = after.remote;
-      before.remote_rtcp = after.remote_rtcp;
-    }
+    const LegPlace& place = entry.places[i];
+    if (follow(entry.plan.legs[i], plan.legs[i], place.local.ip, updates[i]))
+      updates[i].leg = place.leg;
   }
   if (entry.plan.learning != plan.learning) {
     LegUpdate& callee = updates[media::index_of(Side::callee)];

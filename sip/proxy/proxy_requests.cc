@@ -112,6 +112,14 @@ bool Proxy::Core::absorb(const Incoming& in) {
   return true;
 }
 
+std::optional<OpenedToken> Proxy::Core::open_ours(const Request& view, const Uri& uri) const {
+  const UriParameter* token = uri.find(kTokenParameter);
+  if (token == nullptr || !is_ours(config_.route, uri)) return std::nullopt;
+  const auto opened =
+      open_token(token->value, config_.route.keys, view.call_id, view.from.tag, view.to.tag);
+  return opened ? std::optional(*opened) : std::nullopt;
+}
+
 // By our token if it came back, else by what we remember.
 CallPlace Proxy::Core::place_of(const Request& view) const {
   CallPlace place;
@@ -197,6 +205,9 @@ RouteState Proxy::Core::state_of(const Incoming& in, bool matches) const {
 }
 
 void Proxy::Core::decide(Incoming& in) {
+  // Calls for help and requests in dialogs go on beyond the bound, but not for ever.
+  if (transactions() >= 2 * config_.limits.max_transactions && !make_room())
+    return drop("transactions_full");
   if (transactions() >= config_.limits.max_transactions && !make_room()) count("transactions_full");
   ResponseContext* cancels = nullptr;
   if (in.view.method == Method::cancel) {
@@ -256,6 +267,15 @@ CallBegan Proxy::Core::began_of(const Incoming& in, const std::string& decision,
 
 void Proxy::Core::forward(Incoming& in, Forward forward) {
   if (forward.takes_hand_back) health_.take_hand_back(loop.now_ms());
+  const size_t kept = forward.targets.front().route.size();
+  for (size_t i = 0; in.view.method == Method::bye && i + kept < in.view.route.size(); ++i) {
+    const auto token = open_ours(in.view, in.view.route[i].uri);
+    if (token && token->token.call_key != in.call.call_key &&
+        std::none_of(in.call.left_out.begin(), in.call.left_out.end(), [&](const auto& known) {
+          return known.token.call_key == token->token.call_key;
+        }))
+      in.call.left_out.push_back(*token);
+  }
   const uint64_t id = ++last_id_;
   const NextHop back = reply_hop(in.via, in.view.origin);
   const std::string tag = to_tag(in);

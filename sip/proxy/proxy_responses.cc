@@ -13,6 +13,7 @@ void Proxy::Core::on_response(const Message& message, const Origin& origin) {
   if (!view) return drop(name_of(view.error()));
   const auto found = pending_.find(view->via.front().field.branch + ' ' + view->cseq.method);
   if (found != pending_.end()) {
+    heard_of(found->first, found->second.peer);
     const auto answered = found->second.answered;  // which may forget itself
     return answered({message, *view, origin});
   }
@@ -79,13 +80,13 @@ void Proxy::Core::pass_statelessly(const Message& message, const ResponseView& v
   ask.to = {back->address, back->transport, back->interface};
   ask.body = message.body();
   if (!ask.body.empty()) ask.content_type = message.value(Header::content_type);
-  media->message(
-      ask, [this, send, out, alive = std::weak_ptr<bool>(alive_)](const MediaVerdict& verdict) {
-        if (alive.expired()) return;
-        if (verdict.kind == MediaVerdict::Kind::refuse) out->set_body({});
-        if (verdict.kind == MediaVerdict::Kind::replace) out->set_body(verdict.body);
-        send();
-      });
+  media->message(ask,
+                 [send, out, alive = std::weak_ptr<bool>(alive_)](const MediaVerdict& verdict) {
+                   if (alive.expired()) return;
+                   if (verdict.kind == MediaVerdict::Kind::refuse) out->set_body({});
+                   if (verdict.kind == MediaVerdict::Kind::replace) out->set_body(verdict.body);
+                   send();
+                 });
 }
 
 }  // namespace holdfast::sip

@@ -60,6 +60,25 @@ TEST(RouteInDialog, RFC3261_16_12_FurtherProxiesKeepTheirRoute) {
   EXPECT_EQ(f.targets[0].request_uri, bye.uri);
 }
 
+TEST(RouteInDialog, InSurvivalAByeLeavesOutTheCentreBetweenUsAndUs) {
+  Dialog d;
+  Request bye = d.by_phone("BYE");
+  bye.uri = uri("sip:1002@198.18.1.22:5060");
+  bye.route.push_back({uri("sip:198.18.3.10:8060;lr"), ""});
+  bye.route.push_back({uri("sip:198.18.2.2:5060;lr"), ""});
+  bye.route.push_back({uri("sip:198.18.1.2:5060;lr"), ""});
+  EXPECT_EQ(d.branch.forwarded(bye).targets[0].hop.address.to_string(), B::kCentre);
+  d.branch.state.health = HealthState::survival;
+  const Forward f = d.branch.forwarded(bye);
+  EXPECT_EQ(f.targets[0].hop.address.to_string(), B::kBob);
+  EXPECT_TRUE(f.targets[0].route.empty());
+  bye.method = Method::invite;  // its SDP is to be anchored at each passage
+  EXPECT_EQ(d.branch.forwarded(bye).targets[0].hop.address.to_string(), B::kCentre);
+  bye.method = Method::bye;
+  bye.route.resize(bye.route.size() - 2);  // beyond the centre is not us
+  EXPECT_EQ(d.branch.forwarded(bye).targets[0].hop.address.to_string(), B::kCentre);
+}
+
 TEST(RouteInDialog, RFC3261_16_12_1_2_StrictRouters) {
   Dialog d;
   // One before us has put our Record-Route into the Request-URI, the target last.

@@ -239,6 +239,33 @@ TEST(AsyncClient, AServerThatHangsCostsEachRequestItsTimeOnce) {
   EXPECT_EQ(client.client.counters().connections, 1u);
 }
 
+TEST(AsyncClient, AnswersThatALateLoopFindsInTheSocketAreInTime) {
+  Server server;
+  Client client({.answer_timeout_ms = 400});
+  client.come_up(server);
+  client.ask("a");
+  client.ask("b");
+  server.answer(server.next());
+  server.answer(server.next());
+  client.pass(500);  // nobody looked at the socket before the time was over
+  EXPECT_EQ(client.log, "up a=ok b=ok ");
+}
+
+TEST(AsyncClient, MoreThanTheServerCanAnswerIsLateAndNoHang) {
+  Server server;
+  Client client({.answer_timeout_ms = 400, .max_sent = 1});
+  client.come_up(server);
+  for (const char name : {'a', 'b', 'c'}) client.ask(std::string(1, name));
+  client.pass(300);
+  server.answer(server.next());
+  client.turn();
+  client.pass(100);
+  EXPECT_EQ(client.log, "up a=ok c=late ") << "b has been on its way for 100 ms";
+  server.answer(server.next());
+  client.turn();
+  EXPECT_EQ(client.log, "up a=ok c=late b=ok ");
+}
+
 TEST(AsyncClient, AServerThatHangsForLongGetsAnotherConnection) {
   Server server;
   Client client({.answer_timeout_ms = 400, .greeting_timeout_ms = 2000, .hang_ms = 10'000});

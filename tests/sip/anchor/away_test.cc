@@ -172,16 +172,23 @@ TEST_F(Away, ARestartedDataplaneGetsEveryStreamBackWithinASecond) {
 TEST_F(Away, ANewCallDoesNotTakeThePortsOfOneThatIsBeingRestored) {
   start();
   establish(call);
+  Call during, before;
+  before.key = 2;
+  during.key = 3;
   dataplane->kill();
   pass(100);
-  Call other;
-  other.key = 2;
-  const auto verdict = begin(other.invite(sdp(kAlice)));
+  const auto first = begin(before.invite(sdp(kAlice)));
   dataplane->start();
-  pass(300);
-  ASSERT_TRUE(*verdict);
-  ASSERT_EQ((*verdict)->kind, Kind::replace);
-  EXPECT_EQ(wants((*verdict)->body), "198.18.2.2:30002");
+  while (anchor->snapshot().state == AnchorState::away)
+    if (!loop.turn() && !dataplane->turn()) loop.set_now(loop.next_ms());
+  ASSERT_EQ(anchor->snapshot().state, AnchorState::syncing);
+  const auto second = begin(during.invite(sdp(kAlice)));
+  EXPECT_FALSE(*first || *second);
+  settle();
+  ASSERT_TRUE(*first && *second);
+  ASSERT_EQ((*first)->kind, Kind::replace);
+  EXPECT_EQ(wants((*first)->body), "198.18.2.2:30002");
+  EXPECT_EQ(wants((*second)->body), "198.18.2.2:30004");
   EXPECT_EQ(count("restores_failed"), 0u);
 }
 
@@ -263,6 +270,27 @@ TEST_F(Away, AHangInTheMiddleOfARestoreIsTakenUpAgain) {
   pass(3000);
   EXPECT_EQ(dataplane->calls().size(), 40u);
   EXPECT_EQ(anchor->snapshot().state, AnchorState::up);
+}
+
+TEST_F(Away, OthersAskTheDataplaneOverTheSameConnection) {
+  start();
+  std::string told;
+  const auto ask = [&] {
+    told.clear();
+    anchor->dataplane_status([&](const auto& status) {
+      told += status ? "pid " + std::to_string(status->pid) + ", " : status.error();
+    });
+    anchor->dataplane_minutes({5, std::nullopt, 10}, [&](const auto& page) {
+      told += page ? "after " + std::to_string(page->next) : "";
+    });
+    settle();
+  };
+  ask();
+  EXPECT_EQ(told, "pid 42, after 5");
+  dataplane->kill();
+  settle();
+  ask();
+  EXPECT_EQ(told, "holdfast-dataplane closed the connection: " + path_);
 }
 
 TEST_F(Away, TheAnchorCanGoAtAnyTime) {

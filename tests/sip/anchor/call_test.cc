@@ -62,6 +62,17 @@ TEST_F(AnchoredCall, RtcpElsewhereIsHonouredAndOursIsTold) {
   EXPECT_EQ(legs[1].remote_rtcp->to_string(), "198.18.3.21:6000");
 }
 
+TEST_F(AnchoredCall, AnAnswerInOtherPayloadTypesTellsTheLegsTheirClocks) {
+  sent(call.invite(sdp(kAlice)));
+  sent(call.reply(183, sdp(kBob)));
+  dataplane->forget_log();
+  std::string body = sdp(kBob);
+  body.replace(body.find(" 101\r\n"), 4, " 96");
+  body.replace(body.find("rtpmap:101 telephone-event/8000"), 31, "rtpmap:96 opus/48000/2");
+  sent(call.reply(200, body));
+  EXPECT_EQ(dataplane->log(), (std::vector<std::string>{"update 1 clocks", "update 2 clocks"}));
+}
+
 TEST_F(AnchoredCall, RtcpMuxIsNotOfferedOn) {
   const std::string body = sent(call.invite(sdp(kAlice, "a=rtcp-mux\r\n")));
   EXPECT_EQ(body.find("rtcp-mux"), std::string::npos);
@@ -146,11 +157,12 @@ TEST_F(AnchoredCall, ReliableOfferIsAnsweredInPrack) {
   name = dataplane->only().call;
   EXPECT_EQ(remote(name, 0), kAlice);
   send(call.response(Side::callee, Method::prack, 200, ""));
-  // The 200 may say it again; it is no new offer.
+  // The 200 may say it again; it is no new offer that would be in the way of others.
   EXPECT_EQ(wants(sent(call.reply(200, sdp(kBob)))), "198.18.1.2:30000");
-  EXPECT_EQ(wants(sent(call.request(Side::callee, Method::update, sdp(kBob)))), "198.18.1.2:30000");
-  EXPECT_EQ(wants(sent(call.response(Side::caller, Method::update, 200, sdp(kAlice)))),
+  EXPECT_EQ(wants(sent(call.request(Side::caller, Method::update, sdp(kAlice)))),
             "198.18.2.2:30000");
+  EXPECT_EQ(wants(sent(call.response(Side::callee, Method::update, 200, sdp(kBob)))),
+            "198.18.1.2:30000");
 }
 
 TEST_F(AnchoredCall, EarlyMediaIsAPreviewThatThe200MayReplace) {
@@ -216,19 +228,21 @@ TEST_F(AnchoredCall, ForksOfAProxyBehindUsShareTheLegsOfTheirBranch) {
 }
 
 TEST_F(AnchoredCall, AStreamThatOneForkRefusedAndAnotherTakesKeepsItsPorts) {
-  Call carol = call;
-  carol.callee_tag = "carol";
   const std::string video = "m=video 4010 RTP/AVP 31\r\n";
-  const std::string body = sent(call.invite(sdp(kAlice) + video));
-  EXPECT_EQ(wants(body, 1), "198.18.2.2:30002");
-  sent(call.reply(183, sdp(kBob) + "m=video 0 RTP/AVP 31\r\n"));
-  EXPECT_EQ(dataplane->calls().size(), 1u);
-  Call later;  // takes the ports that were given back, if they are to be had
-  later.key = 2;
-  const std::string answer = sent(carol.reply(200, sdp("198.18.3.77:7700") + video));
-  EXPECT_EQ(wants(answer, 1), "198.18.1.2:30002");
-  EXPECT_EQ(dataplane->calls().size(), 2u);
-  EXPECT_EQ(dataplane->calls().rbegin()->second.legs[1].local.to_string(), "198.18.2.2:30002");
+  for (const bool stolen : {false, true}) {
+    call.key = stolen ? 2 : 1;
+    Call carol = call;
+    carol.callee_tag = "carol";
+    EXPECT_EQ(wants(sent(call.invite(sdp(kAlice) + video)), 1), "198.18.2.2:30002");
+    sent(call.reply(183, sdp(kBob) + "m=video 0 RTP/AVP 31\r\n"));
+    EXPECT_EQ(dataplane->calls().size(), 1u);
+    Call thief;
+    thief.key = 3;
+    if (stolen) sent(thief.invite(sdp(kAlice)));
+    const std::string answer = sent(carol.reply(200, sdp("198.18.3.77:7700") + video));
+    EXPECT_EQ(wants(answer, 1), stolen ? "198.18.1.2:30004" : "198.18.1.2:30002");
+    end(call.key);
+  }
 }
 
 TEST_F(AnchoredCall, GlareAndASecondOfferAreAnsweredForTheOtherSide) {
@@ -343,11 +357,30 @@ TEST_F(AnchoredCall, AnotherAnswerAfterTheOneThatCountsIsNotFollowed) {
   EXPECT_EQ(count("answers_not_followed"), 1u);
 }
 
-TEST_F(AnchoredCall, AnAnswerThatNobodyAskedForIsRefusedByName) {
-  const MediaVerdict verdict = send(call.reply(200, sdp(kBob)));
+TEST_F(AnchoredCall, AnAnswerThatNobodyAskedForMakesNothing) {
+  // Of a call that is not known here: its offer passed before we were started.
+  EXPECT_EQ(send(call.reply(200, sdp(kBob))).kind, Kind::pass);
+  sent(call.invite(sdp(kAlice)));
+  Call other = call;
+  other.branch = "z9hG4bK-none";
+  const MediaVerdict verdict = send(other.reply(200, sdp(kBob)));
   EXPECT_EQ(verdict.kind, Kind::refuse);
   EXPECT_EQ(verdict.reason, "oa_unknown_dialog");
-  EXPECT_TRUE(dataplane->calls().empty());
+  EXPECT_EQ(dataplane->calls().size(), 1u);
+}
+
+TEST_F(AnchoredCall, MessagesOfCallsThatHaveEndedLeaveNothing) {
+  config_.max_calls = 2;
+  start();
+  establish();
+  end(1);
+  for (call.key = 2; call.key < 4; ++call.key) {  // late ones, whose end nobody will tell
+    EXPECT_EQ(send(call.request(Side::caller, Method::update, "v=9\r\n")).kind, Kind::refuse);
+    EXPECT_EQ(send(call.invite("")).kind, Kind::pass);
+  }
+  EXPECT_EQ(send(call.invite(sdp(kAlice))).reason, "calls_full");
+  pass(700'000);
+  EXPECT_EQ(send(call.invite(sdp(kAlice))).kind, Kind::replace);
 }
 
 TEST_F(AnchoredCall, BodiesThatAreNoSdpPass) {
@@ -407,6 +440,32 @@ TEST_F(AnchoredCall, AnAddressOfOursThatComesBackIsALegLikeAnyOther) {
   EXPECT_EQ(first_legs[1].remote, second_legs[0].local);
   EXPECT_EQ(second_legs[0].remote, first_legs[1].local);
   EXPECT_EQ(anchor->snapshot().streams_joined, 2u);
+}
+
+// A proxy at the centre: the same dialog passes us twice, with a call key for each pass.
+TEST_F(AnchoredCall, ASpiralPassesTwiceOverItsOwnLegs) {
+  Call down = call;
+  down.key = 2;
+  down.branch = "z9hG4bK-9";
+  down.caller = kCentre;
+  down.callee = at("lan", "198.18.1.20:5060");
+  const std::string phone_b = "198.18.1.20:5000";
+  std::string body = sent(down.invite(sent(call.invite(sdp(kAlice)))));
+  EXPECT_EQ(wants(body), "198.18.1.2:30002");
+  body = sent(call.reply(200, sent(down.reply(200, sdp(phone_b)))));
+  EXPECT_EQ(wants(body), "198.18.1.2:30000");
+  EXPECT_EQ(anchor->snapshot().streams_joined, 2u);
+  dataplane->forget_log();
+  // A hold from the far phone goes the other way round.
+  body = sent(down.request(Side::callee, Method::invite, sdp(phone_b, "a=sendonly\r\n", "2")));
+  body = sent(call.request(Side::callee, Method::invite, body));
+  EXPECT_EQ(wants(body), "198.18.1.2:30000");
+  body = sent(call.response(Side::caller, Method::invite, 200, sdp(kAlice, "a=recvonly\r\n")));
+  body = sent(down.response(Side::caller, Method::invite, 200, body));
+  EXPECT_EQ(wants(body), "198.18.1.2:30002");
+  EXPECT_TRUE(dataplane->log().empty());
+  EXPECT_EQ(end(1).size(), 1u);
+  EXPECT_EQ(end(2).size(), 1u);
 }
 
 TEST_F(AnchoredCall, CallsAndMessagesAreBounded) {

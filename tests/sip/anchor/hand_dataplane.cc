@@ -41,6 +41,11 @@ void HandDataplane::handle(const control::Request& request, control::Reply reply
     remove(*gone, reply);
   } else if (const auto* page = std::get_if<control::CallList>(&request.operation)) {
     list(*page, reply);
+  } else if (const auto* minutes = std::get_if<control::MinuteList>(&request.operation)) {
+    control::MinutePage page_of_none;
+    page_of_none.epoch = 7;
+    page_of_none.next = minutes->after;
+    reply.send(page_of_none);
   } else {
     control::StatusReport status;
     status.version = control::kVersion;
@@ -93,7 +98,8 @@ void HandDataplane::add(const control::CallAdd& request, control::Reply& reply) 
 }
 
 void HandDataplane::update(const control::LegUpdate& request, control::Reply& reply) {
-  log_.push_back("update " + std::to_string(request.leg) + (request.relearn ? " relearn" : ""));
+  log_.push_back("update " + std::to_string(request.leg) + (request.relearn ? " relearn" : "") +
+                 (request.clock_rates ? " clocks" : ""));
   if (refuse_updates_) return reply.fail(*refuse_updates_, "told to refuse");
   for (auto& [name, call] : calls_) {
     for (LegReport& leg : call.legs) {

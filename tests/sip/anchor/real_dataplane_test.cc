@@ -264,6 +264,11 @@ TEST_F(RealDataplane, CallsOfOneCentreAreJoined) {
   const std::string back = send(second.reply(200, sdp(bob_->address()))).body;
   told_alice_ = wants(send(call_.reply(200, back)).body);
   EXPECT_EQ(anchor_->snapshot().streams_joined, 2u);
+  both_hear_each_other();
+  std::optional<std::vector<control::CallReport>> reports;
+  anchor_->call_ended(1, [&](auto r) { reports = std::move(r); });
+  ASSERT_TRUE(until([&] { return reports.has_value(); }));
+  EXPECT_EQ(reports->at(0).legs[1].next_hop.state, "local") << "it never saw a wire";
 }
 
 }  // namespace

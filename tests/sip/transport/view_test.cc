@@ -85,6 +85,38 @@ TEST(View, EscapesOfAUriStayAsWritten) {
   EXPECT_EQ(view->contacts[1].uri.user, "%70l%61in");
 }
 
+TEST(View, Rfc4475Section3_1_1_1Whitespace) {
+  const auto view = view_request(
+      parsed(
+          "INVITE sip:vivekg@chair-dnrc.example.com;unknownparam SIP/2.0\r\n"
+          "TO :\r\n sip:vivekg@chair-dnrc.example.com ;   tag    = 1918181833n\r\n"
+          "from   : \"J Rosenberg \\\\\\\"\"       <sip:jdrosen@example.com>\r\n  ;\r\n"
+          "  tag = 98asjd8\r\n"
+          "MaX-fOrWaRdS: 0068\r\n"
+          "Call-ID: wsinv.ndaksdj@192.0.2.1\r\n"
+          "Content-Length   : 2\r\n"
+          "cseq: 0009\r\n  INVITE\r\n"
+          "Via  : SIP  /   2.0\r\n /UDP\r\n    192.0.2.2;branch=390skdjuw\r\n"
+          "s :\r\n"
+          "UnknownHeaderWithUnusualValue: ;;,,;;,;\r\n"
+          "Route:\r\n <sip:services.example.com;lr;unknownwith=value;unknown-no-value>\r\n"
+          "v:  SIP  / 2.0  / TCP     spindle.example.com   ;\r\n"
+          "  branch  =   z9hG4bK9ikj8  ,\r\n SIP  /    2.0   / UDP  192.168.255.111   ; branch=\r\n"
+          " z9hG4bK30239\r\n\r\nv="),
+      from("192.0.2.2:5060"));
+  ASSERT_TRUE(view) << name_of(view.error());
+  EXPECT_EQ(view->to.tag, "1918181833n");
+  EXPECT_EQ(view->from.tag, "98asjd8");
+  EXPECT_EQ(view->from.uri.to_string(), "sip:jdrosen@example.com");
+  EXPECT_EQ(view->max_forwards, 68);
+  EXPECT_EQ(view->cseq, 9u);
+  ASSERT_EQ(view->via.size(), 3u);
+  EXPECT_EQ(view->via[0].branch, "390skdjuw");
+  EXPECT_EQ(view->via[1].transport, Transport::tcp);
+  EXPECT_EQ(view->via[2].branch, "z9hG4bK30239");
+  ASSERT_EQ(view->route.size(), 1u);
+}
+
 TEST(View, ReadsAnAnswer) {
   const auto view = view_response(
       parsed("SIP/2.0 183 Session Progress\r\n"

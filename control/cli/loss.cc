@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// holdfast report loss: what each call lost, per stream and per minute, and who says so.
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "control/cli/command.hh"
+#include "control/cli/daemon_client.hh"
+#include "control/cli/documents.hh"
+#include "control/cli/table.hh"
+
+namespace holdfast::cli {
+namespace {
+
+using nlohmann::json;
+using Cells = std::vector<std::string>;
+
+constexpr uint32_t kMaxCalls = 1000;  // of one answer
+
+struct LossOptions {
+  uint32_t limit = 100;
+  bool all = false, as_json = false, as_csv = false, minutes = false;
+  std::string since, until, call;
+};
+
+std::string count(const json& row, const char* member) {
+  return std::to_string(whole(row, member));
+}
+
+std::string ms_text(const json& row, const char* member) {
+  return row.contains(member) && row[member].is_number() ? decimal(number(row, member), 2) : "";
+}
+
+std::string runs_text(const json& stream) {
+  std::string runs;
+  if (!stream.contains("loss_runs") || !stream["loss_runs"].is_object()) return runs;
+  for (const auto& [length, times] : stream["loss_runs"].items())
+    runs += (runs.empty() ? "" : " ") + length + ":" + times.dump();
+  return runs;
+}
+
+// ---- CSV: one row for each stream, each report of a far end, each minute, each reason of a drop -
+
+constexpr const char* kColumns =
+    "call,began,ended,from,dialled,end,kind,stream,leg,interface,ssrc,minute,expected,received,"
+    "lost,loss_percent,loss_runs,jitter_mean_ms,jitter_max_ms,round_trip_ms,reason,measured_by\r\n";
+
+void print_row(const json& call, const std::string& kind, const json& row, const Cells& rest) {
+  Cells cells = {text(call, "call"),
+                 text(call, "began"),
+                 text(call, "ended"),
+                 text(call, "from"),
+                 text(call, "dialled"),
+                 text(call, "end"),
+                 kind,
+                 text(row, "stream"),
+                 count(row, "leg"),
+                 text(row, "interface"),
+                 text(row, "ssrc")};
+  cells.insert(cells.end(), rest.begin(), rest.end());
+  cells.push_back(text(row, "measured_by"));
+  std::string line;
+  for (size_t i = 0; i < cells.size(); ++i) line += (i == 0 ? "" : ",") + csv_field(cells[i]);
+  print(line + "\r\n");
+}
+
+void print_csv(const json& calls) {
+  print(kColumns);
+  for (const auto& call : calls) {
+    for (const auto& s : list(call, "streams"))
+      print_row(call, "stream", s,
+                {"", count(s, "expected"), count(s, "received"), count(s, "lost"),
+                 decimal(number(s, "loss_percent"), 3), runs_text(s), ms_text(s, "jitter_mean_ms"),
+                 ms_text(s, "jitter_max_ms"), "", ""});
+    for (const auto& b : list(call, "beyond"))
+      print_row(call, "beyond", b,
+                {"", "", "", count(b, "lost_beyond"), "", "", ms_text(b, "jitter_ms"), "",
+                 ms_text(b, "round_trip_ms"), ""});
+    for (const auto& d : list(call, "drops"))
+      print_row(call, "drop", d,
+                {"", "", "", count(d, "packets"), "", "", "", "", "", text(d, "reason")});
+    for (const auto& m : list(call, "minutes"))
+      print_row(call, "minute", m,
+                {text(m, "minute"), count(m, "expected"), count(m, "received"), count(m, "lost"),
+                 "", "", "", "", "", ""});
+  }
+}
+
+// ---- tables ------------------------------------------------------------------------------------
+
+void print_calls(const json& calls) {
+  Table table({"CALL", "BEGAN", "FROM", "DIALLED", "END", ">TALKED", ">PACKETS", ">LOST", ">LOSS %",
+               ">BEYOND US", ">BY US"});
+  for (const auto& c : calls) {
+    const json totals = c.value("totals", json::object());
+    const bool told = !list(c, "beyond").empty();
+    table.add({text(c, "call"), time_text(c, "began"), text(c, "from"), text(c, "dialled"),
+               c.value("live", false) ? "lives" : text(c, "end"),
+               c.contains("talk_ms") && c["talk_ms"].is_number()
+                   ? duration_text(static_cast<uint64_t>(whole(c, "talk_ms")) / 1000)
+                   : "",
+               count(totals, "expected"), count(totals, "lost"),
+               decimal(number(totals, "loss_percent"), 3), told ? count(totals, "lost_beyond") : "",
+               count(totals, "dropped_by_us")});
+  }
+  print(table.to_string());
+}
+
+void print_streams(const json& calls) {
+  Table table({"CALL", "STREAM", ">LEG", "INTERFACE", "SSRC", ">PT", ">EXPECTED", ">RECEIVED",
+               ">LOST", ">LOSS %", "RUNS", ">JITTER MS", ">ROUND TRIP MS", "MEASURED BY"});
+  for (const auto& c : calls) {
+    for (const auto& s : list(c, "streams"))
+      table.add({text(c, "call"), text(s, "stream"), count(s, "leg"), text(s, "interface"),
+                 text(s, "ssrc"), count(s, "payload_type"), count(s, "expected"),
+                 count(s, "received"), count(s, "lost"), decimal(number(s, "loss_percent"), 3),
+                 runs_text(s), ms_text(s, "jitter_mean_ms"), "", "us"});
+    for (const auto& b : list(c, "beyond"))
+      table.add({text(c, "call"), text(b, "stream"), count(b, "leg"), text(b, "interface"),
+                 text(b, "ssrc"), "", "", "", count(b, "lost_beyond"), "", "",
+                 ms_text(b, "jitter_ms"), ms_text(b, "round_trip_ms"), "far end's RTCP"});
+  }
+  if (!table.empty()) print("\n" + table.to_string());
+}
+
+void print_minutes(const json& calls) {
+  Table table(
+      {"CALL", "MINUTE", "STREAM", ">LEG", "INTERFACE", "SSRC", ">EXPECTED", ">RECEIVED", ">LOST"});
+  for (const auto& c : calls) {
+    for (const auto& m : list(c, "minutes"))
+      table.add({text(c, "call"), time_text(m, "minute"), text(m, "stream"), count(m, "leg"),
+                 text(m, "interface"), text(m, "ssrc"), count(m, "expected"), count(m, "received"),
+                 count(m, "lost")});
+  }
+  if (!table.empty()) print("\n" + table.to_string());
+}
+
+void print_drops(const json& calls) {
+  Table table({"CALL", "STREAM", ">LEG", "INTERFACE", "DROPPED BECAUSE", ">PACKETS"});
+  for (const auto& c : calls) {
+    for (const auto& d : list(c, "drops"))
+      table.add({text(c, "call"), text(d, "stream"), count(d, "leg"), text(d, "interface"),
+                 text(d, "reason"), count(d, "packets")});
+  }
+  if (!table.empty()) print("\n" + table.to_string());
+}
+
+void print_report(const json& document, const json& calls, bool minutes) {
+  if (calls.empty()) return print("no calls\n");
+  print_calls(calls);
+  print_streams(calls);
+  print_drops(calls);
+  if (minutes) print_minutes(calls);
+  print(
+      "\nLOST was counted at our port, on the way to us. BEYOND US, and what is measured by the "
+      "far end's\nRTCP, was lost on the way from us; - stands where it sends no reports. BY US "
+      "came to us and went\nno further.\n");
+  if (document.contains("ends") && document["ends"].is_object()) {
+    std::string ends;
+    for (const auto& [name, times] : document["ends"].items())
+      ends += (ends.empty() ? "" : ", ") + name + " " + times.dump();
+    if (!ends.empty()) print("How all these calls ended: " + ends + "\n");
+  }
+}
+
+// One page after the other; the first document, with the calls of all of them.
+void run_loss(Context& context, const LossOptions& options) {
+  std::string query = "/api/report/loss?limit=" + std::to_string(options.limit);
+  for (const auto& [name, given] : {std::pair{"since", options.since}, {"until", options.until}}) {
+    if (given.empty()) continue;
+    const auto ms = unix_ms_of(given, unix_ms_now());
+    if (!ms) return context.fail(kWrongUse, std::string("--") + name + " " + given + ": " + kTimes);
+    query.append("&").append(name).append("=").append(std::to_string(*ms));
+  }
+  if (options.call.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos ||
+      options.call.size() > 16)
+    return context.fail(kWrongUse, "--call " + options.call + ": a call has 16 hex digits");
+  if (!options.call.empty()) query += "&call=" + options.call;
+  auto document = context.ask("GET", query);
+  if (!document) return;
+  json calls = list(*document, "calls");
+  json next = document->value("next", json());
+  while (options.all && next.is_number_integer()) {
+    const auto page = context.ask("GET", query + "&before=" + next.dump());
+    if (!page) return;
+    for (const auto& call : list(*page, "calls")) calls.push_back(call);
+    next = page->value("next", json());
+  }
+  if (options.as_csv) return print_csv(calls);
+  if (!options.as_json) return print_report(*document, calls, options.minutes);
+  if (options.all) {
+    document->erase("next");
+    document->erase("totals");  // of the first page only; the rows have all
+  }
+  (*document)["calls"] = std::move(calls);
+  print_json(*document);
+}
+
+}  // namespace
+
+void add_loss_command(CLI::App& report, Context& context) {
+  auto* loss = report.add_subcommand("loss", "what each call lost, from holdfastd's records");
+  auto options = std::make_shared<LossOptions>();
+  loss->add_option("--since", options->since, kTimes);
+  loss->add_option("--until", options->until, kTimes);
+  loss->add_option("--call", options->call, "one call, by its key");
+  loss->add_option("--limit", options->limit, "newest calls, of one page")
+      ->check(CLI::Range(uint32_t{1}, kMaxCalls))
+      ->capture_default_str();
+  loss->add_flag("--all", options->all, "every page");
+  loss->add_flag("--minutes", options->minutes, "with a table of losses per minute");
+  auto* json_flag = loss->add_flag("--json", options->as_json, "print one JSON document");
+  loss->add_flag("--csv", options->as_csv, "print CSV (RFC 4180)")->excludes(json_flag);
+  loss->callback([&context, options] { run_loss(context, *options); });
+}
+
+}  // namespace holdfast::cli
