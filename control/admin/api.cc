@@ -146,7 +146,8 @@ void Api::handle(const ApiRequest& request, Done done) {
   const Now now{unix_ms(), sources_.started_ms};
   if (path == "/api/status") {
     return with_sip(std::move(done), [this, now](const SipSnapshot& sip) {
-      return json_response(status_document(sip, sources_.store(), sources_.names(), now));
+      return json_response(
+          status_document(sip, sources_.store(), sources_.minutes(), sources_.names(), now));
     });
   }
   if (path == "/api/registrations") {
