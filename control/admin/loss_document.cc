@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "control/admin/documents.hh"
 #include "sip/anchor/media_anchor.hh"
@@ -135,10 +136,16 @@ json minute_json(const store::MinuteRow& m) {
 json loss_document(const SipSnapshot& sip, const LossInput& input, size_t limit) {
   std::map<uint64_t, CallMedia> media;
   std::map<uint64_t, json> minutes;
-  for (const auto& leg : input.legs) media[leg.call_key].add(leg.stream, leg.report);
+  std::set<uint64_t> recorded;
+  for (const auto& leg : input.legs) {
+    media[leg.call_key].add(leg.stream, leg.report);
+    recorded.insert(leg.call_key);
+  }
+  // The list is seconds old: a call that has ended since then is told by its record, and would
+  // count twice.
   for (const auto& call : sip.media) {
     const auto key = sip::call_key_of_stream(call.call);
-    if (!key || call.ended_ms) continue;
+    if (!key || call.ended_ms || recorded.contains(*key)) continue;
     for (const auto& leg : call.legs) media[*key].add(call.call, leg);
   }
   for (const auto& minute : input.minutes) {

@@ -55,7 +55,8 @@ class Branch(Office):
 
     def say(self, *words):
         """The operator's command, its --json answer."""
-        command = [HOLDFAST, "--socket", f"{self.box.LAB_STATE}/holdfastd.sock", *words, "--json"]
+        command = [HOLDFAST, "--socket", f"{self.box.LAB_STATE}/dataplane.sock",
+                   "--daemon-socket", f"{self.box.LAB_STATE}/holdfastd.sock", *map(str, words), "--json"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -25,8 +25,8 @@ class Phone(Handset):
     """A phone that runs. Times are seconds of waiting at most."""
     last_dial_s = 0.0  # of any phone: older recordings prove nothing
 
-    def __init__(self, box, user, place, host):
-        self.box, self.user, self.place = box, user, place
+    def __init__(self, box, user, place, host, address):
+        self.box, self.user, self.place, self.address = box, user, place, address
         self.directory = pathlib.Path(box.LAB_STATE) / f"phone-{user}"
         super().__init__(place, int(box.PHONE_CONTROL_PORT) + host, user)
 
@@ -80,7 +80,9 @@ class Office:
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         self.box.run("phone", "start", user, *words)
         _, place, host = accounts().get(user, ("", "branch", int(self.box.GATEWAY4.rpartition(".")[2])))
-        phone = Phone(self.box, user, place, host)
+        nets = {("branch", 4): self.box.PHONE_NET4 + ".", ("branch", 6): self.box.PHONE_NET6 + ":",
+                ("hq", 4): self.box.HQ_NET4 + ".", ("hq", 6): self.box.HQ_NET6 + ":"}
+        phone = Phone(self.box, user, place, host, f"{nets[place, options.get('family', 4)]}{host}")
         self.phones[user] = phone
         if registers and user != "gateway" and options.get("by") != "none":
             # It may have registered before we listened.

@@ -10,10 +10,9 @@ from office import CENTRES
 
 AUDIO_BACK_WITHIN_S = 1
 SETTLE_S = 0.5
-# caller, callee, who speaks of a new session after the restart, who ends the call
-UDP_CALL = ("1010", "3011", "3011", "3011")
-TCP_CALL = ("3012", "1011", "3012", "1011")
-LOCAL_CALL = ("1012", "1013", "1012", "1013")
+# caller, callee, who changes the session after the restart. A TCP phone speaks first: its connection died with us,
+# and nobody can reach it before it has made another (RFC 3261 section 18.2.2 knows no way back to an ephemeral port).
+CALLS = (("1010", "3011", ("3011", "1010")), ("3012", "1011", ("1011", "3012")), ("1013", "1012", ("1013", "1012")))
 
 
 @pytest.fixture(name="branch", scope="module", params=CENTRES)
@@ -31,9 +30,8 @@ def branch_fixture(request):
 
 def test_holdfastd_dies_in_mid_call(branch, tmp_path):
     phones, wires = branch.phones, branch.wires(tmp_path)
-    calls = (UDP_CALL, TCP_CALL, LOCAL_CALL)
     with branch.record(tmp_path):
-        for caller, callee, _, _ in calls:
+        for caller, callee, _ in CALLS:
             phones[caller].call(callee)
         time.sleep(SETTLE_S)
         began_ns = time.time_ns()
@@ -41,33 +39,32 @@ def test_holdfastd_dies_in_mid_call(branch, tmp_path):
         branch.appliance("kill", "holdfastd")
         time.sleep(1)
         branch.restart("holdfastd")
-        started_ns = time.time_ns()
-        for caller, callee, speaker, _ in calls:
-            other = callee if speaker == caller else caller
-            mark = phones[other].mark()
-            phones[speaker].ask("hold")
-            phones[other].wait("CALL_REMOTE_SDP", after=mark)
-            phones[speaker].ask("resume")
+        for caller, callee, speakers in CALLS:
+            for speaker in speakers:
+                other = callee if speaker == caller else caller
+                mark = phones[other].mark()
+                phones[speaker].ask("hold")
+                phones[other].wait("CALL_REMOTE_SDP", after=mark)
+                mark = phones[other].mark()
+                phones[speaker].ask("resume")
+                phones[other].wait("CALL_REMOTE_SDP", after=mark)
         time.sleep(1.5)
         ended_ns = time.time_ns()
-        for _, _, _, ender in calls:  # the callee
-            phones[ender].hang_up()
+        for _, callee, _ in CALLS:
+            phones[callee].hang_up()
         time.sleep(0.5)
 
-    for caller, callee, _, _ in calls:
+    for caller, callee, _ in CALLS:
         assert not phones[caller].in_call() and not phones[callee].in_call(), "a BYE did not arrive"
         both_heard(phones[caller], phones[callee], 2)
     assert wires.lost_by_us((began_ns, ended_ns)) == []
-    for caller, callee, speaker, ender in calls:
-        again = [m for point in wires.ports for m in signalling.requests(wires.sip(point), "INVITE")
-                 if m.in_dialog and m.time_ns > started_ns and callee in (m.from_user, m.to_user)]
-        assert len(again) >= 4, f"re-INVITEs of {speaker} did not pass"
+    for caller, callee, _ in CALLS:
         byes = [m for m in signalling.answers(wires.sip("phone0"), "BYE", 200) if m.time_ns > ended_ns
                 and {m.from_user, m.to_user} == {caller, callee}]
-        assert byes, f"the BYE of {ender} was not answered"
-    told = [row for row in branch.say("calls", "--ended")["calls"] if row["ended_ns"] > ended_ns]
-    assert len(told) == 3 + (branch.kind == "b2bua")
-    assert {row["end"] for row in told} == {"callee_hung_up"}
+        assert byes, f"the BYE of {callee} was not answered"
+    told = branch.say("calls")["records"][:len(CALLS) + 1]  # the newest; the local call passes us twice
+    assert {row["end"] for row in told} == {"callee_hung_up"}, told
+    assert branch.say("calls")["live"] == []
 
 
 def test_dataplane_dies_in_mid_call(branch, tmp_path):
