@@ -40,7 +40,7 @@ def drill_fixture(request):
     names = fault.startswith("dns")
     settings = {} if everything else dict(SOON)
     if names:
-        settings.update({"dns.min-ttl-s": 1, "dns.retry-s": 1, "dns.timeout-ms": 500})
+        settings.update({"centre.families": "\"ipv4\"", "dns.min-ttl-s": 1, "dns.retry-s": 1, "dns.timeout-ms": 500})
     branch = None
     try:
         branch = NamedBranch(kind, settings=settings) if names else Branch(kind, settings=settings)
