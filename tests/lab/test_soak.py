@@ -14,6 +14,8 @@ RATE = 20
 
 @pytest.fixture(name="branch", params=CENTRES)
 def branch_fixture(request):
+    if request.param != "kamailio" and not request.config.getoption("--all-drills"):
+        pytest.skip("runs with --all-drills")
     branch = Branch(request.param, settings={**SOON, "media.media-timeout-s": MEDIA_TIMEOUT_S})
     try:
         yield branch
