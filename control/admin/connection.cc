@@ -80,9 +80,8 @@ void Connection::handle() {
   const ApiRequest asked{door_, request.method() == http::verb::post,
                          std::string(plain(request.target()))};
   deadline_.expires_after(milliseconds(context_.times.answer_ms));
-  deadline_.async_wait([weak = weak_from_this()](const beast::error_code& cancelled) {
-    const auto self = weak.lock();
-    if (!cancelled && self && !self->responded_) self->refuse(Refusal::no_answer);
+  deadline_.async_wait([self = shared_from_this()](const beast::error_code& cancelled) {
+    if (!cancelled && !self->responded_) self->refuse(Refusal::no_answer);
   });
   context_.count("requests");
   context_.api.handle(asked, [self = shared_from_this()](const ApiResponse& response) {

@@ -133,6 +133,10 @@ void AsyncClient::list(const CallList& page, Done<ListedCalls> done) {
       });
 }
 
+void AsyncClient::minutes(const MinuteList& page, Done<MinutePage> done) {
+  request(page, reading<MinutePage>(std::move(done), minute_page_from));
+}
+
 void AsyncClient::on_ready() {
   if (fd_ < 0) return;
   write();

@@ -68,6 +68,7 @@ class AsyncClient {
   void remove(const CallDelete& request, Done<CallReport> done);
   void status(Done<StatusReport> done);
   void list(const CallList& page, Done<ListedCalls> done);
+  void minutes(const MinuteList& page, Done<MinutePage> done);
 
   bool is_up() const { return phase_ == Phase::up; }
   const std::string& server_version() const { return version_; }  // of the last one; empty: none
@@ -82,7 +83,7 @@ class AsyncClient {
   enum class Phase : uint8_t { unconnected, greeting, hello, up, hanging };
   struct Pending {
     uint64_t id = 0;
-    std::string body;  // until it is sent
+    std::string body;          // until it is sent
     uint64_t deadline_ms = 0;  // to be sent, then to be answered
     Done<nlohmann::json> done;
   };

@@ -52,7 +52,7 @@ std::string_view name_of(AnchorState state);
   X(streams_claimed, "of these, taken over by a message of their call")                      \
   X(streams_restored, "streams that a dataplane started anew was given again")               \
   X(restores_failed, "streams that it did not take again")                                   \
-  X(orphans_deleted, "streams of nobody's that went after their silence")                    \
+  X(orphans_deleted, "calls whose silence was told and that nobody ended: their legs went")  \
   X(calls_silent, "calls told of because of their silence")                                  \
   X(dataplane_lost, "times the dataplane went away")                                         \
   X(dataplane_back, "times it answered again")

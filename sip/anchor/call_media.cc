@@ -68,6 +68,7 @@ void CallMedia::message(const MediaMessage& message, Done done) {
     return done(refusable ? MediaVerdict{MediaVerdict::Kind::refuse, {}, 503, "queue_full"}
                           : MediaVerdict{});
   }
+  said_ms_ = parts_.loop.now_ms();
   const auto job = std::make_shared<Job>();
   job->message = message;
   job->done = std::move(done);

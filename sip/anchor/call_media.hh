@@ -48,6 +48,9 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   void call_ended(EndDone done);
 
   bool anchored() const { return !current_.empty(); }
+  // Nothing is under way or kept for it, and since when it has said nothing.
+  bool idle() const { return current_.empty() && !busy_ && tasks_.empty(); }
+  uint64_t said_ms() const { return said_ms_; }
   bool unanchored() const;
   size_t waiting() const { return tasks_.size(); }
 
@@ -139,6 +142,7 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   std::vector<control::CallReport> finished_;
   std::deque<std::function<void()>> tasks_;
   size_t messages_waiting_ = 0;
+  uint64_t said_ms_ = 0;
   bool busy_ = false;
   bool draining_ = false;
 };

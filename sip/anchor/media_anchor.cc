@@ -9,6 +9,12 @@
 namespace holdfast::sip {
 namespace {
 
+// A call without streams that says nothing: a message of a call that had ended made it, or one
+// that went unanchored and whose end we were not told.
+constexpr uint32_t kSweepMs = 60'000;
+constexpr uint64_t kForgottenMs = 600'000;
+constexpr uint64_t kUnanchoredMs = 4 * 3'600'000;
+
 TableConfig table_config(const AnchorConfig& config) {
   constexpr uint32_t kMsPerS = 1000;
   TableConfig table;
@@ -27,7 +33,13 @@ class MediaAnchor::Core {
   Core(Loop& loop, AnchorConfig config, Logger logger)
       : config_(std::move(config)),
         streams_(loop, table_config(config_), counts_, std::move(logger)),
-        parts_{config_, loop, streams_, counts_} {}
+        parts_{config_, loop, streams_, counts_} {
+    streams_.on_abandoned([this](uint64_t key) { call_ended(key, [](const auto&) {}); });
+    sweep_timer_ = loop.after(kSweepMs, [this] { sweep(); });
+  }
+  ~Core() { parts_.loop.cancel(sweep_timer_); }
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
 
   void message(const MediaMessage& message, std::function<void(MediaVerdict)> done);
   void dialog_ended(uint64_t call_key, const std::string& callee_tag);
@@ -37,19 +49,32 @@ class MediaAnchor::Core {
   const StreamTable& streams() const { return streams_; }
 
  private:
+  bool begins_here(const MediaMessage& message) const;
+  void sweep();
+
   AnchorConfig config_;
   AnchorCounts counts_;
   std::map<uint64_t, std::shared_ptr<CallMedia>> calls_;
   StreamTable streams_;  // goes first: nothing calls back into calls any more
   AnchorParts parts_;
+  Loop::Handle sweep_timer_ = 0;
 };
+
+// Whether a message of an unknown call is the first of it here: an offer, or anything with SDP of
+// a call from before we started. An answer to nothing passes: its offer did, before a restart.
+bool MediaAnchor::Core::begins_here(const MediaMessage& message) const {
+  if (message.status == 0 && message.method == Method::invite) return true;
+  if (message.body.empty() || message.status >= 300) return false;
+  const bool request = message.status == 0 && message.method != Method::ack;
+  return request || !streams_.of_call(message.call_key).empty();
+}
 
 void MediaAnchor::Core::message(const MediaMessage& message,
                                 std::function<void(MediaVerdict)> done) {
   auto found = calls_.find(message.call_key);
   if (found == calls_.end()) {
     const bool invite = message.method == Method::invite && message.status == 0;
-    if ((!invite && message.body.empty()) || message.status >= 300) return done({});
+    if (!begins_here(message)) return done({});
     if (calls_.size() >= config_.max_calls) {
       counts_.add(AnchorCounter::calls_full);
       if (!invite || !config_.refuse_without_legs) return done({});
@@ -82,6 +107,16 @@ void MediaAnchor::Core::call_ended(uint64_t call_key,
     call = std::make_shared<CallMedia>(parts_, call_key, std::string());
   }
   call->call_ended(std::move(done));
+}
+
+void MediaAnchor::Core::sweep() {
+  const uint64_t now = parts_.loop.now_ms();
+  std::erase_if(calls_, [now](const auto& each) {
+    const CallMedia& call = *each.second;
+    const uint64_t kept = call.unanchored() ? kUnanchoredMs : kForgottenMs;
+    return call.idle() && now - call.said_ms() >= kept;
+  });
+  sweep_timer_ = parts_.loop.after(kSweepMs, [this] { sweep(); });
 }
 
 AnchorSnapshot MediaAnchor::Core::snapshot() const {
@@ -125,6 +160,13 @@ AnchorSnapshot MediaAnchor::snapshot() const {
 
 void MediaAnchor::dataplane_status(StatusDone done) {
   core_->streams().client().status([done = std::move(done)](auto answer) {
+    if (!answer) return done(answer.error().message);
+    done(std::move(answer).value());
+  });
+}
+
+void MediaAnchor::dataplane_minutes(const control::MinuteList& page, MinutesDone done) {
+  core_->streams().client().minutes(page, [done = std::move(done)](auto answer) {
     if (!answer) return done(answer.error().message);
     done(std::move(answer).value());
   });

@@ -65,6 +65,8 @@ class MediaAnchor final : public MediaFilter {
   // the connection: done has an error when the dataplane is away.
   using StatusDone = std::function<void(Result<control::StatusReport, std::string>)>;
   void dataplane_status(StatusDone done);
+  using MinutesDone = std::function<void(Result<control::MinutePage, std::string>)>;
+  void dataplane_minutes(const control::MinuteList& page, MinutesDone done);
   // The calls as the dataplane listed them at the last poll, those of others too: no waiting.
   const std::vector<control::CallReport>& last_list() const;
 

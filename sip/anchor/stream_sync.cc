@@ -202,16 +202,14 @@ void StreamTable::settle() {
 // A call is silent when every stream of its that was agreed is. One that was adopted and has not
 // been heard may be on hold: it gets the hold's time.
 void StreamTable::look_for_silence() {
-  std::vector<uint64_t> silent;
-  std::vector<Key> orphans;
+  std::vector<uint64_t> silent, abandoned;
+  std::erase_if(told_silent_, [this](const auto& each) { return of_call(each.first).empty(); });
   for (auto each = streams_.begin(); each != streams_.end();) {
     const uint64_t call = each->second.plan.name.call_key;
     uint64_t active_ms = 0;
     bool agreed = false, held = true, adopted = true;
-    std::vector<Key> keys;
     for (; each != streams_.end() && each->second.plan.name.call_key == call; ++each) {
       const StreamEntry& entry = each->second;
-      keys.push_back(each->first);
       adopted = adopted && entry.adopted;
       if (!entry.plan.agreed) continue;
       agreed = true;
@@ -219,27 +217,24 @@ void StreamTable::look_for_silence() {
       held = held && (entry.plan.held || (entry.adopted && !entry.heard));
     }
     const uint32_t limit_ms = held ? config_.hold_timeout_ms : config_.media_timeout_ms;
-    if (!agreed || now() - active_ms < limit_ms) continue;
-    if (told_silent_.insert(call).second)
+    if (!agreed || now() - active_ms < limit_ms) {
+      told_silent_.erase(call);
+      continue;
+    }
+    const auto [told, first] = told_silent_.emplace(call, now());
+    if (first)
       silent.push_back(call);
-    else if (adopted)
-      orphans.insert(orphans.end(), keys.begin(), keys.end());
+    else if (adopted || now() - told->second >= config_.media_timeout_ms)
+      abandoned.push_back(call);
   }
-  std::erase_if(told_silent_, [this](uint64_t call) { return of_call(call).empty(); });
-  for (const Key& key : orphans) delete_orphan(key);
   for (const uint64_t call : silent) {
     counts_.add(AnchorCounter::calls_silent);
     if (silent_) silent_(call);
   }
-}
-
-// Nobody ended the call since its silence was told a poll ago.
-void StreamTable::delete_orphan(const Key& key) {
-  const auto found = streams_.find(key);
-  if (found == streams_.end()) return;
-  counts_.add(AnchorCounter::orphans_deleted);
-  const StreamName name = found->second.plan.name;
-  remove(name, [](const auto&) {});
+  for (const uint64_t call : abandoned) {
+    counts_.add(AnchorCounter::orphans_deleted);
+    abandoned_(call);
+  }
 }
 
 }  // namespace holdfast::sip

@@ -3,6 +3,7 @@
 #include "sip/anchor/stream_table.hh"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace holdfast::sip {

@@ -15,7 +15,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -103,8 +102,10 @@ class StreamTable {
   // An address of ours at the interface, of the family if there is one; none: not known yet.
   IpAddress address_at(const std::string& interface, uint8_t family) const;
 
-  // Told once per call, from a poll.
+  // From a poll: a call has fallen silent. And: it still is, long after it was told, and nobody
+  // has ended it.
   void on_silence(std::function<void(uint64_t)> silent) { silent_ = std::move(silent); }
+  void on_abandoned(std::function<void(uint64_t)> abandoned) { abandoned_ = std::move(abandoned); }
 
   control::AsyncClient& client() { return link_.client(); }
   const control::AsyncClient& client() const { return link_.client(); }
@@ -144,19 +145,18 @@ class StreamTable {
   void restore_more();
   void settle();
   void look_for_silence();
-  void delete_orphan(const Key& key);
 
   Loop& loop_;
   TableConfig config_;
   AnchorCounts& counts_;
   Logger logger_;
-  std::function<void(uint64_t)> silent_;
+  std::function<void(uint64_t)> silent_, abandoned_;
   AnchorState state_ = AnchorState::away;
   uint64_t away_since_ms_ = 0;
   std::map<Key, StreamEntry> streams_;  // in the order of calls: their key begins the name
   std::map<Key, Tombstone> buried_;     // gone for us, not surely for the dataplane
   std::map<std::pair<std::string, uint8_t>, IpAddress> addresses_;  // by interface and family
-  std::set<uint64_t> told_silent_;                                  // calls
+  std::map<uint64_t, uint64_t> told_silent_;                        // calls, and when
   std::map<uint64_t, Waiter> waiters_;
   uint64_t last_waiter_ = 0;
 

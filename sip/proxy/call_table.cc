@@ -52,6 +52,8 @@ void CallTable::attempt(const CallBegan& began, const Request& invite) {
     call->status.decision = began.decision;
     return;
   }
+  // Only calls for help come here beyond the bound; they go on, untracked, rather than grow it.
+  if (calls_.size() >= 2 * max_calls_) return;
   Call call;
   call.status.call_key = began.call_key;
   call.status.call_id = began.call_id;

@@ -89,26 +89,28 @@ ProxySnapshot Proxy::Core::snapshot() const {
 
 void Proxy::Core::expect(const std::string& branch, std::string_view method, Pending pending) {
   std::string key = branch + ' ' + std::string(method);
-  pending_by_peer_.emplace(pending.peer, key);
+  unanswered_[pending.peer].insert(key);
   pending_.insert_or_assign(std::move(key), std::move(pending));
+}
+
+void Proxy::Core::heard_of(const std::string& key, const std::string& peer) {
+  const auto waiting = unanswered_.find(peer);
+  if (waiting == unanswered_.end()) return;
+  waiting->second.erase(key);
+  if (waiting->second.empty()) unanswered_.erase(waiting);
 }
 
 void Proxy::Core::forget(const std::string& branch, std::string_view method) {
   const auto found = pending_.find(branch + ' ' + std::string(method));
   if (found == pending_.end()) return;
-  const auto [first, last] = pending_by_peer_.equal_range(found->second.peer);
-  for (auto at = first; at != last; ++at)
-    if (at->second == found->first) {
-      pending_by_peer_.erase(at);
-      break;
-    }
+  heard_of(found->first, found->second.peer);
   pending_.erase(found);
 }
 
 void Proxy::Core::failed(const SocketAddress& peer, Transport transport, SendFailure failure) {
-  const auto [first, last] = pending_by_peer_.equal_range(peer_key(peer, transport));
-  std::vector<std::string> keys;
-  for (auto at = first; at != last; ++at) keys.push_back(at->second);
+  const auto waiting = unanswered_.find(peer_key(peer, transport));
+  if (waiting == unanswered_.end()) return;
+  const std::vector<std::string> keys(waiting->second.begin(), waiting->second.end());
   for (const std::string& key : keys) {
     const auto found = pending_.find(key);
     if (found == pending_.end()) continue;
@@ -156,7 +158,9 @@ NextHop Proxy::Core::hop_now(const Target& target) const {
   if (hop.transport != Transport::tcp || !target.route.empty() || upstream_at(hop) ||
       endpoints_.is_connected(hop.address, hop.interface))
     return hop;
-  if (const auto ip = IpAddress::parse(target.request_uri.host))
+  if (const auto again = endpoints_.sole_connection(hop.address.ip, hop.interface))
+    hop.address = *again;
+  else if (const auto ip = IpAddress::parse(target.request_uri.host))
     hop.address = {*ip, target.request_uri.port != 0 ? target.request_uri.port : uint16_t{5060}};
   return hop;
 }

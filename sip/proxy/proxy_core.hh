@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "sip/proxy/call_table.hh"
@@ -101,6 +102,7 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   // Responses (proxy_responses.cc).
   void on_response(const Message& message, const Origin& origin);
   void pass_statelessly(const Message& message, const ResponseView& view, const Origin& origin);
+  void heard_of(const std::string& key, const std::string& peer);
   bool is_our_branch(const ResponseView& view) const;
 
   // Health (proxy_health.cc).
@@ -130,7 +132,8 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   std::list<uint64_t> ages_;  // context ids, the oldest first; may name some that are gone
   uint64_t last_id_ = 0;
   std::unordered_map<std::string, Pending> pending_;
-  std::unordered_multimap<std::string, std::string> pending_by_peer_;
+  // Those that have had no answer of any kind, by the peer that is to give one.
+  std::unordered_map<std::string, std::unordered_set<std::string>> unanswered_;
   std::map<std::string, std::shared_ptr<Alone>> alone_;
   std::map<uint32_t, std::shared_ptr<ProbeInFlight>> probes_;
 

@@ -48,10 +48,10 @@ void Proxy::Core::send_probe(const Probe& probe) {
     count("no_socket_for_hop");
     return health_.probe_send_failed(loop.now_ms(), probe.number);
   }
+  // The server itself, not its domain: it might want to look that up, with DNS as dead as the WAN.
   Uri target;
-  target.host = config_.route.centre_domain.empty() ? probe.upstream.address.ip.to_string()
-                                                    : config_.route.centre_domain;
-  if (config_.route.centre_domain.empty()) target.port = probe.upstream.address.port;
+  target.host = probe.upstream.address.ip.to_string();
+  target.port = probe.upstream.address.port;
   const auto flight = std::make_shared<ProbeInFlight>(loop);
   flight->branch = "z9hG4bK" + random_hex();
   const std::string bytes = make_options(target, *listener, flight->branch, random_hex(),

@@ -13,7 +13,7 @@ namespace holdfast::sip {
 
 struct Proxy::Core::OwnReply {
   OwnReply(Loop& the_loop, const TransactionTimers& timers, ServerTransaction::Kind kind,
-           NextHop to, Endpoints& endpoints, std::function<void()> ended)
+           const NextHop& to, Endpoints& endpoints, std::function<void()> ended)
       : transaction(
             the_loop, timers, kind, to.transport != Transport::udp,
             {[hop = to, &endpoints](const std::string& bytes) { endpoints.send(hop, bytes); },
@@ -22,7 +22,7 @@ struct Proxy::Core::OwnReply {
 };
 
 struct Proxy::Core::Alone {
-  Alone(Loop& the_loop, const TransactionTimers& timers, NextHop to, std::string request,
+  Alone(Loop& the_loop, const TransactionTimers& timers, const NextHop& to, std::string request,
         Endpoints& endpoints, std::function<void()> ended)
       : bytes(std::move(request)),
         transaction(the_loop, timers, ClientTransaction::Kind::other,

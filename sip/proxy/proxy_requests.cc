@@ -205,6 +205,9 @@ RouteState Proxy::Core::state_of(const Incoming& in, bool matches) const {
 }
 
 void Proxy::Core::decide(Incoming& in) {
+  // Calls for help and requests in dialogs go on beyond the bound, but not for ever.
+  if (transactions() >= 2 * config_.limits.max_transactions && !make_room())
+    return drop("transactions_full");
   if (transactions() >= config_.limits.max_transactions && !make_room()) count("transactions_full");
   ResponseContext* cancels = nullptr;
   if (in.view.method == Method::cancel) {

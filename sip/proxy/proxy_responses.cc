@@ -13,6 +13,7 @@ void Proxy::Core::on_response(const Message& message, const Origin& origin) {
   if (!view) return drop(name_of(view.error()));
   const auto found = pending_.find(view->via.front().field.branch + ' ' + view->cseq.method);
   if (found != pending_.end()) {
+    heard_of(found->first, found->second.peer);
     const auto answered = found->second.answered;  // which may forget itself
     return answered({message, *view, origin});
   }

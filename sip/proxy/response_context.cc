@@ -306,7 +306,29 @@ bool ResponseContext::is_lingering() const {
          });
 }
 
+// What only absorbs what comes late keeps no more than that takes: some 3 KiB instead of 10.
+void ResponseContext::slim() {
+  if (is_slim_ || !is_lingering()) return;
+  for (const auto& branch : branches_)
+    if (branch->given_up) return;  // a late 2xx needs all that was sent
+  is_slim_ = true;
+  for (const auto& branch : branches_) {
+    branch->sent = Message::request({}, {});
+    branch->answer.reset();
+    std::string().swap(branch->bytes);
+  }
+  start_.request.reset();
+  start_.view.via.resize(1);
+  start_.view.route.clear();
+  for (Target& target : start_.forward.targets) {
+    Target kept;
+    kept.branch = std::move(target.branch);
+    target = std::move(kept);
+  }
+}
+
 void ResponseContext::maybe_done() {
+  slim();
   if (done_ || !server_.is_over() || in_filter_ > 0) return;
   for (const auto& branch : branches_) {
     if (branch->transaction != nullptr && !branch->transaction->is_over()) return;

@@ -109,6 +109,7 @@ class ResponseContext : public std::enable_shared_from_this<ResponseContext> {
   void ask_filter(const MediaMessage& message, std::function<void(const MediaVerdict&)> done);
 
   bool is_initial_invite() const { return is_invite() && !start_.call.in_dialog; }
+  void slim();
   void maybe_done();
 
   Wire& wire_;
@@ -125,6 +126,8 @@ class ResponseContext : public std::enable_shared_from_this<ResponseContext> {
   bool answered_ = false;  // a 2xx has come, and is on its way back
   bool finished_ = false;  // the final answer has gone back, or never will
   bool dialog_told_ = false;
+  bool success_sent_ = false;
+  bool is_slim_ = false;
   bool done_ = false;
 };
 

@@ -57,7 +57,7 @@ void ResponseContext::on_response(Branch& branch, const Arrived& arrived) {
                           branch.sent_ms);
     wire_.health_told();
   }
-  if (is_invite() && status >= 300)
+  if (is_invite() && status >= 300 && branch.ack_bytes.empty())
     branch.ack_bytes = make_ack(branch.sent, arrived.message).serialise();
   if (!branch.transaction->response(status)) return wire_.count("response_absorbed");
   if (branch.given_up) return on_late_response(branch, arrived);
@@ -162,12 +162,13 @@ void ResponseContext::relay_success(Branch& branch, const Arrived& arrived, Mess
   bool taken = false;
   const std::string bytes = send_back(out.status(), out, taken);
   if (!taken) {
-    // The caller has been told something else meanwhile.
-    if (is_initial_invite()) end_dialog_of(branch, arrived);
+    // The caller has been told something else meanwhile; or, long ago, of this very answer.
+    if (is_initial_invite() && !success_sent_) end_dialog_of(branch, arrived);
     return;
   }
   for (auto& [key, known] : branch.relayed)
     if (key == again_key(arrived.view, arrived.message)) known = bytes;
+  success_sent_ = true;
   branch.outcome = Outcome::answered;
   branch.status = out.status();
   if (is_initial_invite()) {

@@ -55,7 +55,7 @@ class Wire {
   // The server of the centre that listens there, if one does.
   virtual std::optional<Upstream> upstream_at(const NextHop& hop) const = 0;
   // The hop of a target as things stand: a phone's connection may have gone, with our restart or
-  // its own; then it may listen where its Contact says.
+  // its own; then it may have opened another, or listen where its Contact says.
   virtual NextHop hop_now(const Target& target) const = 0;
   // Where a URI leads; none: not known.
   virtual std::optional<NextHop> resolve_hop(const Uri& uri) const = 0;

@@ -24,7 +24,7 @@ Endpoints::Endpoints(Loop& loop, const ProxyLimits& limits, uint8_t dscp, User& 
     : loop_(loop), limits_(limits), dscp_(dscp), user_(user), buffer_(kReadBytes) {}
 
 Endpoints::~Endpoints() {
-  for (const Socket& socket : sockets_) loop_.unwatch(socket.watch);
+  close_all();
   for (const auto& [key, link] : links_) {
     loop_.unwatch(link->watch);
     link->is_closed = true;
@@ -32,6 +32,17 @@ Endpoints::~Endpoints() {
 }
 
 std::optional<StartError> Endpoints::open(std::vector<Listener>& listeners) {
+  auto error = open_all(listeners);
+  if (error) close_all();
+  return error;
+}
+
+void Endpoints::close_all() {
+  for (const Socket& socket : sockets_) loop_.unwatch(socket.watch);
+  sockets_.clear();
+}
+
+std::optional<StartError> Endpoints::open_all(std::vector<Listener>& listeners) {
   for (Listener& listener : listeners) {
     const auto error = [&](std::string text) {
       return StartError{listener.interface + ' ' + std::string(name_of(listener.transport)) + ' ' +
@@ -39,6 +50,9 @@ std::optional<StartError> Endpoints::open(std::vector<Listener>& listeners) {
                         std::move(text)};
     };
     if (listener.transport == Transport::tls) return error("TLS is not spoken yet");
+    if (listener.address.ip.is_none() || listener.address.ip.is_unspecified() ||
+        listener.address.ip.is_multicast())
+      return error("it must be an address of one interface: others are to answer to it");
     const bool is_udp = listener.transport == Transport::udp;
     auto fd =
         open_socket(is_udp ? SocketKind::udp : SocketKind::tcp_listener, listener.address, dscp_);
@@ -83,6 +97,18 @@ const Listener* Endpoints::listener_towards(const NextHop& hop) const {
 
 bool Endpoints::is_connected(const SocketAddress& peer, const std::string& interface) const {
   return links_.contains(link_key(peer, interface));
+}
+
+std::optional<SocketAddress> Endpoints::sole_connection(const IpAddress& ip,
+                                                        const std::string& interface) const {
+  std::optional<SocketAddress> found;
+  for (const auto& [key, link] : links_) {
+    const Origin& peer = link->connection.peer();
+    if (peer.address.ip != ip || peer.interface != interface) continue;
+    if (found) return std::nullopt;
+    found = peer.address;
+  }
+  return found;
 }
 
 bool Endpoints::send(const NextHop& hop, std::string_view bytes) {

@@ -75,6 +75,9 @@ class Endpoints {
   bool send(const NextHop& hop, std::string_view bytes);
   // Whether a connection to exactly that peer stands.
   bool is_connected(const SocketAddress& peer, const std::string& interface) const;
+  // The one connection with that address behind that interface; none, or more than one: nothing.
+  std::optional<SocketAddress> sole_connection(const IpAddress& ip,
+                                               const std::string& interface) const;
   // The listener that a message to the hop leaves by; of no interface, the kernel's choice. Null:
   // there is none.
   const Listener* listener_towards(const NextHop& hop) const;
@@ -97,6 +100,8 @@ class Endpoints {
     bool is_closed = false;
   };
 
+  std::optional<StartError> open_all(std::vector<Listener>& listeners);
+  void close_all();
   void read_datagrams(size_t socket);
   void accept(size_t socket);
   std::shared_ptr<Link> adopt(Descriptor fd, const Origin& peer, bool is_open);

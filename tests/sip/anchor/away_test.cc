@@ -272,6 +272,27 @@ TEST_F(Away, AHangInTheMiddleOfARestoreIsTakenUpAgain) {
   EXPECT_EQ(anchor->snapshot().state, AnchorState::up);
 }
 
+TEST_F(Away, OthersAskTheDataplaneOverTheSameConnection) {
+  start();
+  std::string told;
+  const auto ask = [&] {
+    told.clear();
+    anchor->dataplane_status([&](const auto& status) {
+      told += status ? "pid " + std::to_string(status->pid) + ", " : status.error();
+    });
+    anchor->dataplane_minutes({5, std::nullopt, 10}, [&](const auto& page) {
+      told += page ? "after " + std::to_string(page->next) : "";
+    });
+    settle();
+  };
+  ask();
+  EXPECT_EQ(told, "pid 42, after 5");
+  dataplane->kill();
+  settle();
+  ask();
+  EXPECT_EQ(told, "holdfast-dataplane closed the connection: " + path_);
+}
+
 TEST_F(Away, TheAnchorCanGoAtAnyTime) {
   start();
   establish(call);

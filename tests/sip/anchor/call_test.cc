@@ -357,11 +357,30 @@ TEST_F(AnchoredCall, AnotherAnswerAfterTheOneThatCountsIsNotFollowed) {
   EXPECT_EQ(count("answers_not_followed"), 1u);
 }
 
-TEST_F(AnchoredCall, AnAnswerThatNobodyAskedForIsRefusedByName) {
-  const MediaVerdict verdict = send(call.reply(200, sdp(kBob)));
+TEST_F(AnchoredCall, AnAnswerThatNobodyAskedForMakesNothing) {
+  // Of a call that is not known here: its offer passed before we were started.
+  EXPECT_EQ(send(call.reply(200, sdp(kBob))).kind, Kind::pass);
+  sent(call.invite(sdp(kAlice)));
+  Call other = call;
+  other.branch = "z9hG4bK-none";
+  const MediaVerdict verdict = send(other.reply(200, sdp(kBob)));
   EXPECT_EQ(verdict.kind, Kind::refuse);
   EXPECT_EQ(verdict.reason, "oa_unknown_dialog");
-  EXPECT_TRUE(dataplane->calls().empty());
+  EXPECT_EQ(dataplane->calls().size(), 1u);
+}
+
+TEST_F(AnchoredCall, MessagesOfCallsThatHaveEndedLeaveNothing) {
+  config_.max_calls = 2;
+  start();
+  establish();
+  end(1);
+  for (call.key = 2; call.key < 4; ++call.key) {  // late ones, whose end nobody will tell
+    EXPECT_EQ(send(call.request(Side::caller, Method::update, "v=9\r\n")).kind, Kind::refuse);
+    EXPECT_EQ(send(call.invite("")).kind, Kind::pass);
+  }
+  EXPECT_EQ(send(call.invite(sdp(kAlice))).reason, "calls_full");
+  pass(700'000);
+  EXPECT_EQ(send(call.invite(sdp(kAlice))).kind, Kind::replace);
 }
 
 TEST_F(AnchoredCall, BodiesThatAreNoSdpPass) {
@@ -421,6 +440,32 @@ TEST_F(AnchoredCall, AnAddressOfOursThatComesBackIsALegLikeAnyOther) {
   EXPECT_EQ(first_legs[1].remote, second_legs[0].local);
   EXPECT_EQ(second_legs[0].remote, first_legs[1].local);
   EXPECT_EQ(anchor->snapshot().streams_joined, 2u);
+}
+
+// A proxy at the centre: the same dialog passes us twice, with a call key for each pass.
+TEST_F(AnchoredCall, ASpiralPassesTwiceOverItsOwnLegs) {
+  Call down = call;
+  down.key = 2;
+  down.branch = "z9hG4bK-9";
+  down.caller = kCentre;
+  down.callee = at("lan", "198.18.1.20:5060");
+  const std::string phone_b = "198.18.1.20:5000";
+  std::string body = sent(down.invite(sent(call.invite(sdp(kAlice)))));
+  EXPECT_EQ(wants(body), "198.18.1.2:30002");
+  body = sent(call.reply(200, sent(down.reply(200, sdp(phone_b)))));
+  EXPECT_EQ(wants(body), "198.18.1.2:30000");
+  EXPECT_EQ(anchor->snapshot().streams_joined, 2u);
+  dataplane->forget_log();
+  // A hold from the far phone goes the other way round.
+  body = sent(down.request(Side::callee, Method::invite, sdp(phone_b, "a=sendonly\r\n", "2")));
+  body = sent(call.request(Side::callee, Method::invite, body));
+  EXPECT_EQ(wants(body), "198.18.1.2:30000");
+  body = sent(call.response(Side::caller, Method::invite, 200, sdp(kAlice, "a=recvonly\r\n")));
+  body = sent(down.response(Side::caller, Method::invite, 200, body));
+  EXPECT_EQ(wants(body), "198.18.1.2:30002");
+  EXPECT_TRUE(dataplane->log().empty());
+  EXPECT_EQ(end(1).size(), 1u);
+  EXPECT_EQ(end(2).size(), 1u);
 }
 
 TEST_F(AnchoredCall, CallsAndMessagesAreBounded) {

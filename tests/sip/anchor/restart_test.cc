@@ -163,10 +163,23 @@ TEST_F(Silence, IsToldOnceAfterItsTime) {
   EXPECT_TRUE(silent.empty());
   pass(12'000);
   EXPECT_EQ(silent, std::vector<uint64_t>{1});
-  pass(300'000);
+  pass(80'000);
   EXPECT_EQ(silent.size(), 1u);
   EXPECT_EQ(dataplane->calls().size(), 1u) << "whoever was told ends it";
-  EXPECT_EQ(end(1).size(), 1u);
+  pass(16'000);
+  EXPECT_TRUE(dataplane->calls().empty()) << "or nobody did";
+  EXPECT_EQ(count("orphans_deleted"), 1u);
+  EXPECT_EQ(anchor->snapshot().calls_anchored, 0u);
+}
+
+TEST_F(Silence, ThatEndsMayBeToldAgain) {
+  pass(96'000);
+  EXPECT_EQ(silent.size(), 1u);
+  dataplane->media(name, 1);
+  pass(90'000);
+  EXPECT_EQ(dataplane->calls().size(), 1u);
+  pass(12'000);
+  EXPECT_EQ(silent.size(), 2u);
 }
 
 TEST_F(Silence, OfACallOnHoldIsToldMuchLater) {

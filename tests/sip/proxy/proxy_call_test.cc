@@ -91,6 +91,38 @@ TEST_F(ProxyTest, RequestsAndAnswersThatComeAgainAreAbsorbed) {
   expect_nothing_left();
 }
 
+TEST_F(ProxyTest, AnAnswerThatComesAgainVeryLateHarmsNoCall) {
+  start();
+  const Call call = establish();
+  const std::string ok = reply(call.at_centre, 200, "OK", "callee",
+                               "Contact: <sip:bob@" + centre.at() + ">\r\n", kSdp);
+  for (int i = 0; i < 40; ++i) {
+    loop.advance(1000);
+    to_wan(centre, ok);
+    for (Text text = take(centre); !text.empty(); text = take(centre))
+      EXPECT_NE(text.method(), "BYE") << i;
+  }
+  EXPECT_TRUE(calls.ends.empty());
+}
+
+TEST_F(ProxyTest, ABusyThatComesAgainIsAckedAgain) {
+  start();
+  to_lan(alice, request("INVITE", "sip:bob@centre.example.com", alice, "", kSdp));
+  const Text invite = take(centre);
+  const std::string busy = reply(invite, 486, "Busy Here", "callee");
+  to_wan(centre, busy);
+  const Text ack = take(centre);
+  ASSERT_EQ(ack.method(), "ACK");
+  EXPECT_EQ(take(alice).status(), 100);
+  EXPECT_EQ(take(alice).status(), 486);
+  to_lan(alice, request("ACK", "sip:bob@centre.example.com", alice));
+  loop.advance(10000);
+  while (!take(centre).empty()) {
+  }
+  to_wan(centre, busy);
+  EXPECT_EQ(take(centre).raw, ack.raw);
+}
+
 TEST_F(ProxyTest, SendsAgainWhatIsNotAnswered) {
   start();
   go_online();
@@ -383,6 +415,58 @@ TEST_F(ProxyTest, AForgottenDialogEndsTheCall) {
   to_wan(centre, reply(take(centre), 481, "Call Does Not Exist"));
   EXPECT_EQ(take(alice).status(), 481);
   EXPECT_EQ(calls.last_end(), "dialog_gone");
+}
+
+TEST_F(ProxyTest, ACallThatRingsForEverIsCancelledByTimerC) {
+  start();
+  to_lan(alice, request("INVITE", "sip:bob@centre.example.com", alice, "", kSdp));
+  EXPECT_EQ(take(alice).status(), 100);
+  const Text invite = take(centre);
+  to_wan(centre, reply(invite, 180, "Ringing", "callee"));
+  EXPECT_EQ(take(alice).status(), 180);
+  for (int i = 0; i < 184; ++i) {
+    loop.advance(1000);
+    EXPECT_NE(take(centre).method(), "CANCEL") << i;
+  }
+  loop.advance(1000);
+  Text cancel = take(centre);
+  EXPECT_EQ(cancel.method(), "CANCEL");
+  EXPECT_EQ(counted("timer_c"), 1u);
+  to_wan(centre, reply(cancel, 200, "OK", "callee"));
+  to_wan(centre, reply(invite, 487, "Request Terminated", "callee"));
+  EXPECT_EQ(take(centre).method(), "ACK");
+  EXPECT_EQ(take(alice).status(), 487);
+}
+
+TEST_F(ProxyTest, ACallThatNobodyAnswersIsUnreachable) {
+  start();
+  go_online();
+  to_lan(alice, request("INVITE", "sip:bob@centre.example.com", alice, "", kSdp));
+  EXPECT_EQ(take(alice).status(), 100);
+  Text last;
+  for (int i = 0; i < 33; ++i) {
+    loop.advance(1000);
+    answer_probes();
+    const Text text = take(alice);
+    if (!text.empty()) last = text;
+  }
+  EXPECT_EQ(last.status(), 408);
+  EXPECT_EQ(calls.last_end(), "unreachable");
+  to_lan(alice, request("ACK", "sip:bob@centre.example.com", alice));
+  expect_nothing_left();
+}
+
+TEST_F(ProxyTest, ARequestThatNobodyAnswersIsLeftSilent) {
+  start();
+  go_online();
+  to_lan(alice, request("MESSAGE", "sip:bob@centre.example.com", alice));
+  for (int i = 0; i < 40; ++i) {
+    loop.advance(1000);
+    answer_probes();
+  }
+  expect_silence(alice);
+  EXPECT_EQ(counted("silent_request"), 1u);
+  expect_nothing_left();
 }
 
 }  // namespace

@@ -156,6 +156,69 @@ TEST_F(SurvivalTest, AClosedPortMovesTheCallAtOnce) {
   EXPECT_GE(counted("udp_unreachable"), 1u);
 }
 
+TEST_F(SurvivalTest, ACallThatTheCentreHasOnlyTriedMovesWhenTheCentreIsLost) {
+  begin();
+  answer_probes();
+  to_lan(alice, request("INVITE", "sip:1002@centre.example.com", alice, "", kSdp));
+  EXPECT_EQ(take(alice).status(), 100);
+  const Text invite = take(centre);
+  to_wan(centre, reply(invite, 100, "Trying"));
+  centre_lives = false;
+  Text at_bob;
+  const uint64_t began = loop.now_ms();
+  while (at_bob.empty() && loop.now_ms() < began + 20000) {
+    loop.advance(100);
+    at_bob = take(bob);
+  }
+  EXPECT_EQ(at_bob.method(), "INVITE");
+  EXPECT_EQ(proxy->snapshot().health, HealthState::survival);
+  EXPECT_EQ(counted("moved_to_survival"), 1u);
+  Text cancel = take(centre);
+  while (!cancel.empty() && cancel.method() != "CANCEL") cancel = take(centre);
+  EXPECT_EQ(cancel.method(), "CANCEL");
+}
+
+class PairTest : public SurvivalTest {
+ protected:
+  std::vector<Upstream> upstreams() override {
+    auto both = ProxyTest::upstreams();
+    both.push_back({"two", {*IpAddress::parse(kSecond), second.port()}, Transport::udp, 0});
+    return both;
+  }
+  TestPeer second{kSecond};
+};
+
+TEST_F(PairTest, TheSecondServerIsTriedWhenTheFirstIsSilent) {
+  start();
+  to_lan(alice, request("INVITE", "sip:1002@centre.example.com", alice, "", kSdp));
+  EXPECT_EQ(take(alice).status(), 100);
+  EXPECT_EQ(take(centre).method(), "INVITE");
+  loop.advance(1500);
+  Text invite = second.next();
+  while (invite.method() == "OPTIONS") {
+    to_wan(second, reply(invite, 200, "OK"));
+    invite = second.next();
+  }
+  EXPECT_EQ(invite.method(), "INVITE");
+}
+
+TEST_F(SurvivalTest, ServersMayChangeWhileCallsGoOn) {
+  begin();
+  const Call call = establish();
+  TestPeer other{kSecond};
+  proxy->set_upstreams({{"other", {*IpAddress::parse(kSecond), other.port()}, Transport::udp, 0}});
+  settle();
+  call_id = "call-2";
+  branch = "b";
+  to_lan(alice, request("INVITE", "sip:1099@centre.example.com", alice, "", kSdp));
+  EXPECT_EQ(take(alice).status(), 100);
+  Text invite = other.next();
+  while (invite.method() == "OPTIONS") invite = other.next();
+  EXPECT_EQ(invite.method(), "INVITE");
+  to_lan(alice, by_caller("BYE", call.at_alice, alice, 2));
+  EXPECT_EQ(take(centre).method(), "BYE");
+}
+
 TEST_F(SurvivalTest, A503ThatNobodyElseCanMendIsPassedOnAs500) {
   begin();
   to_lan(alice, request("SUBSCRIBE", "sip:1002@centre.example.com", alice, "Event: dialog\r\n"));

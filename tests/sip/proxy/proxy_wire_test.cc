@@ -196,6 +196,18 @@ TEST_F(SmallTest, FullTablesAreAnsweredAndCountedAndHelpIsNot) {
   EXPECT_EQ(take(gateway).method(), "INVITE");
 }
 
+TEST_F(SmallTest, EvenCallsForHelpAreBounded) {
+  start();
+  for (int i = 1; i <= 100; ++i) {
+    call_id = "help-" + std::to_string(i);
+    to_lan(alice, request("INVITE", "sip:911@centre.example.com", alice, "", kSdp, i));
+  }
+  const ProxySnapshot s = proxy->snapshot();
+  EXPECT_EQ(s.transactions, 16u);
+  EXPECT_EQ(s.calls.size(), 8u);
+  EXPECT_EQ(dropped("transactions_full"), 84u);
+}
+
 TEST_F(SmallTest, WhatOnlyAbsorbsGivesWay) {
   start();
   go_online();
@@ -260,6 +272,17 @@ TEST_F(ProxyTest, ATakenAddressIsNamed) {
   ASSERT_TRUE(error);
   EXPECT_EQ(error->listener, "lan udp " + lan());
   EXPECT_EQ(error->text, "Address already in use");
+}
+
+TEST_F(ProxyTest, AnAddressOfNoInterfaceIsRefusedAndNothingStaysOpen) {
+  ProxyConfig c = config();
+  c.route.listeners[1].address.ip = *IpAddress::parse("0.0.0.0");
+  Proxy other(loop, std::move(c), nullptr, nullptr, {});
+  const auto error = other.start();
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->listener, "lan tcp 0.0.0.0:0");
+  loop.settle();
+  EXPECT_EQ(loop.timers(), 0u);
 }
 
 TEST_F(ProxyTest, MessagesAreMarked) {
