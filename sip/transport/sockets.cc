@@ -244,11 +244,12 @@ std::optional<SocketAddress> take_unreachable(int fd) {
   return std::nullopt;
 }
 
-size_t waiting_bytes(int fd) {
+unsigned waiting_percent(int fd) {
   std::array<uint32_t, SK_MEMINFO_VARS> counts{};
   socklen_t size = sizeof counts;
   if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, counts.data(), &size) != 0) return 0;
-  return counts[SK_MEMINFO_RMEM_ALLOC];
+  const uint64_t size_bytes = std::max<uint64_t>(counts[SK_MEMINFO_RCVBUF], 1);
+  return static_cast<unsigned>(uint64_t{counts[SK_MEMINFO_RMEM_ALLOC]} * 100 / size_bytes);
 }
 
 IoResult read_stream(int fd, std::vector<char>& buffer, size_t& size) {
