@@ -13,9 +13,10 @@ constexpr int kMaxDatagramsPerTurn = 64;
 constexpr int kMaxReadsPerTurn = 4;
 constexpr int kMaxAcceptsPerTurn = 64;
 constexpr size_t kReadBytes = 65536;
-// Some 450 messages, 50 ms of work: below T1, so that senders do not begin to send again.
-constexpr size_t kBehindBytes = 1024 * 1024;
-constexpr size_t kCaughtUpBytes = kBehindBytes / 8;
+// Of the receive buffer, 8 MiB where the kernel grants it: some 1,800 messages or 0.2 s of work,
+// below T1, so that senders do not begin to send again. Bursts of one turn do not reach it.
+constexpr unsigned kBehindPercent = 50;
+constexpr unsigned kCaughtUpPercent = 12;
 
 std::string link_key(const SocketAddress& peer, const std::string& interface) {
   return peer.to_string() + '%' + interface;
@@ -292,8 +293,8 @@ void Endpoints::read_datagrams(size_t socket) {
 }
 
 void Endpoints::judge_queue(Socket& socket) {
-  const size_t waiting = waiting_bytes(socket.fd.get());
-  const bool is_behind = waiting > (socket.is_behind ? kCaughtUpBytes : kBehindBytes);
+  const unsigned waiting = waiting_percent(socket.fd.get());
+  const bool is_behind = waiting > (socket.is_behind ? kCaughtUpPercent : kBehindPercent);
   if (std::exchange(socket.is_behind, is_behind) == is_behind) return;
   behind_ += is_behind ? size_t{1} : ~size_t{0};
   if (is_behind) count(TransportCount::udp_behind);

@@ -94,6 +94,22 @@ bool prepare_udp(int fd, bool v6) {
   return fragments && errors;
 }
 
+// What the peer has not acknowledged by then, it will not: its address or the way to it has gone.
+// Left to the kernel's own doubling, a connection would be silent for minutes after the way is
+// back.
+constexpr int kUserTimeoutMs = 12000;
+// The same for a peer to whom nothing is sent.
+constexpr int kKeepIdleS = 120, kKeepIntervalS = 15, kKeepCount = 4;
+
+void tune_tcp(int fd) {
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMs);
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, kKeepIdleS);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, kKeepIntervalS);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, kKeepCount);
+}
+
 bool is_temporary(int error) {
   return error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == ENOBUFS;
 }
@@ -127,7 +143,7 @@ Result<Descriptor, std::string> open_connection(const IpAddress& from, const Soc
   Descriptor fd = make_socket(SOCK_STREAM, v6);
   if (!fd.is_open()) return error_text(errno);
   if (!mark(fd.get(), v6, dscp)) return error_text(errno);
-  set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  tune_tcp(fd.get());
   set_option(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
   const Sockaddr local = to_sockaddr({from, 0});
   if (bind(fd.get(), local.get(), local.size) != 0) return error_text(errno);
@@ -151,7 +167,7 @@ std::optional<std::pair<Descriptor, SocketAddress>> accept_connection(int listen
   const auto address = from_sockaddr(remote.storage);
   if (!address) return std::nullopt;
   mark(fd.get(), address->ip.is_v6(), dscp);
-  set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  tune_tcp(fd.get());
   return std::pair(std::move(fd), *address);
 }
 
@@ -228,11 +244,12 @@ std::optional<SocketAddress> take_unreachable(int fd) {
   return std::nullopt;
 }
 
-size_t waiting_bytes(int fd) {
+unsigned waiting_percent(int fd) {
   std::array<uint32_t, SK_MEMINFO_VARS> counts{};
   socklen_t size = sizeof counts;
   if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, counts.data(), &size) != 0) return 0;
-  return counts[SK_MEMINFO_RMEM_ALLOC];
+  const uint64_t size_bytes = std::max<uint64_t>(counts[SK_MEMINFO_RCVBUF], 1);
+  return static_cast<unsigned>(uint64_t{counts[SK_MEMINFO_RMEM_ALLOC]} * 100 / size_bytes);
 }
 
 IoResult read_stream(int fd, std::vector<char>& buffer, size_t& size) {

@@ -65,8 +65,9 @@ std::optional<Datagram> receive_datagram(int fd, std::vector<char>& buffer);
 // Where a datagram of ours went that the network sent back an error for (ip(7), IP_RECVERR).
 std::optional<SocketAddress> take_unreachable(int fd);
 
-// What waits to be read, as the kernel counts it: some 2.3 KiB for a datagram of 1 KiB.
-size_t waiting_bytes(int fd);
+// How full a socket's receive buffer is, as the kernel counts it, in percent: a datagram of 1 KiB
+// takes some 2.3 KiB.
+unsigned waiting_percent(int fd);
 
 IoResult read_stream(int fd, std::vector<char>& buffer, size_t& size);
 IoResult write_stream(int fd, std::string_view bytes, size_t& written);
