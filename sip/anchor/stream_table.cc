@@ -109,7 +109,10 @@ void StreamTable::release_waiters(bool up) {
 }
 
 control::CallAdd StreamTable::request_for(const StreamEntry& entry, bool same_ports) const {
-  control::CallAdd request{to_string(entry.plan.name), entry.plan.legs};
+  control::CallAdd request;
+  request.call = to_string(entry.plan.name);
+  request.legs = entry.plan.legs;
+  request.resume = same_ports;  // one that went on with the calls of another has it already
   for (size_t i = 0; i < request.legs.size(); ++i) {
     if (!same_ports) continue;
     request.legs[i].local_port = entry.places[i].local.port;
