@@ -182,6 +182,9 @@ void StreamTable::update(const StreamPlan& plan, const std::function<void()>& do
 bool StreamTable::tell(StreamEntry& entry, const std::array<LegUpdate, 2>& updates,
                        const std::function<void()>& done) {
   if (entry.state != StreamEntry::State::there || !client().is_up()) return false;
+  // Its legs may have other numbers now; it is told when the list has come to it.
+  const bool known_again = entry.seen == pass_ || entry.touched == pass_;
+  if (state_ == AnchorState::syncing && !known_again) return false;
   const auto open = std::make_shared<size_t>(0);
   for (const LegUpdate& update : updates) *open += update.leg != 0;
   if (*open == 0) return false;

@@ -226,6 +226,23 @@ TEST_F(Away, ADataplaneThatWentOnWithItsCallsIsToldWhatChangedMeanwhile) {
   EXPECT_EQ(remote(name, 1), kBob) << "by the new number of its leg";
 }
 
+TEST_F(Away, AChangeWhileTheListIsReadFindsTheLegUnderItsNewNumber) {
+  start();
+  establish(call);
+  const std::string name = dataplane->only().call;
+  sent(call.request(Side::callee, Method::invite, sdp("198.18.3.30:7000")));
+  dataplane->crash();
+  pass(100);
+  dataplane->start();
+  while (anchor->snapshot().state == AnchorState::away)
+    if (!loop.turn() && !dataplane->turn()) loop.set_now(loop.next_ms());
+  const auto verdict = begin(call.response(Side::caller, Method::invite, 200, sdp(kAlice)));
+  settle();
+  EXPECT_TRUE(*verdict);
+  EXPECT_EQ(remote(name, 1), "198.18.3.30:7000");
+  EXPECT_EQ(count("updates_failed"), 0u);
+}
+
 TEST_F(Away, AnUpdateThatWasRefusedIsToldAgainByThePoll) {
   start();
   establish(call);
