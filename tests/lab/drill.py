@@ -22,8 +22,9 @@ SNAP = 4000  # signalling is read from the captures too
 # In CI the way back is shortened: the promises are about the way into survival, whose timers are left alone.
 SOON = {"centre.hold-down-ms": 2000, "centre.probe-down-ms": 500, "sip.survival-expiry-min-s": 10,
         "sip.survival-expiry-max-s": 12}
-EXPIRES_S = 20  # of phones: what a drill waits for them to register again
+EXPIRES_S = 10  # of phones: what a drill waits for them to register again
 GATEWAY = "gateway"
+ONLINE_WITHIN_S = 10
 
 
 class Branch(Office):
@@ -40,6 +41,7 @@ class Branch(Office):
         try:
             self.centre("start", kind, *centre)
             self.appliance("start", *self.appliance_words)
+            wait_until(lambda: self.say("upstreams")["state"] == "online", ONLINE_WITHIN_S, "the centre is not found")
         except BaseException:
             self.close()
             raise

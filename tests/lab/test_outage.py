@@ -25,9 +25,8 @@ FAULTS = {
     "dns_fails": (("dns", "fail"), ("dns", "answer")),
     "dns_silent": (("dns", "silent"), ("dns", "answer")),
 }
-# What CI runs: each fault, each centre. --all-drills runs all of them, with the appliance's real timers.
-IN_CI = {("kamailio", "wan_cut"), ("b2bua", "frozen"), ("kamailio", "refusing"), ("b2bua", "dns_silent"),
-         ("b2bua", "wan_cut")}
+# What CI runs: each kind of fault, each centre. --all-drills runs all of them, with the appliance's real timers.
+IN_CI = {("kamailio", "wan_cut"), ("b2bua", "frozen"), ("kamailio", "refusing"), ("b2bua", "dns_silent")}
 
 
 @pytest.fixture(name="drill", params=[(kind, fault) for kind in CENTRES for fault in FAULTS],
@@ -40,7 +39,7 @@ def drill_fixture(request):
     names = fault.startswith("dns")
     settings = {} if everything else dict(SOON)
     if names:
-        settings.update({"dns.min-ttl-s": 1, "dns.retry-s": 1, "dns.timeout-ms": 500})
+        settings.update({"centre.families": "\"ipv4\"", "dns.min-ttl-s": 1, "dns.retry-s": 1, "dns.timeout-ms": 500})
     branch = None
     try:
         branch = NamedBranch(kind, settings=settings) if names else Branch(kind, settings=settings)
@@ -101,7 +100,6 @@ def test_the_branch_calls_on(drill, tmp_path):
         box.run(*heal_it)
         healed_ns = time.time_ns()
         wait_until(lambda: served_by_the_centre(drill), BACK_WITHIN_S, "the centre does not serve again")
-        back_ns = time.time_ns()
         # The phones come back with their next REGISTER, and the centre routes their calls again.
         wait_until(lambda: registered_since(drill, healed_ns), BACK_WITHIN_S, "the phones do not come back")
         for user in (*LOCAL, *REMOTE, CALLER, CALLEE, OUTSIDE_CALLER, GATEWAY):
@@ -134,7 +132,6 @@ def test_the_branch_calls_on(drill, tmp_path):
         assert wires.asked_centre("INVITE", broken_ns, to_user=CALLEE)
     elif drill.fault == "wan_cut":
         assert not [m for m in wires.sip("hq0") if broken_ns < m.time_ns < lived_ns and m.src[0] in wires.wan_own]
-    del back_ns
 
 
 def registered_since(branch, moment_ns):
