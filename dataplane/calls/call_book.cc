@@ -53,14 +53,6 @@ CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
   }
 }
 
-std::optional<uint32_t> CallBook::choose_core() const {
-  const auto most =
-      std::max_element(free_legs_.begin(), free_legs_.end(),
-                       [](const auto& a, const auto& b) { return a.size() < b.size(); });
-  if (most->size() < 2) return std::nullopt;
-  return static_cast<uint32_t>(most - free_legs_.begin());
-}
-
 const PortFilter::Address* CallBook::choose_address(const PortFilter& filter,
                                                     uint8_t family) const {
   for (const auto& address : filter.addresses) {
@@ -69,7 +61,8 @@ const PortFilter::Address* CallBook::choose_address(const PortFilter& filter,
   return nullptr;
 }
 
-Answer<LegSetup> CallBook::plan_leg(const control::LegSpec& spec, uint32_t core) {
+// All of a leg but its port, which is of the lcore's slice.
+Answer<LegSetup> CallBook::plan_leg(const control::LegSpec& spec) const {
   const auto found = std::find_if(interfaces_.begin(), interfaces_.end(),
                                   [&](const BookInterface& i) { return i.name == spec.interface; });
   if (found == interfaces_.end()) {
@@ -90,24 +83,71 @@ Answer<LegSetup> CallBook::plan_leg(const control::LegSpec& spec, uint32_t core)
   setup.address_index = address->index;
   setup.local = address->ip;
   if (auto wrong = apply_spec(spec, found->dscp, setup)) return *wrong;
+  const uint16_t wanted = spec.local_port;
+  if (wanted != 0 && (wanted < filter.first_port || wanted >= filter.last_port)) {
+    return Error{ErrorCode::kBadLocalPort,
+                 "port " + std::to_string(wanted) + " is not in the media range"};
+  }
+  return setup;
+}
 
-  PortAllocator& ports = ports_of(address->index, core);
-  uint16_t rtp = spec.local_port;
-  if (rtp != 0) {
-    if (!ports.owns(rtp)) {
-      return Error{ErrorCode::kBadLocalPort,
-                   "port " + std::to_string(rtp) + " is not in the media range"};
+// A port that is asked for belongs to one lcore, and so does its call. Else the call goes where
+// most legs are free, among those that have ports for both of its legs.
+Answer<uint32_t> CallBook::choose_core(const control::CallAdd& request,
+                                       const std::array<LegSetup, 2>& setups) const {
+  std::optional<uint32_t> owner, most;
+  for (size_t i = 0; i < 2; ++i) {
+    const uint16_t wanted = request.legs[i].local_port;
+    if (wanted == 0) continue;
+    const uint32_t of_port = board_.owner_of_port(board_.ports()[setups[i].port].filter, wanted);
+    if (owner && *owner != of_port) {
+      return Error{ErrorCode::kBadLocalPort, "port " + std::to_string(wanted) +
+                                                 " belongs to another lcore than that of the other "
+                                                 "leg"};
     }
-    if (!ports.take(rtp))
-      return Error{ErrorCode::kPortTaken, "port " + std::to_string(rtp) + " is taken"};
+    owner = of_port;
+  }
+  bool legs_free = false;
+  for (uint32_t core = 0; core < board_.cores(); ++core) {
+    if ((owner && core != *owner) || free_legs_[core].size() < 2) continue;
+    legs_free = true;
+    if (has_ports(request, setups, core) &&
+        (!most || free_legs_[core].size() > free_legs_[*most].size()))
+      most = core;
+  }
+  if (most) return *most;
+  if (!legs_free) return Error{ErrorCode::kNoFreeLeg, "max-legs are in use"};
+  return Error{ErrorCode::kNoFreePort, "no lcore with free legs has media ports free on " +
+                                           request.legs[0].interface + " and " +
+                                           request.legs[1].interface};
+}
+
+bool CallBook::has_ports(const control::CallAdd& request, const std::array<LegSetup, 2>& setups,
+                         uint32_t core) const {
+  const bool one_address = setups[0].address_index == setups[1].address_index;
+  size_t chosen = 0;
+  for (size_t i = 0; i < 2; ++i) {
+    if (request.legs[i].local_port != 0) continue;
+    const size_t wanted = one_address ? ++chosen : 1;
+    if (slices_[setups[i].address_index][core].ports.free() < wanted) return false;
+  }
+  return true;
+}
+
+std::optional<Error> CallBook::take_port(uint16_t wanted, uint32_t core, LegSetup& setup) {
+  PortAllocator& ports = ports_of(setup.address_index, core);
+  uint16_t rtp = wanted;
+  if (wanted != 0) {
+    if (!ports.take(wanted))
+      return Error{ErrorCode::kPortTaken, "port " + std::to_string(wanted) + " is taken"};
   } else if (const auto taken = ports.take()) {
     rtp = *taken;
-  } else {
-    return Error{ErrorCode::kNoFreePort,
-                 "every media port of interface " + spec.interface + " is taken"};
+  } else {  // the other leg took the last one by its number
+    return Error{ErrorCode::kNoFreePort, "every media port of " + setup.local.to_string() +
+                                             " that belongs to the call's lcore is taken"};
   }
   setup.local_port = {rtp, static_cast<uint16_t>(rtp + 1)};
-  return setup;
+  return std::nullopt;
 }
 
 Answer<control::CallReport> CallBook::add(const control::CallAdd& request) {
@@ -115,27 +155,19 @@ Answer<control::CallReport> CallBook::add(const control::CallAdd& request) {
     if (request.resume) return resume(request, calls_.at(known->second));
     return Error{ErrorCode::kCallExists, "call " + request.call + " exists"};
   }
-  std::optional<uint32_t> core = choose_core();
-  // A port that was asked for belongs to one lcore, and so does its call.
-  for (const control::LegSpec& spec : request.legs) {
-    for (const PortIo& port : board_.ports()) {
-      const bool in_range =
-          spec.local_port >= port.filter.first_port && spec.local_port <= port.filter.last_port;
-      if (core && port.name == spec.interface && in_range)
-        core = board_.owner_of_port(port.filter, spec.local_port);
-    }
-  }
-  if (!core || free_legs_[*core].size() < 2)
-    return Error{ErrorCode::kNoFreeLeg, "max-legs are in use"};
-
   std::array<LegSetup, 2> setups;
   for (size_t i = 0; i < 2; ++i) {
-    auto planned = plan_leg(request.legs[i], *core);
-    if (!planned) {
-      if (i == 1) ports_of(setups[0].address_index, *core).give_back(setups[0].local_port[0]);
-      return planned.error();
-    }
+    auto planned = plan_leg(request.legs[i]);
+    if (!planned) return planned.error();
     setups[i] = *planned;
+  }
+  const auto core = choose_core(request, setups);
+  if (!core) return core.error();
+  for (size_t i = 0; i < 2; ++i) {
+    if (auto refused = take_port(request.legs[i].local_port, *core, setups[i])) {
+      if (i == 1) ports_of(setups[0].address_index, *core).give_back(setups[0].local_port[0]);
+      return *refused;
+    }
   }
   const uint64_t now_ms = unix_ms();
   if (minute_ == 0) take_minutes(now_ms);

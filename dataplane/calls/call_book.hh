@@ -100,8 +100,12 @@ class CallBook {
                        std::array<LegSetup, 2>& setups, const LeftCall* left);
   void save(const BookCall& call);
   void unsave(const BookCall& call);
-  Answer<LegSetup> plan_leg(const control::LegSpec& spec, uint32_t core);
-  std::optional<uint32_t> choose_core() const;
+  Answer<LegSetup> plan_leg(const control::LegSpec& spec) const;
+  Answer<uint32_t> choose_core(const control::CallAdd& request,
+                               const std::array<LegSetup, 2>& setups) const;
+  bool has_ports(const control::CallAdd& request, const std::array<LegSetup, 2>& setups,
+                 uint32_t core) const;
+  std::optional<control::Error> take_port(uint16_t wanted, uint32_t core, LegSetup& setup);
   const PortFilter::Address* choose_address(const PortFilter& filter, uint8_t family) const;
   PortAllocator& ports_of(uint32_t address_index, uint32_t core) {
     return slices_[address_index][core].ports;

@@ -88,14 +88,13 @@ control::LegReport leg_report(const LegSnapshot& snapshot, const LegSnapshot& pe
                               const std::string& interface, const NextHop& next_hop) {
   const Leg& leg = snapshot.leg;
   const Path& rtp = leg.paths[static_cast<size_t>(PathKind::rtp)];
-  const Path& rtcp = leg.paths[static_cast<size_t>(PathKind::rtcp)];
   control::LegReport out;
   out.leg = snapshot.index;
   out.interface = interface;
   out.local = {leg.setup.local, leg.setup.local_port[0]};
   out.local_rtcp = {leg.setup.local, leg.setup.local_port[leg.setup.rtcp_mux ? 0 : 1]};
-  out.remote = given(rtp.destination);
-  out.remote_rtcp = given(rtcp.destination);
+  out.remote = given(leg.setup.remote[0]);
+  out.remote_rtcp = given(leg.setup.remote[1]);
   if (!leg.setup.strict_source) out.learned_source = given(rtp.source);
   out.next_hop.state = rtp.destination.is_none() ? "unknown" : to_string(next_hop.state);
   if (next_hop.state == NextHopState::resolved) out.next_hop.mac = next_hop.mac;

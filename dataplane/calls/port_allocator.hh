@@ -26,6 +26,7 @@ class PortAllocator {
     return udp_port >= first_ && (udp_port - first_) / 2u < lent_.size();
   }
   uint32_t lent() const { return lent_count_; }
+  size_t free() const { return free_.size(); }
 
  private:
   uint16_t first_;

@@ -311,6 +311,13 @@ struct LcoreStatus {
   uint64_t heap_allocated_bytes = 0;  // since the packet loop began; stays 0
 };
 
+// Calls that this process went on with when it took the place of one that died.
+struct ResumedCalls {
+  uint64_t calls = 0;
+  uint64_t refused = 0;  // calls that could not go on: `warnings` says why
+  uint64_t down_ms = 0;  // from that one's last sign of life to the first call here
+};
+
 struct StatusReport {
   std::string version;
   uint32_t pid = 0;
@@ -321,12 +328,7 @@ struct StatusReport {
   std::vector<PortStatus> ports;
   std::vector<LcoreStatus> lcores;
   // Of the process before, whose calls this one went on with; none: it began without calls.
-  struct Resumed {
-    uint64_t calls = 0;
-    uint64_t refused = 0;  // calls that could not go on: `warnings` says why
-    uint64_t down_ms = 0;  // from that one's last sign of life to the first call here
-  };
-  std::optional<Resumed> resumed;
+  std::optional<ResumedCalls> resumed;
   uint64_t minutes_kept = 0;          // minute records
   uint64_t minutes_dropped = 0;       // for newer ones
   std::vector<NamedCount> control;    // ControlServer::counters()

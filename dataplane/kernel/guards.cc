@@ -4,7 +4,6 @@
 
 #include <nftables/libnftables.h>
 
-#include <charconv>
 #include <memory>
 #include <string_view>
 
@@ -55,32 +54,8 @@ std::string media_rule(const MediaRange& range) {
 constexpr std::string_view kLaterFragmentsPass =
     "    ip frag-off & 0x1fff != 0 accept\n    frag frag-off != 0 accept\n";
 
-// Adds up every "counter packets N" of a listing.
-uint64_t sum_of_counters(std::string_view listing) {
-  constexpr std::string_view kLabel = "counter packets ";
-  uint64_t sum = 0;
-  for (size_t at = listing.find(kLabel); at != std::string_view::npos;
-       at = listing.find(kLabel, at)) {
-    at += kLabel.size();
-    uint64_t packets = 0;
-    std::from_chars(listing.data() + at, listing.data() + listing.size(), packets);
-    sum += packets;
-  }
-  return sum;
-}
-
 bool lists(const std::string& tables, std::string_view table) {
   return tables.find("table " + std::string(table) + "\n") != std::string::npos;
-}
-
-// Packets counted by a table; 0 when the table is not there.
-Result<uint64_t, std::string> packets_of(std::string_view table) {
-  const auto tables = run_nft("list tables");
-  if (!tables) return tables.error().text;
-  if (!lists(*tables, table)) return uint64_t{0};
-  const auto listing = run_nft("list table " + std::string(table));
-  if (!listing) return listing.error().text;
-  return sum_of_counters(*listing);
 }
 
 }  // namespace
@@ -114,14 +89,6 @@ Outcome guard_owned(std::span<const std::string> devices) {
               "\" priority -500; policy drop;\n    counter drop\n  }\n";
   }
   return apply(script + "}\n");
-}
-
-Result<GuardCounters, std::string> read_guard_counters() {
-  const auto media = packets_of(kMediaTable);
-  if (!media) return media.error();
-  const auto owned = packets_of(kOwnedTable);
-  if (!owned) return owned.error();
-  return GuardCounters{*media, *owned};
 }
 
 bool guards_stand() {

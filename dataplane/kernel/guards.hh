@@ -37,12 +37,6 @@ Outcome guard_media(std::span<const MediaRange> ranges);
 // A device that is removed and made again has lost its guard: apply again.
 Outcome guard_owned(std::span<const std::string> devices);
 
-struct GuardCounters {
-  uint64_t media_packets = 0;  // since the guard was last applied
-  uint64_t owned_packets = 0;
-};
-Result<GuardCounters, std::string> read_guard_counters();
-
 // Whether one of the tables is there. False too when the kernel does not tell.
 bool guards_stand();
 

@@ -114,11 +114,6 @@ Outcome set_link_up(std::string_view name, bool up) {
             : change_flags(name, 0, IFF_UP, "cannot bring down");
 }
 
-Outcome set_promiscuous(std::string_view name, bool on) {
-  return on ? change_flags(name, IFF_PROMISC, 0, "cannot set promiscuous")
-            : change_flags(name, 0, IFF_PROMISC, "cannot end promiscuous mode of");
-}
-
 Outcome set_mtu(std::string_view name, unsigned mtu_bytes) {
   if (!is_link_name(name)) return refuse_name(name);
   if (mtu_bytes > 65535) return "no MTU: " + std::to_string(mtu_bytes);

@@ -33,7 +33,6 @@ bool is_link_name(std::string_view name);
 Result<Link, std::string> find_link(std::string_view name);
 
 Outcome set_link_up(std::string_view name, bool up);
-Outcome set_promiscuous(std::string_view name, bool on);
 Outcome set_mtu(std::string_view name, unsigned mtu_bytes);
 // The device may be up when the driver allows a live change (taps, veth).
 Outcome set_mac(std::string_view name, const MacAddress& mac);

@@ -148,7 +148,7 @@ void remove_others(int map, const std::vector<steer_address>& wanted) {
 
 }  // namespace
 
-Outcome detach_stale_steer(unsigned ifindex) {
+Outcome detach_steer(unsigned ifindex) {
   const auto program = attached_program(ifindex);
   if (!program) return program.error();
   if (program->fd.get() < 0) return done();
@@ -161,10 +161,6 @@ Outcome detach_stale_steer(unsigned ifindex) {
     return failed("cannot detach the XDP program" + on_device(ifindex), e);
   }
   return done();
-}
-
-Outcome detach_steer(unsigned ifindex) {
-  return detach_stale_steer(ifindex);
 }
 
 Outcome configure_steer(unsigned ifindex, std::span<const IpAddress> addresses, uint16_t port_low,

@@ -2,7 +2,7 @@
 // Controls the XDP program that steers frames of an af_xdp port to DPDK: media of a `shared` one,
 // all of an `owned` one.
 //
-// Order at start: detach_stale_steer(), then DPDK's af_xdp PMD loads steer.bpf.o (devarg
+// Order at start: detach_steer(), then DPDK's af_xdp PMD loads steer.bpf.o (devarg
 // `xdp_prog=`) and attaches it when its receive queue is set up, then configure_steer(). Between
 // the last two, media goes to the kernel, where guard_media() drops it silently. A process that
 // dies leaves its program attached: media is then dropped in XDP without a sound, everything else
@@ -33,8 +33,9 @@ struct SteerCounters {
 
 // Detaches a steer program that a dead process left on the device, so that the PMD can attach its
 // own. Done when nothing is attached. Refuses, by name, when a foreign program is attached. The
-// caller must know that no other instance is alive (its instance lock says so).
-Outcome detach_stale_steer(unsigned ifindex);
+// caller must know that no other instance is alive (its instance lock says so): a relay that still
+// runs there goes deaf.
+Outcome detach_steer(unsigned ifindex);
 
 // Fills the maps of the attached steer program: UDP to one of `addresses` and a port in
 // port_low..port_high, in frames tagged with `vlan_id` (0: untagged), goes to the dataplane.
@@ -45,8 +46,5 @@ Outcome configure_steer(unsigned ifindex, std::span<const IpAddress> addresses, 
 
 // Sums over the CPUs; counted since the program was attached.
 Result<SteerCounters, std::string> read_steer_counters(unsigned ifindex);
-
-// Releases the port: same rules as detach_stale_steer(). A relay still running there goes deaf.
-Outcome detach_steer(unsigned ifindex);
 
 }  // namespace holdfast::dataplane

@@ -98,8 +98,7 @@ std::string open_ports(const config::DataplaneConfig& config, Assembly& parts) {
     if (interface.driver == Driver::kAfXdp) {
       const auto link = find_link(interface.device);
       if (!link) return link.error();
-      if (const Outcome cleared = detach_stale_steer(link->ifindex); !cleared)
-        return cleared.error();
+      if (const Outcome cleared = detach_steer(link->ifindex); !cleared) return cleared.error();
     }
     auto port = EthernetPort::open({.name = interface.name,
                                     .driver = std::string(to_string(interface.driver)),

@@ -43,7 +43,7 @@ struct Assembly {
   std::unique_ptr<CallBook> book;
   std::unique_ptr<NextHops> next_hops;
   bool running = false;  // the lcores have been launched
-  std::optional<control::StatusReport::Resumed> resumed;
+  std::optional<control::ResumedCalls> resumed;
   std::vector<std::string> warnings;  // for the operator, of things that do not stop the start
 };
 

@@ -109,7 +109,10 @@ void StreamTable::release_waiters(bool up) {
 }
 
 control::CallAdd StreamTable::request_for(const StreamEntry& entry, bool same_ports) const {
-  control::CallAdd request{to_string(entry.plan.name), entry.plan.legs};
+  control::CallAdd request;
+  request.call = to_string(entry.plan.name);
+  request.legs = entry.plan.legs;
+  request.resume = same_ports;  // one that went on with the calls of another has it already
   for (size_t i = 0; i < request.legs.size(); ++i) {
     if (!same_ports) continue;
     request.legs[i].local_port = entry.places[i].local.port;
@@ -179,6 +182,9 @@ void StreamTable::update(const StreamPlan& plan, const std::function<void()>& do
 bool StreamTable::tell(StreamEntry& entry, const std::array<LegUpdate, 2>& updates,
                        const std::function<void()>& done) {
   if (entry.state != StreamEntry::State::there || !client().is_up()) return false;
+  // Its legs may have other numbers now; it is told when the list has come to it.
+  const bool known_again = entry.seen == pass_ || entry.touched == pass_;
+  if (state_ == AnchorState::syncing && !known_again) return false;
   const auto open = std::make_shared<size_t>(0);
   for (const LegUpdate& update : updates) *open += update.leg != 0;
   if (*open == 0) return false;

@@ -305,6 +305,58 @@ TEST_F(TwoCoreBookTest, ACallsLegsAndPortsBelongToOneLcore) {
   }
 }
 
+// 50 pairs a slice: lcore 0 lends its last LAN port while it has the most free legs.
+TEST(CallBookWithFewPorts, TheLcoreIsOneThatHasPorts) {
+  Rig rig({.cores = 2, .max_legs = 400});
+  const Running running(rig);
+  CoreLine first(rig.core(0), rig.board().core_bell(0));
+  CoreLine second(rig.core(1), rig.board().core_bell(1));
+  CallBook book(rig.board(), {&first, &second}, {{"lan", 7, 46}, {"wan", 8, 46}}, 400);
+  FakeNextHops next_hops;
+  book.set_next_hops(&next_hops);
+  control::CallAdd add;
+  add.legs[0].interface = "lan";
+  add.legs[0].family = 4;
+  add.legs[1].interface = "wan";
+  add.legs[1].family = 4;
+  int added = 0;
+  for (;; ++added) {
+    add.call = "c" + std::to_string(added);
+    if (added < 50) add.legs[0].local_port = static_cast<uint16_t>(20000 + 2 * added);
+    if (added == 50) add.legs[0].local_port = 0;
+    const auto answer = book.add(add);
+    if (answer) continue;
+    EXPECT_EQ(answer.error().code, ErrorCode::kNoFreePort) << answer.error().message;
+    break;
+  }
+  EXPECT_EQ(added, 100) << "every port of both slices";
+  add.legs[0].family = 6;
+  EXPECT_EQ(book.add(add).error().code, ErrorCode::kNoFreePort) << "the WAN has none";
+  add.legs[1].family = 6;
+  EXPECT_TRUE(book.add(add));
+}
+
+TEST_F(TwoCoreBookTest, PortsOfTwoLcoresAreNoCall) {
+  control::CallAdd add = request("a");
+  add.legs[0].local_port = 20000;
+  add.legs[1].local_port = 20100;
+  const auto answer = book->add(add);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::kBadLocalPort);
+  EXPECT_NE(answer.error().message.find("another lcore"), std::string::npos);
+  add.legs[1].local_port = 20002;
+  EXPECT_TRUE(book->add(add)) << "and nothing was taken";
+}
+
+TEST_F(CallBookTest, TwoLegsOfOneAddressNeedTwoPorts) {
+  control::CallAdd add = request("x");
+  add.legs[1] = add.legs[0];
+  for (int i = 0; i < 32; ++i) {
+    add.call = "c" + std::to_string(i);
+    ASSERT_TRUE(book->add(add)) << i;
+  }
+}
+
 TEST_F(TwoCoreBookTest, AListKeepsItsOrderOverLcoresAndPages) {
   std::vector<std::string> keys;
   for (int i = 0; i < 32; ++i) {

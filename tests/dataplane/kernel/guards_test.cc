@@ -24,6 +24,11 @@ IpAddress ip(const char* text) {
   return *IpAddress::parse(text);
 }
 
+// Whether nft says that a table's counters have seen exactly so many packets, or any at all.
+bool counted(const std::string& table, const std::string& packets) {
+  return test::run("nft list table " + table + " | grep -q 'counter packets " + packets + "'");
+}
+
 struct Udp {
   explicit Udp(const IpAddress& address, uint16_t port) {
     length = address.is_v4() ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
@@ -104,7 +109,7 @@ TEST_F(GuardsTest, StrayMediaDrawsNoIcmpAndTheRestDoes) {
   }
   EXPECT_TRUE(draws_icmp("198.18.9.11", 20'000)) << "no media address";
   EXPECT_TRUE(peer_pings("198.18.9.1"));
-  EXPECT_EQ(read_guard_counters()->media_packets, 4u);
+  EXPECT_TRUE(counted("inet holdfast_media", "2 ")) << "of each address";
 }
 
 TEST_F(GuardsTest, FragmentedSipPassesAndFragmentedMediaDoesNot) {  // RFC 3261 18.1.1, RFC 791 2.3
@@ -212,7 +217,7 @@ TEST_F(GuardsTest, AnOwnedDeviceAnswersNothing) {
   }));
   EXPECT_FALSE(draws_icmp("198.18.9.1", 20'000));
   EXPECT_TRUE(run_on_peer("ip neigh show 198.18.9.1 | grep -qE 'INCOMPLETE|FAILED'")) << "no ARP";
-  EXPECT_GT(read_guard_counters()->owned_packets, 0u);
+  EXPECT_TRUE(counted("netdev holdfast_owned", "[1-9]"));
   ASSERT_TRUE(guard_owned({}));
   EXPECT_TRUE(peer_reaches("198.18.9.1")) << "the peer asks again once a second";
 }
@@ -238,9 +243,6 @@ TEST_F(GuardsTest, RemovalIsCompleteAndMayBeRepeated) {
   EXPECT_TRUE(remove_guards());
   EXPECT_FALSE(guards_stand());
   EXPECT_FALSE(test::run("nft list ruleset | grep -q holdfast"));
-  const auto counters = read_guard_counters();
-  ASSERT_TRUE(counters) << counters.error();
-  EXPECT_EQ(counters->media_packets + counters->owned_packets, 0u);
 }
 
 TEST_F(GuardsTest, OtherTablesAreLeftAlone) {

@@ -19,7 +19,6 @@ TEST(LinkName, RefusesWhatCouldBreakAPathOrARule) {
     EXPECT_FALSE(is_link_name(name)) << name;
     EXPECT_FALSE(find_link(name));
     EXPECT_FALSE(set_link_up(name, true));
-    EXPECT_FALSE(set_promiscuous(name, true));
     EXPECT_FALSE(set_mtu(name, 1500));
     EXPECT_FALSE(set_mac(name, {}));
     EXPECT_FALSE(set_kernel_ipv6(name, false));
@@ -57,12 +56,8 @@ TEST_F(LinkTest, ChangesIt) {
   const auto mac = *MacAddress::parse("02:00:00:00:09:55");
   EXPECT_TRUE(set_mac("va", mac));
   EXPECT_TRUE(set_mtu("va", 1400));
-  EXPECT_TRUE(set_promiscuous("va", true));
   EXPECT_EQ(find_link("va")->mac, mac);
   EXPECT_EQ(find_link("va")->mtu_bytes, 1400u);
-  EXPECT_TRUE(test::run("ip link show va | grep -q PROMISC"));
-  EXPECT_TRUE(set_promiscuous("va", false));
-  EXPECT_FALSE(test::run("ip link show va | grep -q PROMISC"));
   EXPECT_TRUE(set_link_up("va", false));
   EXPECT_FALSE(find_link("va")->up);
   EXPECT_TRUE(set_link_up("va", true));

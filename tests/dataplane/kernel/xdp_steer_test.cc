@@ -98,11 +98,10 @@ class SteerTest : public test::TwoHosts {
 };
 
 TEST_F(SteerTest, WithNothingAttached) {
-  EXPECT_TRUE(detach_stale_steer(ifindex()));
   EXPECT_TRUE(detach_steer(ifindex()));
   EXPECT_NE(configure().error().find("no XDP program is attached"), std::string::npos);
   EXPECT_FALSE(read_steer_counters(ifindex()));
-  EXPECT_FALSE(detach_stale_steer(4'000'000)) << "no such device";
+  EXPECT_FALSE(detach_steer(4'000'000)) << "no such device";
 }
 
 TEST_F(SteerTest, ADeadDataplaneCostsMediaAndNothingElse) {
@@ -159,8 +158,7 @@ TEST_F(SteerTest, AForeignProgramIsNamedAndLeftAlone) {
       bpf_prog_load(BPF_PROG_TYPE_XDP, "somebody", "Apache-2.0", pass, std::size(pass), nullptr);
   ASSERT_GE(program, 0);
   ASSERT_EQ(bpf_xdp_attach(static_cast<int>(ifindex()), program, 0, nullptr), 0);
-  for (const Outcome& outcome :
-       {detach_stale_steer(ifindex()), detach_steer(ifindex()), configure()}) {
+  for (const Outcome& outcome : {detach_steer(ifindex()), configure()}) {
     ASSERT_FALSE(outcome);
     EXPECT_NE(outcome.error().find("somebody"), std::string::npos) << outcome.error();
   }
@@ -259,7 +257,7 @@ TEST_F(SteerTest, DpdkLoadsItReceivesMediaAndStartsAgainAfterAKill) {
     Testpmd pmd;
     EXPECT_TRUE(within(15'000, [&] { return pmd.ended(); })) << "the PMD replaces no program";
   }
-  const auto detached = detach_stale_steer(ifindex());
+  const auto detached = detach_steer(ifindex());
   ASSERT_TRUE(detached) << detached.error();
   Testpmd pmd;
   ASSERT_TRUE(within(15'000, [&] { return pmd.says("RX-packets"); }));

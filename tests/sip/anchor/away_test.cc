@@ -202,6 +202,47 @@ TEST_F(Away, AStreamThatTheDataplaneLostAloneIsGivenAgain) {
   EXPECT_EQ(remote(name, 1), kBob);
 }
 
+TEST_F(Away, ADataplaneThatWentOnWithItsCallsIsToldWhatChangedMeanwhile) {
+  start();
+  establish(call);
+  Call gone;
+  gone.key = 2;
+  establish(gone);
+  dataplane->crash();
+  pass(100);
+  sent(call.request(Side::callee, Method::invite, sdp("198.18.3.30:7000")));
+  sent(call.response(Side::caller, Method::invite, 200, sdp(kAlice)));
+  end(2);
+  dataplane->forget_log();
+  dataplane->start();
+  pass(300);
+  ASSERT_EQ(dataplane->calls().size(), 1u);
+  const std::string name = dataplane->only().call;
+  EXPECT_EQ(remote(name, 1), "198.18.3.30:7000");
+  EXPECT_EQ(dataplane->log().size(), 2u) << "a deletion and an update, and nothing is added";
+  EXPECT_EQ(count("streams_restored"), 0u);
+  sent(call.request(Side::callee, Method::invite, sdp(kBob)));
+  sent(call.response(Side::caller, Method::invite, 200, sdp(kAlice)));
+  EXPECT_EQ(remote(name, 1), kBob) << "by the new number of its leg";
+}
+
+TEST_F(Away, AChangeWhileTheListIsReadFindsTheLegUnderItsNewNumber) {
+  start();
+  establish(call);
+  const std::string name = dataplane->only().call;
+  sent(call.request(Side::callee, Method::invite, sdp("198.18.3.30:7000")));
+  dataplane->crash();
+  pass(100);
+  dataplane->start();
+  while (anchor->snapshot().state == AnchorState::away)
+    if (!loop.turn() && !dataplane->turn()) loop.set_now(loop.next_ms());
+  const auto verdict = begin(call.response(Side::caller, Method::invite, 200, sdp(kAlice)));
+  settle();
+  EXPECT_TRUE(*verdict);
+  EXPECT_EQ(remote(name, 1), "198.18.3.30:7000");
+  EXPECT_EQ(count("updates_failed"), 0u);
+}
+
 TEST_F(Away, AnUpdateThatWasRefusedIsToldAgainByThePoll) {
   start();
   establish(call);

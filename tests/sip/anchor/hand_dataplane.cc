@@ -24,6 +24,13 @@ void HandDataplane::kill() {
   calls_.clear();
 }
 
+void HandDataplane::crash() {
+  server_.reset();
+  for (auto& [name, call] : calls_)
+    for (LegReport& leg : call.legs) leg.leg += 1000;
+  next_leg_ += 1000;
+}
+
 bool HandDataplane::turn() {
   if (!server_ || stopped_) return false;
   pollfd poll{server_->epoll_fd(), POLLIN, 0};
@@ -67,7 +74,7 @@ std::optional<uint16_t> HandDataplane::take_port(const std::string& interface,
 }
 
 void HandDataplane::add(const control::CallAdd& request, control::Reply& reply) {
-  log_.push_back("add " + request.call);
+  log_.push_back((request.resume ? "resume " : "add ") + request.call);
   if (refuse_adds_) return reply.fail(*refuse_adds_, "told to refuse");
   if (calls_.contains(request.call)) return reply.fail(ErrorCode::kCallExists, "is there");
   CallReport report{request.call, 1'700'000'000'000, std::nullopt, {}};

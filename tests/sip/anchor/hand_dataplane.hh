@@ -19,7 +19,8 @@ class HandDataplane final : public control::ControlHandler {
   explicit HandDataplane(std::string path) : path_(std::move(path)) { start(); }
 
   void start();
-  void kill();  // and all that it knew
+  void kill();   // and all that it knew
+  void crash();  // the next start goes on with the calls, under other numbers of legs
   // While stopped it takes nothing and answers nothing.
   void stop(bool stopped) { stopped_ = stopped; }
   bool turn();                                          // false: there was nothing to do
