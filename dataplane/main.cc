@@ -64,7 +64,7 @@ int serve(const config::DataplaneConfig& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string path = "/etc/holdfast/dataplane.toml";
+  std::string path = "/etc/holdfast/holdfast.toml";
   bool check = false;
   bool give_back = false;
   bool reference = false;

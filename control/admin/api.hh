@@ -44,10 +44,11 @@ class Api {
 
   // Calls back once, on the admin thread, or not at all when the SIP loop is stuck: the server's
   // deadline says so then.
-  void handle(const ApiRequest& request, Done done);
+  void handle(const ApiRequest& request, const Done& done);
 
  private:
-  void with_sip(Door door, Done done, std::function<ApiResponse(const SipSnapshot&)> make);
+  void with_sip(Door door, const Done& done,
+                const std::function<ApiResponse(const SipSnapshot&)>& make);
 
   Sources sources_;
   Post post_;
