@@ -59,9 +59,10 @@ std::string ms_text(std::optional<double> ms) {
   return ms ? decimal(*ms, 2) : "";
 }
 
-constexpr size_t kColumns = 19;
+constexpr size_t kColumns = 20;
 constexpr size_t kReceived = 6;
 constexpr size_t kState = 16;
+constexpr size_t kMeasuredBy = 18;
 constexpr const char* kByUs = "us";
 constexpr const char* kByFarEnd = "far end";
 
@@ -87,7 +88,8 @@ Cells cells(const Row& row) {
           : s.active        ? "active"
                             : "silent",
           "",
-          kByUs};
+          kByUs,
+          std::to_string(s.lost_by_us)};
 }
 
 // What the leg's endpoint says in RTCP of a stream that we sent to it: what was lost beyond us.
@@ -101,7 +103,7 @@ Cells far_end_cells(const LegRow& row, const control::FarEndReport& said) {
   line[14] = ms_text(said.jitter_ms);
   line[kState] = "beyond us";
   line[17] = ms_text(said.round_trip_ms);
-  line[18] = kByFarEnd;
+  line[kMeasuredBy] = kByFarEnd;
   return line;
 }
 
@@ -126,7 +128,8 @@ Cells folded_cells(const LegRow& row) {
           "",
           "folded",
           "",
-          kByUs};
+          kByUs,
+          std::to_string(f.lost_by_us)};
 }
 
 // Packets that were relayed though there was no room for their stream: how many were lost beside
@@ -138,7 +141,7 @@ Cells unaccounted_cells(const LegRow& row) {
   line[2] = row.leg.interface;
   line[kReceived] = std::to_string(row.leg.unaccounted_packets);
   line[kState] = "unaccounted";
-  line.back() = kByUs;
+  line[kMeasuredBy] = kByUs;
   return line;
 }
 
@@ -157,7 +160,7 @@ void print_csv(const std::vector<Cells>& lines) {
   print(
       "call,leg,interface,ssrc,payload_type,expected,received,lost,loss_percent,loss_runs,"
       "duplicates,reordered,restarts,strays,jitter_mean_ms,jitter_max_ms,state,round_trip_ms,"
-      "measured_by\r\n");
+      "measured_by,lost_by_us\r\n");
   for (const auto& cells : lines) {
     std::string line;
     for (const auto& cell : cells) line += (line.empty() ? "" : ",") + csv_field(cell);
@@ -167,9 +170,10 @@ void print_csv(const std::vector<Cells>& lines) {
 
 void print_table(const std::vector<Cells>& lines) {
   if (lines.empty()) return print("no streams\n");
-  Table table({"CALL", ">LEG", "INTERFACE", "SSRC", ">PT", ">EXPECTED", ">RECEIVED", ">LOST",
-               ">LOSS %", "RUNS", ">DUP", ">REORD", ">RESTART", ">STRAY", ">JITTER ms", ">MAX ms",
-               "STATE", ">RTT ms", "MEASURED BY"});
+  Table table({"CALL",      ">LEG",      "INTERFACE", "SSRC",        ">PT",
+               ">EXPECTED", ">RECEIVED", ">LOST",     ">LOSS %",     "RUNS",
+               ">DUP",      ">REORD",    ">RESTART",  ">STRAY",      ">JITTER ms",
+               ">MAX ms",   "STATE",     ">RTT ms",   "MEASURED BY", ">LOST BY US"});
   for (const auto& line : lines) table.add(line);
   print(table.to_string());
 }

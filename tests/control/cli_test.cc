@@ -210,7 +210,7 @@ TEST_F(Cli, ReportsEveryStreamOfLiveAndFinishedCalls) {
   const auto csv = run("report --csv").out;
   EXPECT_NE(
       csv.find(
-          "\r\na,1,lan,0xdecafbad,0,1000,938,62,6.200,1:2 60:1,3,4,0,2,2.00,10.00,ended,,us\r\n"),
+          "\r\na,1,lan,0xdecafbad,0,1000,938,62,6.200,1:2 60:1,3,4,0,2,2.00,10.00,ended,,us,0\r\n"),
       std::string::npos)
       << csv;
   EXPECT_NE(csv.find("\r\n\"b,\"\"x\",3,lan,"), std::string::npos) << csv;
@@ -227,7 +227,7 @@ TEST_F(Cli, ReportsWhatTheFarEndSaysAndThatItSaysSo) {
   EXPECT_EQ(said[0]["call"], "a");
   EXPECT_EQ(said[0]["lost_beyond"], 7);
   const auto csv = run("report --csv").out;
-  EXPECT_NE(csv.find("\r\na,1,lan,0xdecafbad,,,,7,,,,,,,3.00,,beyond us,41.50,far end\r\n"),
+  EXPECT_NE(csv.find("\r\na,1,lan,0xdecafbad,,,,7,,,,,,,3.00,,beyond us,41.50,far end,\r\n"),
             std::string::npos)
       << csv;
   EXPECT_NE(run("report").out.find("far end"), std::string::npos);
@@ -245,8 +245,8 @@ TEST_F(Cli, ReportsWhatHadNoPlaceAmongTheStreams) {
   EXPECT_EQ(unlisted[0]["folded"]["lost"], 5);
   EXPECT_EQ(unlisted[0]["unaccounted_packets"], 7);
   const auto csv = run("report --csv").out;
-  for (const char* line : {"\r\nb,3,lan,17 more,,100,95,5,5.000,,2,,,,,,folded,,us\r\n",
-                           "\r\nb,3,lan,,,,7,,,,,,,,,,unaccounted,,us\r\n"}) {
+  for (const char* line : {"\r\nb,3,lan,17 more,,100,95,5,5.000,,2,,,,,,folded,,us,0\r\n",
+                           "\r\nb,3,lan,,,,7,,,,,,,,,,unaccounted,,us,\r\n"}) {
     EXPECT_NE(csv.find(line), std::string::npos) << csv;
   }
   EXPECT_NE(run("report").out.find("17 more"), std::string::npos);
@@ -257,7 +257,7 @@ TEST_F(Cli, JitterOfAnUnknownClockIsNotGivenInMilliseconds) {
   fake_->clock_hz = 0;
   add_call("a");
   EXPECT_TRUE(json::parse(run("report --json").out)["streams"][0]["jitter_mean_ms"].is_null());
-  EXPECT_NE(run("report --csv").out.find(",2,,,active,,us\r\n"), std::string::npos);
+  EXPECT_NE(run("report --csv").out.find(",2,,,active,,us,0\r\n"), std::string::npos);
 }
 
 TEST_F(Cli, ChecksAConfiguration) {
