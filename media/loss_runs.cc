@@ -10,6 +10,12 @@ void LossRuns::add(uint64_t first, uint32_t count) {
   open_end_ = first + count;
 }
 
+uint64_t LossRuns::packets() const {
+  uint64_t sum = other_packets_ + open_length_;
+  for (uint32_t i = 0; i < used_; ++i) sum += uint64_t{lengths_[i].length} * lengths_[i].count;
+  return sum;
+}
+
 void LossRuns::close() {
   if (open_length_ == 0) return;
   const uint32_t length = open_length_;

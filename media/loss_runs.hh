@@ -29,6 +29,9 @@ class LossRuns {
   // Nothing can be a neighbour of the open run any more.
   void close();
 
+  // All packets told, those of the open run too.
+  uint64_t packets() const;
+
   // What is booked, in the order in which each length was first seen; not the open run.
   const std::array<LossRun, kLengths>& lengths() const { return lengths_; }
   uint32_t used() const { return used_; }

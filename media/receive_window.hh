@@ -28,6 +28,11 @@ class ReceiveWindow {
     for_each_word(first, count, [this](uint64_t at, uint64_t mask) { words_[word(at)] &= ~mask; });
   }
 
+  // Makes `count` numbers from `first` on no holes. count <= kSize.
+  void fill(uint64_t first, uint32_t count) {
+    for_each_word(first, count, [this](uint64_t at, uint64_t mask) { words_[word(at)] |= mask; });
+  }
+
   // Calls on_run(first, count) for each unbroken run of holes among `count` numbers from `first`
   // on, in ascending order. A run that crosses a word boundary comes in pieces. count <= kSize.
   template <typename OnRun>

@@ -46,6 +46,7 @@ void StreamAccount::on_unexpected(uint16_t sequence, uint32_t timestamp, uint64_
     start_run(sequence, timestamp, arrival_ns);
     return;
   }
+  if (gap_is_ours_) disarm_gap();
   const auto ahead = static_cast<uint16_t>(sequence - highest_);
   const auto behind = static_cast<uint16_t>(highest_ - sequence);
   if (behind < kWindow) {
@@ -55,6 +56,32 @@ void StreamAccount::on_unexpected(uint16_t sequence, uint32_t timestamp, uint64_
   } else {
     suspect({highest_, arrival_ns, timestamp, sequence, false});
   }
+  if (gap_is_ours_) arm_gap();
+}
+
+void StreamAccount::on_resume() {
+  if (empty()) return;
+  if (gap_is_ours_) disarm_gap();
+  uint64_t holes = 0;
+  window_.for_each_hole_run(highest_ + 1 - kWindow, kWindow,
+                            [&holes](uint64_t, uint32_t count) { holes += count; });
+  const uint64_t expected = expected_before_ + (highest_ - base_ + 1);
+  const uint64_t missing = loss_.packets() + holes + lost_by_us_;
+  packets_ = expected > missing ? expected - missing : 1;
+  gap_is_ours_ = true;
+  arm_gap();
+}
+
+// The in-order path looks at one bit only. It is cleared while a gap is awaited, and what it said
+// is kept.
+void StreamAccount::arm_gap() {
+  gap_hides_bit_ = window_.has(highest_ + 1);
+  window_.clear(highest_ + 1, 1);
+}
+
+void StreamAccount::disarm_gap() {
+  if (gap_hides_bit_) window_.set(highest_ + 1);
+  gap_hides_bit_ = false;
 }
 
 // The highest number moves up by `jump`; what is skipped becomes holes, and holes that are left
@@ -63,10 +90,19 @@ void StreamAccount::advance(uint32_t jump, uint32_t timestamp, uint64_t arrival_
   const auto lost = [this](uint64_t first, uint32_t count) { loss_.add(first, count); };
   const uint32_t leaving = std::min(jump, kWindow);
   window_.for_each_hole_run(highest_ + 1 - kWindow, leaving, lost);
-  if (jump > kWindow) lost(highest_ + 1, jump - kWindow);
+  if (gap_is_ours_) {
+    lost_by_us_ += jump - 1;
+  } else if (jump > kWindow) {
+    lost(highest_ + 1, jump - kWindow);
+  }
   highest_ += jump;
-  window_.clear(highest_ + 1 - leaving, leaving);
+  if (gap_is_ours_) {
+    window_.fill(highest_ + 1 - leaving, leaving);
+  } else {
+    window_.clear(highest_ + 1 - leaving, leaving);
+  }
   window_.set(highest_);
+  gap_is_ours_ = false;
   if (jump == 1) learn_step(timestamp - highest_timestamp_);
   accept_newest(timestamp, arrival_ns);
 }
@@ -158,6 +194,7 @@ void StreamAccount::dismiss_held() {
 void StreamAccount::start_run(uint16_t sequence, uint32_t timestamp, uint64_t arrival_ns) {
   highest_ = base_ = kFirstCycle + sequence;
   window_.reset();
+  gap_is_ours_ = false;
   ++packets_;
   highest_timestamp_ = timestamp;
   highest_arrival_ns_ = run_arrival_ns_ = arrival_ns;
@@ -219,13 +256,15 @@ StreamReport StreamAccount::report() const {
   r.ssrc = ssrc_;
   if (empty()) return r;
   StreamAccount end = *this;
+  if (end.gap_is_ours_) end.disarm_gap();
   end.dismiss_held();
   end.close_run();
   r.first_seq = first_seq_;
   r.last_ext_seq = highest_ - (base_ & ~kCycleMask);
   r.expected = end.expected_before_;
   r.received = packets_;
-  r.lost = r.expected - r.received;
+  r.lost_by_us = lost_by_us_;
+  r.lost = r.expected - r.received - r.lost_by_us;
   r.duplicates = end.duplicates_;
   r.reordered = reordered_;
   r.strays = end.strays_;

@@ -29,7 +29,8 @@ struct StreamReport {
   uint64_t last_ext_seq = 0;  // of the last run: highest number, wraps counted from the run's first
   uint64_t expected = 0;      // over all runs, highest - lowest + 1
   uint64_t received = 0;      // different packets; duplicates and strays are apart
-  uint64_t lost = 0;          // expected - received; what comes late is not lost
+  uint64_t lost = 0;          // expected - received - lost_by_us; what comes late is not lost
+  uint64_t lost_by_us = 0;    // missing because nobody counted: see on_resume()
   uint64_t duplicates = 0;
   uint64_t reordered = 0;  // received after a packet with a higher number
   uint64_t strays = 0;     // a lone packet far from the stream's place, which went on as before
@@ -82,6 +83,11 @@ class alignas(64) StreamAccount {
   void set_clock_rate(uint32_t clock_rate_hz);
 
   void begin_interval() { jitter_.begin_interval(); }
+  // Whoever counted has died, and another goes on with what was left in memory. Packets that are
+  // missing up to the next new one were lost by us; as far as they look like a loss at all, and not
+  // like a sender that began anew meanwhile. The death may have come between two stores of one
+  // packet; the sums are made whole again, that packet counted or not.
+  void on_resume();
 
   uint32_t ssrc() const { return ssrc_; }
   bool empty() const { return packets_ == 0; }
@@ -90,7 +96,7 @@ class alignas(64) StreamAccount {
   }
   // StreamReport's `lost`, without the work of a report.
   uint64_t lost_now() const {
-    return empty() ? 0 : expected_before_ + (highest_ - base_ + 1) - packets_;
+    return empty() ? 0 : expected_before_ + (highest_ - base_ + 1) - packets_ - lost_by_us_;
   }
   // The totals as if the stream ended now: holes that a late packet could still fill are lost.
   StreamReport report() const;
@@ -123,6 +129,8 @@ class alignas(64) StreamAccount {
   void suspect(Suspect packet);
   bool goes_on_from_held(const Suspect& packet) const;
   void dismiss_held();
+  void arm_gap();
+  void disarm_gap();
   void start_run(uint16_t sequence, uint32_t timestamp, uint64_t arrival_ns);
   void close_run();
   void learn_step(uint32_t step);
@@ -155,6 +163,9 @@ class alignas(64) StreamAccount {
   uint32_t restarts_ = 0;
   uint32_t step_candidate_ticks_ = 0;
   uint16_t first_seq_ = 0;
+  bool gap_is_ours_ = false;    // the next jump ahead is over what came while nobody counted
+  bool gap_hides_bit_ = false;  // the bit that keeps the next packet off the in-order path was set
+  uint64_t lost_by_us_ = 0;
 };
 
 static_assert(sizeof(StreamAccount) <= 512 && alignof(StreamAccount) == 64);

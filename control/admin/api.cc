@@ -15,6 +15,7 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kDefaultCalls = 100;
+constexpr std::chrono::milliseconds kSnapshotLife{500};
 
 int64_t unix_ms() {
   using namespace std::chrono;
@@ -125,9 +126,15 @@ std::optional<std::string> query_value(std::string_view target, std::string_view
 
 Api::Api(Sources sources, Post post) : sources_(std::move(sources)), post_(std::move(post)) {}
 
-void Api::with_sip(Done done, std::function<ApiResponse(const SipSnapshot&)> make) {
-  const bool taken = sources_.sip([post = post_, done, make](auto snapshot) {
-    post([done, make, snapshot] { done(make(*snapshot)); });
+void Api::with_sip(Door door, Done done, std::function<ApiResponse(const SipSnapshot&)> make) {
+  if (door == Door::kPage && last_ && std::chrono::steady_clock::now() - last_at_ < kSnapshotLife)
+    return done(make(*last_));
+  const bool taken = sources_.sip([this, done, make](auto snapshot) {
+    post_([this, done, make, snapshot] {
+      last_ = snapshot;
+      last_at_ = std::chrono::steady_clock::now();
+      done(make(*snapshot));
+    });
   });
   if (!taken) done(error_response(503, "the SIP loop is too busy"));
 }
@@ -145,17 +152,18 @@ void Api::handle(const ApiRequest& request, Done done) {
   if (const auto* file = page_file(path)) return done({200, file->content_type, file->body});
   const Now now{unix_ms(), sources_.started_ms};
   if (path == "/api/status") {
-    return with_sip(std::move(done), [this, now](const SipSnapshot& sip) {
-      return json_response(status_document(sip, sources_.store(), sources_.names(), now));
+    return with_sip(request.door, std::move(done), [this, now](const SipSnapshot& sip) {
+      return json_response(
+          status_document(sip, sources_.store(), sources_.minutes(), sources_.names(), now));
     });
   }
   if (path == "/api/registrations") {
-    return with_sip(std::move(done), [](const SipSnapshot& sip) {
+    return with_sip(request.door, std::move(done), [](const SipSnapshot& sip) {
       return json_response(registrations_document(sip));
     });
   }
   if (path == "/api/upstreams") {
-    return with_sip(std::move(done), [this, now](const SipSnapshot& sip) {
+    return with_sip(request.door, std::move(done), [this, now](const SipSnapshot& sip) {
       return json_response(upstreams_document(sip, sources_.names(), now));
     });
   }
@@ -165,7 +173,7 @@ void Api::handle(const ApiRequest& request, Done done) {
   store::CallQuery query;
   if (const auto wrong = read_query(request.target, query); !wrong.empty())
     return done(error_response(400, wrong));
-  with_sip(std::move(done), [this, query, calls](const SipSnapshot& sip) {
+  with_sip(request.door, std::move(done), [this, query, calls](const SipSnapshot& sip) {
     return calls ? calls_response(sources_.database, query, sip)
                  : loss_response(sources_.database, query, sip);
   });

@@ -5,6 +5,7 @@
 // comes back by post().
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -46,10 +47,13 @@ class Api {
   void handle(const ApiRequest& request, Done done);
 
  private:
-  void with_sip(Done done, std::function<ApiResponse(const SipSnapshot&)> make);
+  void with_sip(Door door, Done done, std::function<ApiResponse(const SipSnapshot&)> make);
 
   Sources sources_;
   Post post_;
+  // The page asks for several documents at once, and may be open many times: one copy serves all.
+  std::shared_ptr<const SipSnapshot> last_;
+  std::chrono::steady_clock::time_point last_at_{};
 };
 
 // One value of a query, percent escapes undone; none if it is not there.

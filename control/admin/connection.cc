@@ -22,6 +22,7 @@ Refusal refusal_of(const beast::error_code& error) {
   if (error == http::error::header_limit || error == http::error::buffer_overflow)
     return Refusal::header_too_large;
   if (error == http::error::bad_version) return Refusal::bad_version;
+  if (error == http::error::body_limit) return Refusal::has_body;
   if (error == http::error::bad_transfer_encoding) return Refusal::transfer_encoding;
   return Refusal::malformed;
 }

@@ -143,7 +143,8 @@ std::string key_text(uint64_t call_key) {
 }
 
 json status_document(const SipSnapshot& sip, const store::StoreStatus& store,
-                     const names::ResolverStatus& names, const Now& now) {
+                     const records::MinuteStatus& minutes, const names::ResolverStatus& names,
+                     const Now& now) {
   size_t up = 0;
   for (const auto& upstream : sip.proxy.upstreams) up += upstream.state == sip::MemberState::up;
   return {{"version", control::kVersion},
@@ -170,6 +171,11 @@ json status_document(const SipSnapshot& sip, const store::StoreStatus& store,
             {"messages_waiting", sip.anchor.messages_waiting},
             {"counters", counts_json(sip.anchor.counters)}}},
           {"records", store_json(store)},
+          {"minutes",
+           {{"rows", minutes.rows},
+            {"not_of_calls", minutes.not_of_calls},
+            {"missed", minutes.missed},
+            {"last_error", minutes.last_error}}},
           {"names", names_json(names)},
           {"decisions", counts_json(sip.proxy.decisions)},
           {"drops", counts_json(sip.proxy.drops)},

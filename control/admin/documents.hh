@@ -19,6 +19,7 @@ struct Now {
 };
 
 nlohmann::json status_document(const SipSnapshot& sip, const store::StoreStatus& store,
+                               const records::MinuteStatus& minutes,
                                const names::ResolverStatus& names, const Now& now);
 nlohmann::json registrations_document(const SipSnapshot& sip);
 nlohmann::json upstreams_document(const SipSnapshot& sip, const names::ResolverStatus& names,

@@ -121,10 +121,13 @@ json minute_json(const store::MinuteRow& m) {
           {"stream", m.stream},
           {"leg", m.leg},
           {"interface", m.interface},
-          {"ssrc", ssrc_text(m.ssrc)},
+          {"ssrc", m.ssrc ? json(ssrc_text(*m.ssrc)) : json()},
           {"expected", m.expected},
           {"received", m.received},
           {"lost", m.lost},
+          {"duplicates", m.duplicates},
+          {"jitter_max_ms", ticks_to_ms(m.jitter_max, m.clock_hz)},
+          {"longest_loss_run", m.longest_loss_run},
           {"measured_by", kHere}};
 }
 

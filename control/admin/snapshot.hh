@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "control/names/resolver.hh"
+#include "control/records/minute_collector.hh"
 #include "control/store/writer.hh"
 #include "dataplane/control/messages.hh"
 #include "sip/anchor/anchor_snapshot.hh"
@@ -29,8 +30,9 @@ struct Sources {
 
   // Calls back once, on any thread, or not at all when the loop is stuck. False: it is too busy.
   std::function<bool(Done)> sip;
-  std::function<store::StoreStatus()> store;     // any thread
-  std::function<names::ResolverStatus()> names;  // any thread
+  std::function<store::StoreStatus()> store;       // any thread
+  std::function<names::ResolverStatus()> names;    // any thread
+  std::function<records::MinuteStatus()> minutes;  // any thread
   // Drains or not, on the SIP loop. False: it is too busy.
   std::function<bool(bool)> drain;
   std::string database;     // path, for the readers

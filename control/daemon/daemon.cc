@@ -21,6 +21,7 @@
 #include "control/daemon/setup.hh"
 #include "control/daemon/state_file.hh"
 #include "control/names/resolver.hh"
+#include "control/records/minute_collector.hh"
 #include "control/records/recorder.hh"
 #include "control/store/reader.hh"
 #include "control/store/writer.hh"
@@ -92,6 +93,7 @@ class Daemon::Parts {
   std::unique_ptr<BindingsKeeper> bindings_;
   std::unique_ptr<OpenRecords> open_records_;
   std::unique_ptr<names::Resolver> resolver_;
+  std::unique_ptr<records::MinuteCollector> minutes_;
   std::unique_ptr<admin::Server> admin_;
   int signals_ = -1;
   sip::Loop::Handle signal_watch_ = 0;
@@ -150,6 +152,9 @@ std::string Daemon::Parts::open_sip() {
   }
   bindings_ = std::make_unique<BindingsKeeper>(*loop_, *proxy_, put);
   open_records_ = std::make_unique<OpenRecords>(*loop_, *proxy_, *anchor_, *recorder_, put);
+  minutes_ = std::make_unique<records::MinuteCollector>(
+      site_.dataplane.control_socket, store::Reader(config_.storage.database()).minute_cursor(),
+      put, log_line);
 
   resolver_ = std::make_unique<names::Resolver>(
       config_.centre, config_.dns, config_.storage.directory + "/names.json",
@@ -182,6 +187,7 @@ admin::Sources Daemon::Parts::admin_sources() {
     });
   };
   sources.store = [this] { return writer_->status(); };
+  sources.minutes = [this] { return minutes_->status(); };
   sources.names = [this] { return resolver_->status(); };
   sources.drain = [this](bool on) { return loop_->post([this, on] { drain(on); }); };
   sources.database = config_.storage.database();

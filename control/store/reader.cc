@@ -75,6 +75,22 @@ sip::SavedBinding binding_of(const Statement& row) {
   return b;
 }
 
+MinuteRow minute_of(uint64_t call_key, const Statement& row) {
+  MinuteRow m;
+  m.call_key = call_key;
+  m.stream = row.text(0);
+  m.leg = static_cast<uint32_t>(row.integer(1));
+  m.interface = row.text(2);
+  if (const int64_t ssrc = row.integer(3); ssrc >= 0) m.ssrc = static_cast<uint32_t>(ssrc);
+  m.minute = row.integer(4);
+  int column = 5;
+  for (uint64_t* count : {&m.expected, &m.received, &m.lost, &m.duplicates})
+    *count = static_cast<uint64_t>(row.integer(column++));
+  for (uint32_t* count : {&m.jitter_max, &m.clock_hz, &m.longest_loss_run})
+    *count = static_cast<uint32_t>(row.integer(column++));
+  return m;
+}
+
 }  // namespace
 
 Result<std::vector<CallRecord>, DbError> Reader::calls(const CallQuery& query) const {
@@ -122,16 +138,10 @@ Result<std::vector<MinuteRow>, DbError> Reader::minutes(const std::vector<uint64
   for (const uint64_t key : keys) {
     const auto error = each(
         **database,
-        "SELECT stream, leg, interface, ssrc, minute, expected, received, lost FROM minutes "
+        "SELECT stream, leg, interface, ssrc, minute, expected, received, lost, duplicates, "
+        "jitter_max, clock_hz, longest_loss_run FROM minutes "
         "WHERE call_key = ? ORDER BY minute, stream, leg, ssrc",
-        [&](const Statement& row) {
-          minutes.push_back({key, row.text(0), static_cast<uint32_t>(row.integer(1)), row.text(2),
-                             static_cast<uint32_t>(row.integer(3)), row.integer(4),
-                             static_cast<uint64_t>(row.integer(5)),
-                             static_cast<uint64_t>(row.integer(6)),
-                             static_cast<uint64_t>(row.integer(7))});
-        },
-        key);
+        [&](const Statement& row) { minutes.push_back(minute_of(key, row)); }, key);
     if (error) return *error;
   }
   return minutes;
@@ -151,6 +161,22 @@ Result<std::vector<std::pair<std::string, int64_t>>, DbError> Reader::ends(
       since_ms.value_or(0));
   if (error) return *error;
   return ends;
+}
+
+std::optional<MinuteCursor> Reader::minute_cursor() const {
+  auto database = Database::open(path_, Database::Mode::kRead);
+  if (!database) return std::nullopt;
+  MinuteCursor cursor;
+  int found = 0;
+  const auto error =
+      each(**database, "SELECT name, value FROM meta WHERE name IN ('minute_epoch', 'minute_next')",
+           [&](const Statement& row) {
+             auto& value = row.text(0) == "minute_next" ? cursor.next : cursor.epoch;
+             value = static_cast<uint64_t>(row.integer(1));
+             ++found;
+           });
+  if (error || found != 2) return std::nullopt;
+  return cursor;
 }
 
 Result<std::vector<sip::SavedBinding>, DbError> Reader::bindings() const {

@@ -55,6 +55,8 @@ class Reader {
   Result<std::vector<std::pair<std::string, int64_t>>, DbError> ends(
       std::optional<int64_t> since_ms) const;
   Result<std::vector<sip::SavedBinding>, DbError> bindings() const;
+  // None: no minute record has been read yet, or it cannot be told.
+  std::optional<MinuteCursor> minute_cursor() const;
 
  private:
   std::string path_;

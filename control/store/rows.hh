@@ -33,18 +33,30 @@ struct BindingsItem {
   std::vector<sip::SavedBinding> bindings;
 };
 
-// One stream in one minute of one leg.
+// One stream in one minute of one leg, or a part of that minute.
 struct MinuteRow {
   uint64_t call_key = 0;
   std::string stream;  // the dataplane's name of the call
   uint32_t leg = 0;
   std::string interface;
-  uint32_t ssrc = 0;
-  int64_t minute = 0;  // since 1970
-  uint64_t expected = 0, received = 0, lost = 0;
+  std::optional<uint32_t> ssrc;  // none: of streams of the leg that gave up their places, together
+  int64_t minute = 0;            // since 1970
+  uint64_t expected = 0, received = 0, lost = 0, duplicates = 0;
+  uint32_t jitter_max = 0;  // timestamp units
+  uint32_t clock_hz = 0;
+  uint32_t longest_loss_run = 0;
 };
+
+// How far the dataplane's minute records have been read: `next` of that `epoch`.
+struct MinuteCursor {
+  uint64_t epoch = 0, next = 0;
+  friend bool operator==(const MinuteCursor&, const MinuteCursor&) = default;
+};
+
+// Rows of one minute add up. The cursor is committed with them, so that no row counts twice.
 struct MinutesItem {
-  std::vector<MinuteRow> rows;  // a row that is told again replaces the one before
+  std::vector<MinuteRow> rows;
+  std::optional<MinuteCursor> cursor;
 };
 
 // Closes the calls of earlier runs that still are open and not among these: lost_track. Those of

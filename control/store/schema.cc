@@ -44,10 +44,13 @@ CREATE TABLE streams(
   loss_runs TEXT NOT NULL, dscp_in INTEGER NOT NULL,
   PRIMARY KEY(call_key, stream, leg, ssrc)) WITHOUT ROWID;
 CREATE TABLE minutes(
-  call_key INTEGER NOT NULL, stream TEXT NOT NULL, leg INTEGER NOT NULL, ssrc INTEGER NOT NULL,
+  call_key INTEGER NOT NULL, stream TEXT NOT NULL, leg INTEGER NOT NULL,
+  ssrc INTEGER NOT NULL,            -- -1: of several streams together
   minute INTEGER NOT NULL,          -- minutes since 1970
   interface TEXT NOT NULL,
   expected INTEGER NOT NULL, received INTEGER NOT NULL, lost INTEGER NOT NULL,
+  duplicates INTEGER NOT NULL, jitter_max INTEGER NOT NULL, clock_hz INTEGER NOT NULL,
+  longest_loss_run INTEGER NOT NULL,
   PRIMARY KEY(call_key, stream, leg, ssrc, minute)) WITHOUT ROWID;
 CREATE TABLE bindings(
   aor TEXT NOT NULL, contact TEXT NOT NULL, instance TEXT NOT NULL, call_id TEXT NOT NULL,

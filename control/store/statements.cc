@@ -57,7 +57,14 @@ Statements::Statements(Database& database, int64_t run) : database_(database), r
       "detail=excluded.detail WHERE calls.end IS NULL OR calls.end='lost_track'");
   leg_ = prepare("INSERT OR REPLACE INTO legs VALUES(?,?,?,?,?,?)");
   stream_ = prepare("INSERT OR REPLACE INTO streams VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
-  minute_ = prepare("INSERT OR REPLACE INTO minutes VALUES(?,?,?,?,?,?,?,?,?)");
+  minute_ = prepare(
+      "INSERT INTO minutes VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?) "
+      "ON CONFLICT(call_key, stream, leg, ssrc, minute) DO UPDATE SET "
+      "expected=expected+excluded.expected, received=received+excluded.received, "
+      "lost=lost+excluded.lost, duplicates=duplicates+excluded.duplicates, "
+      "jitter_max=max(jitter_max, excluded.jitter_max), clock_hz=excluded.clock_hz, "
+      "longest_loss_run=max(longest_loss_run, excluded.longest_loss_run)");
+  fact_ = prepare("INSERT OR REPLACE INTO meta VALUES(?,?)");
   binding_ = prepare("INSERT OR REPLACE INTO bindings VALUES(?,?,?,?,?,?,?,?,?,?,?,?)");
   remove_binding_ = prepare("DELETE FROM bindings WHERE aor=? AND contact=?");
   clear_bindings_ = prepare("DELETE FROM bindings");
@@ -85,9 +92,9 @@ Result<std::unique_ptr<Statements>, DbError> Statements::make(Database& database
   std::unique_ptr<Statements> made(new Statements(database, run));
   for (const Statement* statement :
        {&made->began_, &made->answered_, &made->ended_, &made->leg_, &made->stream_, &made->minute_,
-        &made->binding_, &made->remove_binding_, &made->clear_bindings_, &made->clear_live_,
-        &made->live_, &made->close_lost_, &made->purge_old_, &made->purge_beyond_,
-        &made->purge_legs_, &made->purge_streams_, &made->purge_minutes_}) {
+        &made->fact_, &made->binding_, &made->remove_binding_, &made->clear_bindings_,
+        &made->clear_live_, &made->live_, &made->close_lost_, &made->purge_old_,
+        &made->purge_beyond_, &made->purge_legs_, &made->purge_streams_, &made->purge_minutes_}) {
     if (*statement) continue;
     // Tables of that version that lack a column: not what we wrote.
     return DbError{Trouble::kCorrupt, "its tables are not those of this version"};
@@ -156,13 +163,16 @@ bool Statements::put_media(uint64_t call_key, const control::CallReport& report)
 
 DbError Statements::put(const MinutesItem& item) {
   for (const auto& m : item.rows) {
+    const int64_t ssrc = m.ssrc ? int64_t{*m.ssrc} : -1;
     if (!minute_
-             .with(m.call_key, m.stream, m.leg, m.ssrc, m.minute, m.interface, m.expected,
-                   m.received, m.lost)
+             .with(m.call_key, m.stream, m.leg, ssrc, m.minute, m.interface, m.expected, m.received,
+                   m.lost, m.duplicates, m.jitter_max, m.clock_hz, m.longest_loss_run)
              .run())
       return error_unless(false);
   }
-  return {};
+  if (!item.cursor) return {};
+  return error_unless(fact_.with("minute_epoch", item.cursor->epoch).run() &&
+                      fact_.with("minute_next", item.cursor->next).run());
 }
 
 bool Statements::put_binding(const sip::SavedBinding& b) {

@@ -40,7 +40,7 @@ class Statements {
 
   Database& database_;
   int64_t run_;
-  Statement began_, answered_, ended_, leg_, stream_, minute_;
+  Statement began_, answered_, ended_, leg_, stream_, minute_, fact_;
   Statement binding_, remove_binding_, clear_bindings_;
   Statement clear_live_, live_, close_lost_;
   Statement purge_old_, purge_beyond_, purge_legs_, purge_streams_, purge_minutes_;

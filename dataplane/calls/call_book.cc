@@ -25,13 +25,15 @@ control::Error core_busy() {
 }
 
 CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
-                   std::vector<BookInterface> interfaces, uint32_t max_legs)
+                   std::vector<BookInterface> interfaces, uint32_t max_legs,
+                   std::span<SavedCall> saved)
     : board_(board),
       lines_(std::move(lines)),
       interfaces_(std::move(interfaces)),
       legs_(size_t{board.legs_per_core()} * board.cores() + 1),
       free_legs_(board.cores()),
       slices_(board.addresses()),
+      saved_(saved),
       minutes_(unix_ms()) {
   const uint32_t cores = board_.cores();
   assert(cores > 0);
@@ -109,8 +111,10 @@ Answer<LegSetup> CallBook::plan_leg(const control::LegSpec& spec, uint32_t core)
 }
 
 Answer<control::CallReport> CallBook::add(const control::CallAdd& request) {
-  if (by_key_.contains(request.call))
+  if (const auto known = by_key_.find(request.call); known != by_key_.end()) {
+    if (request.resume) return resume(request, calls_.at(known->second));
     return Error{ErrorCode::kCallExists, "call " + request.call + " exists"};
+  }
   std::optional<uint32_t> core = choose_core();
   // A port that was asked for belongs to one lcore, and so does its call.
   for (const control::LegSpec& spec : request.legs) {
@@ -133,12 +137,24 @@ Answer<control::CallReport> CallBook::add(const control::CallAdd& request) {
     }
     setups[i] = *planned;
   }
-  BookCall call{.key = request.call, .started_ms = unix_ms()};
-  if (minute_ == 0) take_minutes(call.started_ms);
+  const uint64_t now_ms = unix_ms();
+  if (minute_ == 0) take_minutes(now_ms);
+  const BookCall* call = seat(*core, request.call, now_ms, setups, nullptr);
+  if (call == nullptr) return core_busy();
+  const auto snapshots = lines_[*core]->snapshot(call->legs);
+  if (snapshots.empty()) return core_busy();
+  return report_of(*call, snapshots);
+}
+
+// `setups` have their ports; the rest of the call's places are taken here. Null when the lcore does
+// not answer.
+const CallBook::BookCall* CallBook::seat(uint32_t core, const std::string& key, uint64_t started_ms,
+                                         std::array<LegSetup, 2>& setups, const LeftCall* left) {
+  BookCall call{.key = key, .started_ms = started_ms};
   const uint64_t serial = next_serial_++;
   for (LegIndex& leg : call.legs) {
-    leg = free_legs_[*core].front();
-    free_legs_[*core].pop_front();
+    leg = free_legs_[core].front();
+    free_legs_[core].pop_front();
   }
   for (size_t i = 0; i < 2; ++i) {
     setups[i].call = serial;
@@ -146,23 +162,25 @@ Answer<control::CallReport> CallBook::add(const control::CallAdd& request) {
     legs_[call.legs[i]] = {.call = serial, .setup = setups[i], .destination = {}, .next_hop = {}};
   }
   for (size_t i = 0; i < 2; ++i) {
-    if (lines_[*core]->install(call.legs[i], setups[i])) continue;
+    const LegSnapshot* before = left == nullptr ? nullptr : &left->legs[i];
+    if (lines_[core]->install(call.legs[i], setups[i], before)) continue;
     for (const LegIndex leg : call.legs) legs_[leg].call = 0;
     doubtful_.push_back(call.legs);
-    return core_busy();
+    return nullptr;
   }
   legs_in_use_ += 2;
-  by_key_[call.key] = serial;
+  by_key_[key] = serial;
   const BookCall& stored = calls_.emplace(serial, std::move(call)).first->second;
-  for (const LegIndex leg : stored.legs) {
+  for (size_t i = 0; i < 2; ++i) {
     for (const PathKind path : {PathKind::rtp, PathKind::rtcp}) {
-      watch(leg, path, legs_[leg].setup.remote[static_cast<size_t>(path)]);
+      const auto at = static_cast<size_t>(path);
+      watch(stored.legs[i], path,
+            left == nullptr ? setups[i].remote[at] : left->legs[i].leg.paths[at].destination);
     }
   }
   flush();
-  const auto snapshots = lines_[*core]->snapshot(stored.legs);
-  if (snapshots.empty()) return core_busy();
-  return report_of(stored, snapshots);
+  save(stored);
+  return &stored;
 }
 
 Answer<control::LegReport> CallBook::update(const control::LegUpdate& request) {
@@ -197,6 +215,7 @@ Answer<control::CallReport> CallBook::remove(const std::string& call) {
   if (key == by_key_.end()) return Error{ErrorCode::kUnknownCall, "no call " + call};
   const auto entry = calls_.find(key->second);
   const BookCall& ended = entry->second;
+  unsave(ended);
   const auto snapshots = lines_[board_.owner_of_leg(ended.legs[0])]->remove(ended.legs);
   if (snapshots.empty()) return core_busy();
   control::CallReport last = report_of(ended, snapshots);

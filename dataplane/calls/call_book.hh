@@ -22,6 +22,7 @@
 #include "dataplane/control/messages.hh"
 #include "dataplane/kernel/next_hops.hh"
 #include "dataplane/relay/switchboard.hh"
+#include "dataplane/state/state_file.hh"
 
 namespace holdfast::dataplane {
 
@@ -42,8 +43,9 @@ class CallBook {
   static constexpr size_t kFinishedCalls =
       4096;  // reports kept for those who ask later; the oldest goes first
 
+  // `saved`: where calls are written down for a process after this one; empty: nowhere.
   CallBook(Switchboard& board, std::vector<CoreLine*> lines, std::vector<BookInterface> interfaces,
-           uint32_t max_legs);
+           uint32_t max_legs, std::span<SavedCall> saved = {});
   // Before the first call. The book watches next hops through it.
   void set_next_hops(NextHops* next_hops) { next_hops_ = next_hops; }
 
@@ -51,6 +53,10 @@ class CallBook {
   Answer<control::LegReport> update(const control::LegUpdate& request);
   Answer<control::CallReport> remove(const std::string& call);
   Answer<control::CallPage> list(const control::CallList& request);
+
+  // Goes on with a call of the process before, on the same ports: sources, counters and streams are
+  // as they were left. Empty, or why it cannot be, in one line. The lcores run.
+  std::string restore(const LeftCall& left);
 
   // From NextHops; carried to the lcores by flush().
   void on_next_hop(uint32_t token, const NextHop& hop);
@@ -87,6 +93,13 @@ class CallBook {
     PortAllocator ports;
   };
 
+  Answer<control::CallReport> resume(const control::CallAdd& request, const BookCall& call);
+  std::string plan_left(const LeftCall& left, std::array<LegSetup, 2>& setups,
+                        uint32_t& core) const;
+  const BookCall* seat(uint32_t core, const std::string& key, uint64_t started_ms,
+                       std::array<LegSetup, 2>& setups, const LeftCall* left);
+  void save(const BookCall& call);
+  void unsave(const BookCall& call);
   Answer<LegSetup> plan_leg(const control::LegSpec& spec, uint32_t core);
   std::optional<uint32_t> choose_core() const;
   const PortFilter::Address* choose_address(const PortFilter& filter, uint8_t family) const;
@@ -113,6 +126,7 @@ class CallBook {
   std::vector<BookLeg> legs_;                    // by LegIndex
   std::vector<std::deque<LegIndex>> free_legs_;  // by lcore
   std::vector<std::vector<Slice>> slices_;       // [media address][lcore]
+  std::span<SavedCall> saved_;                   // by a call's first leg
   std::map<uint64_t, BookCall> calls_;           // by serial
   std::unordered_map<std::string, uint64_t> by_key_;
   std::deque<std::pair<uint64_t, control::CallReport>> finished_;

@@ -46,9 +46,14 @@ bool CoreLine::ask() {
   return true;
 }
 
-bool CoreLine::install(LegIndex leg, const LegSetup& setup) {
+bool CoreLine::install(LegIndex leg, const LegSetup& setup, const LegSnapshot* left) {
   if (!is_free()) return false;
   request_.kind = CoreRequest::Kind::install;
+  request_.left = nullptr;
+  if (left != nullptr) {  // kept here, should the lcore come round to it when nobody waits any more
+    left_ = *left;
+    request_.left = &left_;
+  }
   request_.leg = leg;
   request_.setup = setup;
   return ask();

@@ -18,7 +18,8 @@ class CoreLine {
  public:
   CoreLine(RelayCore& relay, Doorbell& bell);
 
-  bool install(LegIndex leg, const LegSetup& setup);
+  // `left`: as CoreRequest has it.
+  bool install(LegIndex leg, const LegSetup& setup, const LegSnapshot* left = nullptr);
   // As CoreRequest has it.
   bool update(LegIndex leg, const LegSetup& setup, bool relearn, bool unset);
   size_t next_hops(
@@ -43,6 +44,7 @@ class CoreLine {
   CoreRequest request_;
   bool lent_ = false;     // the lcore still has request_
   bool gave_up_ = false;  // ... and nobody waits for it any more
+  LegSnapshot left_;
   std::vector<LegSnapshot> snapshots_;
   std::vector<NextHopUpdate> updates_;
   std::vector<LegSnapshot> late_;  // removed by a request that nobody waited for

@@ -25,6 +25,7 @@ control::StreamReport stream_report(const StreamSlot& slot, uint64_t now_ns) {
   out.expected = account.expected;
   out.received = account.received;
   out.lost = account.lost;
+  out.lost_by_us = account.lost_by_us;
   out.duplicates = account.duplicates;
   out.reordered = account.reordered;
   out.restarts = account.restarts;
@@ -118,7 +119,8 @@ control::LegReport leg_report(const LegSnapshot& snapshot, const LegSnapshot& pe
   }
   set_ignored(out, leg.counters);
   const FoldedStreams& folded = leg.folded;
-  out.folded = {folded.streams, folded.expected, folded.received, folded.lost, folded.duplicates};
+  out.folded = {folded.streams, folded.expected,   folded.received,
+                folded.lost,    folded.duplicates, folded.lost_by_us};
   out.streams_left_out = folded.streams;
   out.unaccounted_packets = leg.counters.unaccounted_packets;
   return out;

@@ -22,6 +22,14 @@ void set_growth(const control::FoldedStreams& now, control::FoldedStreams& befor
   record.received = grown(now.received, before.received);
   record.lost = grown(now.lost, before.lost);
   record.duplicates = grown(now.duplicates, before.duplicates);
+  record.lost_by_us = grown(now.lost_by_us, before.lost_by_us);
+}
+
+control::FoldedStreams sums_of(const media::StreamReport& now) {
+  return {1, now.expected, now.received, now.lost, now.duplicates, now.lost_by_us};
+}
+control::FoldedStreams sums_of(const FoldedStreams& now) {
+  return {now.streams, now.expected, now.received, now.lost, now.duplicates, now.lost_by_us};
 }
 
 bool is_empty(const control::MinuteRecord& record) {
@@ -72,7 +80,7 @@ void MinuteBook::show(const std::string& call, const std::string& interface, con
     stream.here = true;
     control::MinuteRecord record = place;
     record.ssrc = now.ssrc;
-    set_growth({1, now.expected, now.received, now.lost, now.duplicates}, stream.sums, record);
+    set_growth(sums_of(now), stream.sums, record);
     if (is_empty(record)) continue;
     if (record.lost > 0) record.longest_loss_run = longest_new(now, stream.runs);
     stream.runs.assign(now.loss_runs().begin(), now.loss_runs().end());
@@ -93,11 +101,24 @@ void MinuteBook::show_folded(LegShown& before, const FoldedStreams& now,
     before.folded.received += gone.sums.received;
     before.folded.lost += gone.sums.lost;
     before.folded.duplicates += gone.sums.duplicates;
+    before.folded.lost_by_us += gone.sums.lost_by_us;
   }
   std::erase_if(before.streams, [](const Shown& stream) { return !stream.here; });
-  set_growth({now.streams, now.expected, now.received, now.lost, now.duplicates}, before.folded,
-             record);
+  set_growth(sums_of(now), before.folded, record);
   if (!is_empty(record)) keep(std::move(record));
+}
+
+void MinuteBook::adopt(LegIndex leg, const LegSnapshot& left) {
+  LegShown& before = legs_[leg];
+  before.folded = sums_of(left.leg.folded);
+  for (uint32_t i = 0; i < left.stream_count; ++i) {
+    media::StreamAccount account = left.streams[i].account;
+    account.on_resume();  // as the lcore makes it whole
+    const media::StreamReport now = account.report();
+    Shown& stream = shown(before, now);
+    stream.sums = sums_of(now);
+    stream.runs.assign(now.loss_runs().begin(), now.loss_runs().end());
+  }
 }
 
 void MinuteBook::keep(control::MinuteRecord record) {

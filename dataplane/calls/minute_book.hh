@@ -29,6 +29,8 @@ class MinuteBook {
   // A leg as it is now. Streams that did nothing since the last time get no record.
   void show(const std::string& call, const std::string& interface, const LegSnapshot& leg,
             uint64_t minute_s);
+  // A leg that comes from another life: what it did there was that one's to tell.
+  void adopt(LegIndex leg, const LegSnapshot& left);
   // The leg is gone: what is kept for its next record goes. Show its last state before.
   void forget(LegIndex leg) { legs_.erase(leg); }
 

@@ -103,6 +103,9 @@ struct Hello {
 struct CallAdd {
   std::string call;  // the control plane's key, 1 to 128 printable ASCII characters
   std::array<LegSpec, 2> legs;
+  // When a call of this key is there, from a process before: bring its legs to these specs and
+  // answer its report, instead of call_exists.
+  bool resume = false;
 };
 
 // Only what is set changes. A remote that is new or cleared, another `learn`, and relearn open the
@@ -181,6 +184,7 @@ struct StreamReport {
   std::vector<NamedCount> loss_runs;  // {"1": 12, "60": 1}: length of the run, how many
   uint8_t dscp_in = 0;                // as received, newest packet
   bool active = false;                // a packet came within the last seconds
+  uint64_t lost_by_us = 0;  // of expected: missed while no dataplane ran; neither lost nor received
 };
 
 // What a leg's endpoint says in its RTCP of one stream that is relayed to it: its newest report
@@ -211,6 +215,7 @@ struct FoldedStreams {
   uint64_t received = 0;
   uint64_t lost = 0;
   uint64_t duplicates = 0;
+  uint64_t lost_by_us = 0;
 };
 
 struct NextHop {
@@ -268,6 +273,7 @@ struct MinuteRecord {
   uint32_t jitter_max = 0;        // timestamp units
   uint32_t clock_hz = 0;          // 0 unknown
   uint32_t longest_loss_run = 0;  // packets
+  uint64_t lost_by_us = 0;        // of expected: missed while no dataplane ran
 };
 
 struct MinutePage {
@@ -314,6 +320,13 @@ struct StatusReport {
   uint32_t legs_max = 0;
   std::vector<PortStatus> ports;
   std::vector<LcoreStatus> lcores;
+  // Of the process before, whose calls this one went on with; none: it began without calls.
+  struct Resumed {
+    uint64_t calls = 0;
+    uint64_t refused = 0;  // calls that could not go on: `warnings` says why
+    uint64_t down_ms = 0;  // from that one's last sign of life to the first call here
+  };
+  std::optional<Resumed> resumed;
   uint64_t minutes_kept = 0;          // minute records
   uint64_t minutes_dropped = 0;       // for newer ones
   std::vector<NamedCount> control;    // ControlServer::counters()

@@ -66,6 +66,7 @@ StreamReport read_stream(const json& item, const std::string& path, std::string&
   read_counts(fields, "loss_runs", s.loss_runs);
   fields.number("dscp_in", s.dscp_in, kMay);
   fields.flag("active", s.active, kMay);
+  fields.number("lost_by_us", s.lost_by_us, kMay);
   return s;
 }
 
@@ -106,6 +107,7 @@ void read_folded(Fields& leg, FoldedStreams& out, std::string& error) {
   fields.number("received", out.received, kMay);
   fields.number("lost", out.lost, kMay);
   fields.number("duplicates", out.duplicates, kMay);
+  fields.number("lost_by_us", out.lost_by_us, kMay);
 }
 
 LegReport read_leg(const json& item, const std::string& path, std::string& error) {
@@ -193,6 +195,7 @@ MinuteRecord read_minute(const json& item, std::string& error) {
   fields.number("jitter_max", r.jitter_max, kMay);
   fields.number("clock_hz", r.clock_hz, kMay);
   fields.number("longest_loss_run", r.longest_loss_run, kMay);
+  fields.number("lost_by_us", r.lost_by_us, kMay);
   if (fields.has("ssrc")) read_ssrc(fields, r.ssrc.emplace());
   return r;
 }
@@ -253,6 +256,13 @@ Result<StatusReport, std::string> status_report_from(const json& answer) {
   }
   if (const auto* lcores = fields.list("lcores", kMay, kMaxRows)) {
     for (const auto& lcore : *lcores) s.lcores.push_back(read_lcore(lcore, error));
+  }
+  if (const auto* resumed = fields.object("resumed", kMay)) {
+    Fields counts(*resumed, "resumed", error);
+    auto& r = s.resumed.emplace();
+    counts.number("calls", r.calls, kMay);
+    counts.number("refused", r.refused, kMay);
+    counts.number("down_ms", r.down_ms, kMay);
   }
   if (const auto* minutes = fields.object("minute_records", kMay)) {
     Fields counts(*minutes, "minute_records", error);

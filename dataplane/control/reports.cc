@@ -79,7 +79,8 @@ json to_json(const StreamReport& s) {
           {"restarts", s.restarts},         {"strays", s.strays},
           {"jitter_last", s.jitter_last},   {"jitter_mean", s.jitter_mean},
           {"jitter_max", s.jitter_max},     {"loss_runs", to_json(s.loss_runs)},
-          {"dscp_in", s.dscp_in},           {"active", s.active}};
+          {"dscp_in", s.dscp_in},           {"active", s.active},
+          {"lost_by_us", s.lost_by_us}};
 }
 
 json to_json(const FarEndReport& f) {
@@ -98,11 +99,9 @@ json to_json(const FarEndReport& f) {
 }
 
 json to_json(const FoldedStreams& folded) {
-  return {{"streams", folded.streams},
-          {"expected", folded.expected},
-          {"received", folded.received},
-          {"lost", folded.lost},
-          {"duplicates", folded.duplicates}};
+  return {{"streams", folded.streams},       {"expected", folded.expected},
+          {"received", folded.received},     {"lost", folded.lost},
+          {"duplicates", folded.duplicates}, {"lost_by_us", folded.lost_by_us}};
 }
 
 json to_json(const LegReport& leg) {
@@ -167,6 +166,11 @@ json to_json(const StatusReport& s) {
          {"minute_records", {{"kept", s.minutes_kept}, {"dropped", s.minutes_dropped}}},
          {"control", to_json(s.control)},
          {"warnings", json::array()}};
+  if (s.resumed) {
+    j["resumed"] = {{"calls", s.resumed->calls},
+                    {"refused", s.resumed->refused},
+                    {"down_ms", s.resumed->down_ms}};
+  }
   for (const auto& port : s.ports) j["ports"].push_back(to_json(port));
   for (const auto& lcore : s.lcores) j["lcores"].push_back(to_json(lcore));
   for (const auto& warning : s.warnings) {
@@ -187,7 +191,8 @@ json to_json(const MinuteRecord& r) {
          {"duplicates", r.duplicates},
          {"jitter_max", r.jitter_max},
          {"clock_hz", r.clock_hz},
-         {"longest_loss_run", r.longest_loss_run}};
+         {"longest_loss_run", r.longest_loss_run},
+         {"lost_by_us", r.lost_by_us}};
   if (r.ssrc) j["ssrc"] = ssrc_text(*r.ssrc);
   return j;
 }

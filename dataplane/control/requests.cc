@@ -106,6 +106,7 @@ Operation read_hello(Fields& fields, std::string&) {
 Operation read_call_add(Fields& fields, std::string& error) {
   CallAdd add;
   read_call(fields, add.call);
+  fields.flag("resume", add.resume, kMay);
   const auto* legs = fields.list("legs", kMust, add.legs.size());
   if (legs == nullptr) return add;
   if (legs->size() != add.legs.size()) {
@@ -210,7 +211,9 @@ json leg_spec_to_json(const LegSpec& leg) {
 struct ToJson {
   json operator()(const Hello& o) const { return {{"protocol", o.protocol}, {"client", o.client}}; }
   json operator()(const CallAdd& o) const {
-    return {{"call", o.call}, {"legs", {leg_spec_to_json(o.legs[0]), leg_spec_to_json(o.legs[1])}}};
+    json j{{"call", o.call}, {"legs", {leg_spec_to_json(o.legs[0]), leg_spec_to_json(o.legs[1])}}};
+    if (o.resume) j["resume"] = true;
+    return j;
   }
   json operator()(const LegUpdate& o) const {
     json j{{"leg", o.leg}};

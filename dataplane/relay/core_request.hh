@@ -36,10 +36,11 @@ struct CoreRequest {
   static constexpr size_t kMaxRequestItems = 32;
 
   Kind kind = Kind::snapshot;
-  LegIndex leg = kNoLeg;        // install, update
-  LegSetup setup;               // install, update
-  bool relearn = false;         // update: forget the learned sources
-  bool begin_interval = false;  // snapshot: the streams' maxima begin anew after it
+  LegIndex leg = kNoLeg;              // install, update
+  LegSetup setup;                     // install, update
+  const LegSnapshot* left = nullptr;  // install: what another life left, to go on with
+  bool relearn = false;               // update: forget the learned sources
+  bool begin_interval = false;        // snapshot: the streams' maxima begin anew after it
   bool unset = false;  // update: with relearn, send nowhere that `setup.remote` does not name
   std::span<const NextHopUpdate> next_hops;
   std::span<LegSnapshot>

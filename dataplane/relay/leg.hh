@@ -83,7 +83,7 @@ struct LegCounters {
 
 // Totals of streams that lost their slot to a newer SSRC, so that a leg's sums stay whole.
 struct FoldedStreams {
-  uint64_t streams = 0, expected = 0, received = 0, lost = 0, duplicates = 0;
+  uint64_t streams = 0, expected = 0, received = 0, lost = 0, duplicates = 0, lost_by_us = 0;
 };
 
 inline constexpr uint32_t kNoStream = UINT32_MAX;

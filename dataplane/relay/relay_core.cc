@@ -22,15 +22,16 @@ void prefetch_frame(const rte_mbuf* frame) {
 }
 
 constexpr size_t kRequestQueue = 256;
-constexpr uint32_t kStreamsPerLeg = 2;  // of the pool: one SSRC is usual, one change is common
 
 }  // namespace
 
-RelayCore::RelayCore(Switchboard& board, uint32_t core)
+RelayCore::RelayCore(Switchboard& board, uint32_t core, const CoreMemory& memory)
     : board_(board),
       core_(core),
-      legs_(board.legs_per_core()),
-      streams_(board.legs_per_core() * kStreamsPerLeg),
+      own_legs_(memory.legs.empty() ? board.legs_per_core() : 0),
+      legs_(memory.legs.empty() ? std::span<Leg>(own_legs_) : memory.legs),
+      streams_(memory.slots.empty() ? StreamPool(board.legs_per_core() * kStreamSlotsPerLeg)
+                                    : StreamPool(memory.slots)),
       tx_(board.ports().size()),
       kernel_backlog_(board.ports().size()),
       kernel_backlog_count_(board.ports().size(), 0),

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dataplane/frame/frame_view.hh"
+#include "dataplane/relay/core_memory.hh"
 #include "dataplane/relay/core_request.hh"
 #include "dataplane/relay/counters.hh"
 #include "dataplane/relay/stream_pool.hh"
@@ -26,7 +27,8 @@ namespace holdfast::dataplane {
 // once per burst).
 class RelayCore {
  public:
-  RelayCore(Switchboard& board, uint32_t core);
+  // `memory`: where legs and streams lie; empty: in memory of its own.
+  RelayCore(Switchboard& board, uint32_t core, const CoreMemory& memory = {});
 
   // One round; `now_ns` is a steady clock, read once by the caller. Returns the frames and requests
   // handled, so 0 means that there was nothing to do.
@@ -93,6 +95,7 @@ class RelayCore {
   unsigned serve_requests();
   void serve(CoreRequest& request);
   void install(LegIndex index, const LegSetup& setup);
+  void restore(Leg& leg, const LegSnapshot& left);
   void update(const CoreRequest& request);
   void remove(std::span<LegSnapshot> legs);
   void apply(const NextHopUpdate& update);
@@ -110,7 +113,8 @@ class RelayCore {
 
   Switchboard& board_;
   const uint32_t core_;
-  std::vector<Leg> legs_;
+  std::vector<Leg> own_legs_;
+  std::span<Leg> legs_;
   StreamPool streams_;
   std::vector<size_t> own_ports_;
   // Members, since an array on the stack would be filled with initial values for each burst.

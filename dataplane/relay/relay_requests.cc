@@ -25,6 +25,7 @@ void RelayCore::serve(CoreRequest& request) {
   switch (request.kind) {
     case CoreRequest::Kind::install:
       install(request.leg, request.setup);
+      if (request.left != nullptr) restore(*leg_of(request.leg), *request.left);
       break;
     case CoreRequest::Kind::update:
       update(request);
@@ -58,6 +59,29 @@ void RelayCore::install(LegIndex index, const LegSetup& setup) {
     board_.leg_at(setup.address_index, setup.local_port[path]) = index;
   }
   legs_in_use_.add(1);
+}
+
+// Sources that were learned stay learned, and packets go the way they went until the kernel has
+// been asked again.
+void RelayCore::restore(Leg& leg, const LegSnapshot& left) {
+  leg.counters = left.leg.counters;
+  leg.folded = left.leg.folded;
+  for (const PathKind kind : {PathKind::rtp, PathKind::rtcp}) {
+    const Path& before = left.leg.paths[static_cast<size_t>(kind)];
+    Path& path = leg.paths[static_cast<size_t>(kind)];
+    const auto fits = [&leg](const SocketAddress& a) {
+      return !a.is_none() && a.ip.family == leg.setup.local.family;
+    };
+    if (fits(before.destination)) {
+      point(leg, kind, before.destination);
+      if (before.out.is_ready()) build_header(leg, kind, before.out.destination_mac());
+    }
+    if (fits(before.source)) {
+      path.source = before.source;
+      path.source_is_ours = before.source_is_ours;
+    }
+  }
+  streams_.restore(leg, {left.streams.data(), left.stream_count});
 }
 
 // Address, ports and peer of a leg never change; who it talks to and how its packets are marked do.

@@ -21,10 +21,29 @@ uint32_t clock_rate_of(const LegSetup& setup, uint8_t payload_type) {
   return is_static(payload_type) ? media::clock_rate_hz(payload_type) : 0;
 }
 
+void add_folded(Leg& leg, const media::StreamReport& report) {
+  ++leg.folded.streams;
+  leg.folded.expected += report.expected;
+  leg.folded.received += report.received;
+  leg.folded.lost += report.lost;
+  leg.folded.duplicates += report.duplicates;
+  leg.folded.lost_by_us += report.lost_by_us;
+}
+
 }  // namespace
 
-StreamPool::StreamPool(uint32_t slots) : slots_(slots) {
-  for (uint32_t i = slots; i-- > 0;) {
+StreamPool::StreamPool(uint32_t slots) : StreamPool(std::span<StreamSlot>{}) {
+  own_.resize(slots);
+  slots_ = own_;
+  link_all();
+}
+
+StreamPool::StreamPool(std::span<StreamSlot> slots) : slots_(slots) {
+  link_all();
+}
+
+void StreamPool::link_all() {
+  for (auto i = static_cast<uint32_t>(slots_.size()); i-- > 0;) {
     slots_[i].next = free_;
     free_ = i;
   }
@@ -75,16 +94,13 @@ void StreamPool::fold_oldest(Leg& leg) {
   uint32_t* link = &leg.streams;
   while (slots_[*link].next != kNoStream) link = &slots_[*link].next;
   StreamSlot& slot = slots_[*link];
-  const media::StreamReport report = slot.account.report();
-  ++leg.folded.streams;
-  leg.folded.expected += report.expected;
-  leg.folded.received += report.received;
-  leg.folded.lost += report.lost;
-  leg.folded.duplicates += report.duplicates;
-  slot.next = free_;
-  free_ = *link;
-  *link = kNoStream;
+  add_folded(leg, slot.account.report());
+  const uint32_t folded = *link;
+  *link =
+      kNoStream;  // before it is anything else: should we die here, no leg has a stranger's slot
   --leg.stream_count;
+  slot.next = free_;
+  free_ = folded;
 }
 
 void StreamPool::learn_clock_rates(const Leg& leg) {
@@ -104,6 +120,25 @@ void StreamPool::release_all(Leg& leg) {
     free_ = i;
   }
   leg.stream_count = 0;
+}
+
+void StreamPool::restore(Leg& leg, std::span<const StreamSlot> streams) {
+  for (size_t i = streams.size(); i-- > 0;) {  // the one that was used last becomes the first again
+    if (free_ == kNoStream) {
+      media::StreamAccount account = streams[i].account;
+      account.on_resume();
+      add_folded(leg, account.report());
+      continue;
+    }
+    const uint32_t index = free_;
+    StreamSlot& slot = slots_[index];
+    free_ = slot.next;
+    slot = streams[i];
+    slot.account.on_resume();
+    slot.next = leg.streams;
+    leg.streams = index;
+    ++leg.stream_count;
+  }
 }
 
 void StreamPool::snapshot(const Leg& leg, LegSnapshot& out) const {

@@ -2,6 +2,7 @@
 // The stream slots of one lcore: allocated once, lent to legs as SSRCs appear.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "dataplane/relay/leg.hh"
@@ -11,6 +12,9 @@ namespace holdfast::dataplane {
 class StreamPool {
  public:
   explicit StreamPool(uint32_t slots);
+  explicit StreamPool(std::span<StreamSlot> slots);  // in memory of somebody else
+  StreamPool(const StreamPool&) = delete;
+  StreamPool& operator=(const StreamPool&) = delete;
 
   StreamSlot& operator[](uint32_t index) { return slots_[index]; }
   const StreamSlot& operator[](uint32_t index) const { return slots_[index]; }
@@ -26,15 +30,20 @@ class StreamPool {
   // now.
   void learn_clock_rates(const Leg& leg);
   void release_all(Leg& leg);
+  // Gives the leg, which has no streams yet, those of another life; what finds no slot is folded.
+  // Each awaits its gap (StreamAccount::on_resume()).
+  void restore(Leg& leg, std::span<const StreamSlot> streams);
   void snapshot(const Leg& leg, LegSnapshot& out) const;
   // StreamAccount::begin_interval() of all streams of the leg.
   void begin_interval(const Leg& leg);
 
  private:
+  void link_all();
   StreamSlot* take(Leg& leg);
   void fold_oldest(Leg& leg);
 
-  std::vector<StreamSlot> slots_;
+  std::vector<StreamSlot> own_;
+  std::span<StreamSlot> slots_;
   uint32_t free_ = kNoStream;
 };
 

@@ -27,6 +27,7 @@ static_assert(kMaxCores <= 32);  // RelayCore's wake mask has 32 bits
 constexpr uint32_t kFramesPerPort =
     8192;  // receive and transmit queues, the rings, and bursts under way
 constexpr uint32_t kFramesPerCore = 4096;
+constexpr uint64_t kMaxRefusalWarnings = 8;
 
 bool on_kernel_device(const InterfaceConfig& interface) {
   return interface.driver == Driver::kAfXdp || interface.driver == Driver::kAfPacket;
@@ -112,6 +113,41 @@ std::string open_ports(const config::DataplaneConfig& config, Assembly& parts) {
   return {};
 }
 
+// Without the file all works but the taking up of calls after a death.
+void open_state(const config::DataplaneConfig& config, Assembly& parts) {
+  StateShape shape{parts.board->cores(), parts.board->legs_per_core(), {}};
+  for (const InterfaceConfig& interface : config.interfaces)
+    shape.interfaces.push_back(interface.name);
+  auto file = StateFile::create(state_path(config), shape);
+  if (!file) {
+    parts.warnings.push_back("calls will not outlive this process: " + file.error());
+    return;
+  }
+  parts.state = std::make_unique<StateFile>(std::move(file).value());
+  parts.state->beat(steady_ns());
+}
+
+// Goes on with the calls of the process before, if it died or ended a moment ago.
+void take_over(const config::DataplaneConfig& config, Assembly& parts) {
+  std::string why;
+  const auto left = LeftState::open(state_path(config), steady_ns(), why);
+  if (!why.empty()) parts.warnings.push_back(why);
+  if (left) {
+    auto& resumed = parts.resumed.emplace();
+    resumed.down_ms = left->silent_ns() / 1'000'000;
+    left->for_each([&](const LeftCall& call) {
+      const std::string refused = parts.book->restore(call);
+      ++(refused.empty() ? resumed.calls : resumed.refused);
+      if (!refused.empty() && resumed.refused <= kMaxRefusalWarnings)
+        parts.warnings.push_back("call " + call.key + " does not go on: " + refused);
+    });
+    parts.book->flush();
+  }
+  if (parts.state == nullptr) return;
+  if (std::string error = parts.state->publish(); !error.empty())
+    parts.warnings.push_back("calls will not outlive this process: " + error);
+}
+
 void build_board(const config::DataplaneConfig& config, Assembly& parts) {
   std::vector<PortIo> ios;
   uint32_t address_index = 0;
@@ -141,8 +177,10 @@ void build_board(const config::DataplaneConfig& config, Assembly& parts) {
   const auto cores = static_cast<uint32_t>(config.cpus.size());
   parts.board = std::make_unique<Switchboard>(cores, config.max_legs, std::move(ios));
   parts.slow_counters = std::vector<PortCounters>(config.interfaces.size());
+  open_state(config, parts);
   for (uint32_t core = 0; core < cores; ++core) {
-    parts.cores.push_back(std::make_unique<RelayCore>(*parts.board, core));
+    parts.cores.push_back(std::make_unique<RelayCore>(
+        *parts.board, core, parts.state == nullptr ? CoreMemory{} : parts.state->core(core)));
     parts.lines.push_back(
         std::make_unique<CoreLine>(*parts.cores[core], parts.board->core_bell(core)));
     std::vector<int> wake_fds;
@@ -188,7 +226,9 @@ std::string open_book(const config::DataplaneConfig& config, Assembly& parts) {
   }
   std::vector<CoreLine*> lines;
   for (const auto& line : parts.lines) lines.push_back(line.get());
-  parts.book = std::make_unique<CallBook>(*parts.board, lines, interfaces, config.max_legs);
+  parts.book = std::make_unique<CallBook>(
+      *parts.board, lines, interfaces, config.max_legs,
+      parts.state == nullptr ? std::span<SavedCall>{} : parts.state->calls());
   auto next_hops = NextHops::open([book = parts.book.get()](uint32_t token, const NextHop& hop) {
     book->on_next_hop(token, hop);
   });
@@ -244,7 +284,9 @@ std::string build(const config::DataplaneConfig& config, Assembly& parts) {
   if (std::string error = open_taps(config, parts); !error.empty()) return error;
   if (std::string error = open_book(config, parts); !error.empty()) return error;
   if (std::string error = silence_owned(config); !error.empty()) return error;
-  return launch(config, parts);
+  if (std::string error = launch(config, parts); !error.empty()) return error;
+  take_over(config, parts);
+  return {};
 }
 
 }  // namespace
@@ -262,6 +304,10 @@ std::string xdp_program_path(const config::DataplaneConfig& config) {
   std::error_code ignored;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", ignored);
   return (self.parent_path() / "xdp" / "steer.bpf.o").string();
+}
+
+std::string state_path(const config::DataplaneConfig& config) {
+  return std::filesystem::path(config.control_socket).replace_extension(".state").string();
 }
 
 std::string preflight(const config::DataplaneConfig& config) {

@@ -19,6 +19,7 @@
 #include "dataplane/relay/switchboard.hh"
 #include "dataplane/runtime/exception_path.hh"
 #include "dataplane/runtime/lcore_loop.hh"
+#include "dataplane/state/state_file.hh"
 
 namespace holdfast::dataplane {
 
@@ -33,6 +34,7 @@ struct Assembly {
   rte_mempool* pool = nullptr;
   std::vector<std::unique_ptr<EthernetPort>> ports;
   std::unique_ptr<Switchboard> board;
+  std::unique_ptr<StateFile> state;  // null: it could not be made, and `warnings` says so
   std::vector<std::unique_ptr<RelayCore>> cores;
   std::vector<std::unique_ptr<LcoreLoop>> loops;
   std::vector<PortCounters> slow_counters;                 // what the slow thread did, by port
@@ -41,7 +43,8 @@ struct Assembly {
   std::unique_ptr<CallBook> book;
   std::unique_ptr<NextHops> next_hops;
   bool running = false;  // the lcores have been launched
-  std::vector<std::string> warnings;
+  std::optional<control::StatusReport::Resumed> resumed;
+  std::vector<std::string> warnings;  // for the operator, of things that do not stop the start
 };
 
 // What can be found wrong without touching anything: root, devices, MTUs, the XDP program. Empty
@@ -54,5 +57,8 @@ Result<std::unique_ptr<Assembly>, std::string> assemble(const config::DataplaneC
 
 // The XDP object that will be used: the configured one, else the one beside the binary.
 std::string xdp_program_path(const config::DataplaneConfig& config);
+
+// The memory file of the lcores' tables: beside the control socket.
+std::string state_path(const config::DataplaneConfig& config);
 
 }  // namespace holdfast::dataplane

@@ -133,6 +133,7 @@ control::StatusReport ControlRequests::status() {
     lcore.heap_allocated_bytes = parts_->loops[i]->heap_allocated_bytes();
     out.lcores.push_back(lcore);
   }
+  out.resumed = parts_->resumed;
   out.minutes_kept = parts_->book->minutes().kept();
   out.minutes_dropped = parts_->book->minutes().dropped();
   out.control = server_->counters();

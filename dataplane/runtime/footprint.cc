@@ -2,11 +2,14 @@
 // Looks for what a dataplane leaves in the kernel, and takes it away.
 #include "dataplane/runtime/footprint.hh"
 
+#include <filesystem>
+
 #include "dataplane/kernel/guards.hh"
 #include "dataplane/kernel/instance_lock.hh"
 #include "dataplane/kernel/link.hh"
 #include "dataplane/kernel/tap.hh"
 #include "dataplane/kernel/xdp_steer.hh"
+#include "dataplane/runtime/assembly.hh"
 
 namespace holdfast::dataplane {
 
@@ -42,6 +45,8 @@ std::string release(const config::DataplaneConfig& config) {
     if (!outcome) errors += (errors.empty() ? "" : "; ") + outcome.error();
   };
   note(remove_guards());
+  std::error_code unknown;
+  std::filesystem::remove(state_path(config), unknown);
   for (const InterfaceConfig& interface : config.interfaces) {
     const bool owned = interface.take == Take::kOwned;
     if (owned) note(remove_tap(interface.tap));

@@ -102,6 +102,7 @@ void SlowLoop::run() {
     if (now_ns >= next_tick_ns_) {
       parts_.next_hops->on_timer(now_ns / kNsPerMs);
       parts_.book->take_minutes(unix_ms());
+      if (parts_.state != nullptr) parts_.state->beat(now_ns);
       next_tick_ns_ = now_ns + kTickNs;
     }
     parts_.book->flush();

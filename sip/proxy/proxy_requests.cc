@@ -194,7 +194,7 @@ RouteState Proxy::Core::state_of(const Incoming& in, bool matches) const {
   state.candidates = health_.candidates(now);
   state.hand_back_since_ms = health_.hand_back_since_ms();
   state.hand_back_ready = health_.hand_back_ready(now);
-  state.overloaded = transactions() >= config_.limits.max_transactions ||
+  state.overloaded = endpoints_.is_behind() || transactions() >= config_.limits.max_transactions ||
                      (is_initial_invite(in.view) && in.new_call_key == 0 && calls_.is_full());
   state.draining = draining_;
   state.random = static_cast<uint32_t>(random());
@@ -377,9 +377,7 @@ bool Proxy::Core::make_room() {
       ages_.push_back(id);
       continue;
     }
-    // Not destroyed in the middle of somebody's callback.
-    loop.after(0, [context = std::move(server->second.context)] {});
-    servers_.erase(server);
+    servers_.erase(server);  // requests come in no context's call, so nobody is inside it
     server_keys_.erase(key);
     count("transaction_cut_short");
     return true;

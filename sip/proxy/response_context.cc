@@ -12,6 +12,9 @@ namespace {
 
 // Silence that makes a server suspect (UpstreamMember's evidence response_overdue).
 constexpr uint32_t kOverdueMs = 1000;
+// One phone of a group is busy, another has been unplugged: the caller need not wait timer B for
+// it.
+constexpr uint32_t kStragglersMs = 4000;
 // A BYE that nobody answers ends the call all the same; later packets would only be strays.
 constexpr uint32_t kByeMs = 2000;
 
@@ -38,6 +41,7 @@ ResponseContext::ResponseContext(Wire& wire, Start start)
                  wire_.endpoints.send(hop, bytes);
                },
                [this] { maybe_done(); }}),
+      stragglers_(wire.loop),
       wait_(wire.loop),
       bye_(wire.loop) {}
 
@@ -192,6 +196,15 @@ void ResponseContext::on_group_silent() {
   check_group();
 }
 
+void ResponseContext::on_stragglers() {
+  if (finished_ || answered_) return;
+  launching_ = true;
+  for (const auto& branch : branches_)
+    if (!branch->has_provisional) give_up(*branch, 408, Outcome::silent);
+  launching_ = false;
+  check_group();
+}
+
 void ResponseContext::centre_lost() {
   if (finished_ || answered_ || cancelled_) return;
   const bool waits_in_vain =
@@ -285,12 +298,16 @@ void ResponseContext::finish_branch(Branch& branch, int status, Outcome outcome,
 void ResponseContext::check_group() {
   if (launching_) return;
   if (finished_ || answered_) return maybe_done();
-  bool unreachable = true;
+  bool unreachable = true, open = false;
   for (const auto& branch : branches_) {
-    if (branch->outcome == Outcome::none) return;
+    open |= branch->outcome == Outcome::none;
     unreachable &= branch->outcome == Outcome::silent || branch->outcome == Outcome::failed ||
-                   branch->outcome == Outcome::unavailable;
+                   branch->outcome == Outcome::unavailable || branch->outcome == Outcome::none;
   }
+  if (open && !unreachable && !stragglers_.is_running())
+    stragglers_.start(kStragglersMs, [this] { on_stragglers(); });
+  if (open) return;
+  stragglers_.stop();
   wait_.stop();
   if (unreachable && !cancelled_) {
     if (const auto next = next_group()) return begin_group(*next);

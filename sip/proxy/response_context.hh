@@ -83,6 +83,7 @@ class ResponseContext : public std::enable_shared_from_this<ResponseContext> {
   void finish_branch(Branch& branch, int status, Outcome outcome, std::optional<Message> answer);
   void check_group();
   void on_group_silent();
+  void on_stragglers();
   void on_sending_failed(Branch& branch, SendFailure failure);
   void on_timeout(Branch& branch);
   void told(const Branch& branch, Evidence evidence);
@@ -116,8 +117,9 @@ class ResponseContext : public std::enable_shared_from_this<ResponseContext> {
   Start start_;
   ServerTransaction server_;
   std::vector<std::unique_ptr<Branch>> branches_;
-  LoopTimer wait_;  // for the group's first word
-  LoopTimer bye_;   // until a BYE counts without its answer
+  LoopTimer stragglers_;  // for those that say nothing while another has answered
+  LoopTimer wait_;        // for the group's first word
+  LoopTimer bye_;         // until a BYE counts without its answer
   uint8_t group_ = 0;
   size_t in_filter_ = 0;  // messages
   bool launching_ = false;

@@ -11,6 +11,9 @@
 namespace holdfast::sip {
 namespace {
 
+// RFC 3326: so that the other phones do not list a missed call.
+constexpr std::string_view kElsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
+
 constexpr bool is_success(int status) {
   return status >= 200 && status < 300;
 }
@@ -97,6 +100,7 @@ void ResponseContext::relay(Branch& branch, const Arrived& arrived) {
   if (is_success(status)) {
     branch.succeeded = answered_ = true;
     wait_.stop();
+    if (cancel_reason_.empty()) cancel_reason_ = kElsewhere;
     for (const auto& other : branches_)
       if (other.get() != &branch && other->outcome == Outcome::none && !other->succeeded)
         cancel_branch(*other);

@@ -13,6 +13,9 @@ constexpr int kMaxDatagramsPerTurn = 64;
 constexpr int kMaxReadsPerTurn = 4;
 constexpr int kMaxAcceptsPerTurn = 64;
 constexpr size_t kReadBytes = 65536;
+// Some 450 messages, 50 ms of work: below T1, so that senders do not begin to send again.
+constexpr size_t kBehindBytes = 1024 * 1024;
+constexpr size_t kCaughtUpBytes = kBehindBytes / 8;
 
 std::string link_key(const SocketAddress& peer, const std::string& interface) {
   return peer.to_string() + '%' + interface;
@@ -21,7 +24,12 @@ std::string link_key(const SocketAddress& peer, const std::string& interface) {
 }  // namespace
 
 Endpoints::Endpoints(Loop& loop, const ProxyLimits& limits, uint8_t dscp, User& user)
-    : loop_(loop), limits_(limits), dscp_(dscp), user_(user), buffer_(kReadBytes) {}
+    : loop_(loop),
+      limits_(limits),
+      dscp_(dscp),
+      user_(user),
+      buffer_(kReadBytes),
+      spare_(spare_descriptor()) {}
 
 Endpoints::~Endpoints() {
   close_all();
@@ -60,7 +68,7 @@ std::optional<StartError> Endpoints::open_all(std::vector<Listener>& listeners) 
     const auto address = local_address(fd->get());
     if (!address) return error("its address cannot be read");
     listener.address.port = address->port;
-    sockets_.push_back({listener, std::move(fd).value(), 0});
+    sockets_.push_back({listener, std::move(fd).value()});
   }
   for (size_t i = 0; i < sockets_.size(); ++i) {
     Socket& socket = sockets_[i];
@@ -163,7 +171,16 @@ std::shared_ptr<Endpoints::Link> Endpoints::adopt(Descriptor fd, const Origin& p
 
 void Endpoints::accept(size_t socket) {
   for (int i = 0; i < kMaxAcceptsPerTurn; ++i) {
-    auto accepted = accept_connection(sockets_[socket].fd.get(), dscp_);
+    bool out_of_descriptors = false;
+    const int fd = sockets_[socket].fd.get();
+    auto accepted = accept_connection(fd, dscp_, out_of_descriptors);
+    if (!accepted && out_of_descriptors) {
+      // Left waiting, it would wake us for ever.
+      spare_ = Descriptor();
+      (void)accept_connection(fd, dscp_, out_of_descriptors);
+      spare_ = spare_descriptor();
+      return count(TransportCount::tcp_refused_full);
+    }
     if (!accepted) return;
     if (links_.size() >= limits_.max_tcp_connections) {
       count(TransportCount::tcp_refused_full);
@@ -267,10 +284,19 @@ void Endpoints::read_datagrams(size_t socket) {
       user_.received(origin, std::string(bytes));
     // Else a keep-alive (RFC 5626, RFC 6223): nothing to do.
   }
+  judge_queue(sockets_[socket]);
   while (const auto peer = take_unreachable(fd)) {
     count(TransportCount::udp_unreachable);
     user_.failed(*peer, Transport::udp, SendFailure::icmp_unreachable);
   }
+}
+
+void Endpoints::judge_queue(Socket& socket) {
+  const size_t waiting = waiting_bytes(socket.fd.get());
+  const bool is_behind = waiting > (socket.is_behind ? kCaughtUpBytes : kBehindBytes);
+  if (std::exchange(socket.is_behind, is_behind) == is_behind) return;
+  behind_ += is_behind ? size_t{1} : ~size_t{0};
+  if (is_behind) count(TransportCount::udp_behind);
 }
 
 void Endpoints::sweep() {

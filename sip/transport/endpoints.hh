@@ -30,6 +30,7 @@ namespace holdfast::sip {
 #define HOLDFAST_TRANSPORT_COUNTS(X)                                               \
   X(udp_send_failed, "the kernel did not take a datagram")                         \
   X(udp_unreachable, "the network sent an error back for a datagram")              \
+  X(udp_behind, "the queue of a socket has grown long: load is shed")              \
   X(no_socket, "no listener of that transport, address family and interface")      \
   X(tcp_opened, "a connection that we began")                                      \
   X(tcp_accepted, "a connection that a peer began")                                \
@@ -82,6 +83,10 @@ class Endpoints {
   // there is none.
   const Listener* listener_towards(const NextHop& hop) const;
 
+  // More has come in than we keep up with: datagrams wait, and are lost when the kernel's queue is
+  // full. Until the queue is nearly empty again.
+  bool is_behind() const { return behind_ != 0; }
+
   // Ends connections that are silent or stalled; to be called once a second.
   void sweep();
   size_t connections() const { return links_.size(); }
@@ -92,6 +97,7 @@ class Endpoints {
     Listener listener;
     Descriptor fd;
     Loop::Handle watch = 0;
+    bool is_behind = false;
   };
   struct Link {
     Connection connection;
@@ -103,6 +109,7 @@ class Endpoints {
   std::optional<StartError> open_all(std::vector<Listener>& listeners);
   void close_all();
   void read_datagrams(size_t socket);
+  void judge_queue(Socket& socket);
   void accept(size_t socket);
   std::shared_ptr<Link> adopt(Descriptor fd, const Origin& peer, bool is_open);
   std::shared_ptr<Link> connect(const NextHop& hop, const Listener& listener);
@@ -120,7 +127,9 @@ class Endpoints {
   User& user_;
   std::vector<Socket> sockets_;
   std::unordered_map<std::string, std::shared_ptr<Link>> links_;  // by peer and interface
+  size_t behind_ = 0;                                             // sockets
   std::vector<char> buffer_;
+  Descriptor spare_;  // given up to turn a connection away when the process has no other
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for work that outlives us
   std::array<uint64_t, static_cast<size_t>(TransportCount::count)> counts_{};
 };

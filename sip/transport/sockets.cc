@@ -4,7 +4,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/errqueue.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -135,10 +137,16 @@ Result<Descriptor, std::string> open_connection(const IpAddress& from, const Soc
   return fd;
 }
 
-std::optional<std::pair<Descriptor, SocketAddress>> accept_connection(int listener, uint8_t dscp) {
+Descriptor spare_descriptor() {
+  return Descriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
+std::optional<std::pair<Descriptor, SocketAddress>> accept_connection(int listener, uint8_t dscp,
+                                                                      bool& out_of_descriptors) {
   Sockaddr remote;
   remote.size = sizeof remote.storage;
   Descriptor fd(accept4(listener, remote.get(), &remote.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  out_of_descriptors = !fd.is_open() && (errno == EMFILE || errno == ENFILE);
   if (!fd.is_open()) return std::nullopt;
   const auto address = from_sockaddr(remote.storage);
   if (!address) return std::nullopt;
@@ -218,6 +226,13 @@ std::optional<SocketAddress> take_unreachable(int fd) {
     }
   }
   return std::nullopt;
+}
+
+size_t waiting_bytes(int fd) {
+  std::array<uint32_t, SK_MEMINFO_VARS> counts{};
+  socklen_t size = sizeof counts;
+  if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, counts.data(), &size) != 0) return 0;
+  return counts[SK_MEMINFO_RMEM_ALLOC];
 }
 
 IoResult read_stream(int fd, std::vector<char>& buffer, size_t& size) {

@@ -43,7 +43,11 @@ Result<Descriptor, std::string> open_socket(SocketKind kind, const SocketAddress
 // A TCP connection from one of our addresses, begun and not waited for.
 Result<Descriptor, std::string> open_connection(const IpAddress& from, const SocketAddress& to,
                                                 uint8_t dscp);
-std::optional<std::pair<Descriptor, SocketAddress>> accept_connection(int listener, uint8_t dscp);
+// None: nobody waits; or somebody does and the process has no descriptor left for him.
+std::optional<std::pair<Descriptor, SocketAddress>> accept_connection(int listener, uint8_t dscp,
+                                                                      bool& out_of_descriptors);
+// A descriptor to give back when there is no other.
+Descriptor spare_descriptor();
 
 std::optional<SocketAddress> local_address(int fd);
 // What became of a connection that was begun; empty: it stands.
@@ -60,6 +64,9 @@ struct Datagram {
 std::optional<Datagram> receive_datagram(int fd, std::vector<char>& buffer);
 // Where a datagram of ours went that the network sent back an error for (ip(7), IP_RECVERR).
 std::optional<SocketAddress> take_unreachable(int fd);
+
+// What waits to be read, as the kernel counts it: some 2.3 KiB for a datagram of 1 KiB.
+size_t waiting_bytes(int fd);
 
 IoResult read_stream(int fd, std::vector<char>& buffer, size_t& size);
 IoResult write_stream(int fd, std::string_view bytes, size_t& written);

@@ -83,6 +83,7 @@ class AdminServer : public testing::Test {
     };
     sources.store = [this] { return writer_->status(); };
     sources.names = [] { return names::ResolverStatus{}; };
+    sources.minutes = [] { return records::MinuteStatus{}; };
     sources.drain = [this](bool on) {
       drained = on ? 1 : 0;
       return true;
@@ -240,9 +241,12 @@ TEST_F(AdminServer, ReportsLossOfCallsThatLiveAndThatHaveEnded) {
   ended.end = sip::CallEnd::callee_hung_up;
   ended.media = {lossy_report(0xdef)};
   writer_->put(store::EndedItem{ended, 1'700'000'060'000, 60'000});
-  const auto name = ended.media[0].call;
-  writer_->put(
-      store::MinutesItem{{{0xdef, name, 1, "lan", 0xdeadbeef, 28'333'333, 1500, 1489, 11}}});
+  store::MinuteRow minute;
+  minute.call_key = 0xdef;
+  minute.stream = ended.media[0].call;
+  minute.ssrc = 0xdeadbeef;
+  minute.minute = 28'333'333;
+  writer_->put(store::MinutesItem{{minute}, {}});
   ASSERT_TRUE(writer_->flush(seconds(20)));
   state_->media = {lossy_report(0xabc)};
 

@@ -47,6 +47,22 @@ sip::SavedBinding binding(const std::string& user, const std::string& source = "
   return b;
 }
 
+MinuteRow minute(uint64_t call_key, std::optional<uint32_t> ssrc, uint64_t expected, uint64_t lost,
+                 uint32_t run) {
+  MinuteRow row;
+  row.call_key = call_key;
+  row.stream = "hf-1/0";
+  row.leg = 7;
+  row.interface = "lan";
+  row.ssrc = ssrc;
+  row.minute = 28;
+  row.expected = expected;
+  row.received = expected - lost;
+  row.lost = lost;
+  row.longest_loss_run = run;
+  return row;
+}
+
 class WriterTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -134,8 +150,10 @@ TEST_F(WriterTest, WritesACallFromItsBeginningToItsEnd) {
   report.legs[1].leg = 8;
   ended.media = {report};
   writer_->put(EndedItem{ended, 9000, 7000});
-  writer_->put(MinutesItem{{{ended.call_key, "hf-1/0", 7, "lan", 0xdeadbeef, 28, 60, 49, 11},
-                            {ended.call_key, "hf-1/0", 7, "lan", 0xdeadbeef, 28, 61, 50, 11}}});
+  writer_->put(MinutesItem{{minute(ended.call_key, 0xdeadbeef, 60, 11, 4)}, {}});
+  writer_->put(MinutesItem{
+      {minute(ended.call_key, 0xdeadbeef, 40, 2, 1), minute(ended.call_key, std::nullopt, 5, 0, 0)},
+      MinuteCursor{7, 1000}});
   const auto all = calls();
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].call_key, 0xffff'ffff'ffff'fff0);
@@ -153,8 +171,13 @@ TEST_F(WriterTest, WritesACallFromItsBeginningToItsEnd) {
   EXPECT_EQ(legs->at(0).report.streams.at(0).loss_runs.at(0).name, "11");
   const auto minutes = Reader(path()).minutes({all[0].call_key});
   ASSERT_TRUE(minutes);
-  ASSERT_EQ(minutes->size(), 1U) << "a minute that is told again replaces itself";
-  EXPECT_EQ(minutes->at(0).expected, 61U);
+  ASSERT_EQ(minutes->size(), 2U);
+  EXPECT_FALSE(minutes->at(0).ssrc) << "streams that gave up their places, together";
+  EXPECT_EQ(minutes->at(1).ssrc, 0xdeadbeefU);
+  EXPECT_EQ(minutes->at(1).expected, 100U) << "the parts of a minute add up";
+  EXPECT_EQ(minutes->at(1).lost, 13U);
+  EXPECT_EQ(minutes->at(1).longest_loss_run, 4U);
+  EXPECT_EQ(Reader(path()).minute_cursor(), (MinuteCursor{7, 1000}));
 }
 
 TEST_F(WriterTest, FiltersAndPages) {
@@ -394,7 +417,7 @@ TEST_F(WriterTest, PurgesByAgeOnlyWithAClockToTrust) {
   writer_->put(BeganItem{call(2), kNow - 2 * 86'400'000});  // still open
   writer_->put(BeganItem{call(3), kNow - 1000});
   writer_->put(EndedItem{end_of(3), kNow, std::nullopt});
-  writer_->put(MinutesItem{{{1, "s", 1, "lan", 1, 1, 1, 1, 0}, {3, "s", 1, "lan", 1, 1, 1, 1, 0}}});
+  writer_->put(MinutesItem{{minute(1, 1, 1, 0, 0), minute(3, 1, 1, 0, 0)}, {}});
   const auto purges = writer_->status().purged;
   const auto until = std::chrono::steady_clock::now() + seconds(20);
   while (writer_->status().purged < purges + 3 && std::chrono::steady_clock::now() < until)

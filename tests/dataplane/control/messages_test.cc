@@ -77,6 +77,8 @@ const Case kCases[] = {
     {ADD(",\"clock_rates\":[1,2,3,4,5]"), "legs[0].clock_rates needs a list of at most 4"},
     {ADD(",\"clock_rates\":[1]"), "legs[0].clock_rates needs an object"},
     {ADD(",\"dcsp\":1"), "legs[0].dcsp is not a member of this operation"},
+    {ADD("") ",\"resume\":true", ""},
+    {ADD("") ",\"resume\":1", "resume needs true or false"},
     {"\"op\":\"call.add\",\"call\":\"a\"", "legs is missing"},
     {"\"op\":\"call.add\",\"call\":\"a\",\"legs\":[]", "legs needs two legs"},
     {"\"op\":\"call.add\",\"call\":\"a\",\"legs\":[{},{}]", "legs[0].interface is missing"},
@@ -180,6 +182,7 @@ CallReport full_report() {
   stream.last_ext_seq = UINT32_MAX;
   stream.loss_runs = {{"1", 2}, {"60", 1}};
   stream.strays = 3;
+  stream.lost_by_us = 8;
   stream.active = true;
   LegReport leg;
   leg.leg = UINT32_MAX;
@@ -195,7 +198,7 @@ CallReport full_report() {
   leg.joined_sent = 1;
   leg.streams = {stream};
   leg.streams_left_out = 9;
-  leg.folded = {9, UINT64_MAX, 90, 10, 1};
+  leg.folded = {9, UINT64_MAX, 90, 10, 1, 4};
   leg.unaccounted_packets = 7;
   leg.far_end = {{1, 2, 3, 0.25, -4, 1, 65540, 16, 2.0, 40.125}, {2, 1, 3, 0, 9, 4, 0, 0, {}, {}}};
   leg.far_end_ignored = {{"unknown_ssrc", 6}};
@@ -227,6 +230,7 @@ TEST(Messages, AReportSurvivesTheWire) {
   status.lcores = {{1, 2, 0.5, 0}};
   status.warnings = {"w"};
   status.control = {{"accepted", 1}};
+  status.resumed = {7, 1, 1500};
   status.minutes_kept = 5;
   status.minutes_dropped = 6;
   const auto again = status_report_from(to_json(status));

@@ -88,7 +88,7 @@ Rig::Rig(const RigOptions& options) {
   }
   board_ = std::make_unique<Switchboard>(options.cores, options.max_legs, std::move(ports));
   for (uint32_t i = 0; i < options.cores; ++i)
-    cores_.push_back(std::make_unique<RelayCore>(*board_, i));
+    cores_.push_back(std::make_unique<RelayCore>(*board_, i, options.memory));
 }
 
 Rig::~Rig() {

@@ -26,6 +26,7 @@ struct RigOptions {
   uint16_t vlan = 0;
   bool owned = false;  // with rings to and from the kernel
   uint16_t mtu = 1500;
+  CoreMemory memory = {};  // of the only core; empty: its own
 };
 
 // A frame in a packet buffer that is not on the wire yet.

@@ -22,7 +22,8 @@ class HandDataplane final : public control::ControlHandler {
   void kill();  // and all that it knew
   // While stopped it takes nothing and answers nothing.
   void stop(bool stopped) { stopped_ = stopped; }
-  bool turn();  // false: there was nothing to do
+  bool turn();                                          // false: there was nothing to do
+  int epoll_fd() const { return server_->epoll_fd(); }  // readable: turn() has something to do
 
   void handle(const control::Request& request, control::Reply reply) override;
 

@@ -13,6 +13,7 @@
 #include "sip/anchor/media_anchor.hh"
 #include "tests/sip/anchor/hand_dataplane.hh"
 #include "tests/sip/anchor/hand_loop.hh"
+#include "tests/sip/anchor/sdp_texts.hh"
 
 namespace holdfast::sip {
 
@@ -21,25 +22,6 @@ inline Origin at(const std::string& interface, const std::string& address) {
 }
 inline const Origin kPhone = at("lan", "198.18.1.10:5060");
 inline const Origin kCentre = at("wan", "198.18.3.9:8060");
-
-// An audio offer or answer of a phone at `address`.
-inline std::string sdp(const std::string& address, const std::string& more = "",
-                       const std::string& version = "1") {
-  const auto where = *SocketAddress::parse(address);
-  const std::string ip = (where.ip.is_v6() ? "IN IP6 " : "IN IP4 ") + where.ip.to_string();
-  return "v=0\r\no=- 77 " + version + " " + ip + "\r\ns=-\r\nc=" + ip + "\r\nt=0 0\r\nm=audio " +
-         std::to_string(where.port) + " RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n" +
-         more;
-}
-// Where an SDP wants the media of its line (0: the first): "198.18.2.2:30000".
-inline std::string wants(const std::string& body, size_t line = 0) {
-  const auto parsed = media::parse_sdp(body);
-  const auto media = parsed ? media::describe_media(*parsed) : parsed.error();
-  if (!media) return "no SDP";
-  if (line >= media->size()) return "no line";
-  if ((*media)[line].refused()) return "refused";
-  return (*media)[line].remote ? (*media)[line].remote->to_string() : "held";
-}
 
 // The messages of one call with the caller in the branch and the callee at the centre.
 struct Call {

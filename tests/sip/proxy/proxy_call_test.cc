@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls through the proxy: forwarding, Record-Route, CANCEL, forks, late answers, retransmissions.
+// Calls through the proxy: forwarding, Record-Route, CANCEL, late answers, retransmissions.
 #include "tests/sip/proxy/proxy_fixture.hh"
 
 namespace holdfast::sip {
@@ -265,61 +265,6 @@ TEST_F(ProxyTest, AChallengeThatNobodyMeetsEndsTheCall) {
   to_lan(alice, request("ACK", "sip:bob@centre.example.com", alice));
   loop.advance(12000);
   EXPECT_EQ(calls.last_end(), "not_authorised");
-  expect_nothing_left();
-}
-
-TEST_F(ProxyTest, ForksToEveryPhoneAndCancelsTheOthers) {
-  start();
-  go_online();
-  TestPeer second{"127.0.1.23"};
-  know(bob, "1002");
-  // A second device of the same user.
-  to_lan(second,
-         with_body("REGISTER sip:centre.example.com SIP/2.0\r\n" +
-                       fields({"Via: SIP/2.0/UDP " + second.at() + ";rport;branch=z9hG4bKs",
-                               "From: <sip:1002@centre.example.com>;tag=r",
-                               "To: <sip:1002@centre.example.com>", "Call-ID: reg-s",
-                               "CSeq: 1 REGISTER", "Contact: <sip:1002@" + second.at() + ">"}),
-                   ""));
-  const Text at_centre = take(centre);
-  to_wan(centre,
-         reply(at_centre, 200, "OK", "reg", "Contact: " + at_centre.one("Contact") + "\r\n"));
-  EXPECT_EQ(take(second).status(), 200);
-  centre_lives = false;
-  loop.advance(30000);
-  while (!take(centre).empty()) {
-  }
-  ASSERT_EQ(proxy->snapshot().health, HealthState::survival);
-
-  to_lan(alice, request("INVITE", "sip:1002@centre.example.com", alice, "", kSdp));
-  EXPECT_EQ(take(alice).status(), 100);
-  const Text one = take(bob), two = take(second);
-  ASSERT_EQ(one.method(), "INVITE");
-  ASSERT_EQ(two.method(), "INVITE");
-  EXPECT_EQ(one.uri(), "sip:1002@" + bob.at());
-  EXPECT_NE(one.one("Via"), two.one("Via"));
-  to_lan(bob, reply(one, 180, "Ringing", "b"));
-  to_lan(second, reply(two, 180, "Ringing", "s"));
-  EXPECT_EQ(take(alice).tag("To"), "b");
-  EXPECT_EQ(take(alice).tag("To"), "s");
-  to_lan(bob, reply(one, 200, "OK", "b", "Contact: <sip:1002@" + bob.at() + ">\r\n", kSdp));
-  const Text ok = take(alice);
-  EXPECT_EQ(ok.tag("To"), "b");
-  const Text cancel = take(second);
-  EXPECT_EQ(cancel.method(), "CANCEL");
-  to_lan(second, reply(cancel, 200, "OK", "s"));
-  to_lan(second, reply(two, 487, "Request Terminated", "s"));
-  EXPECT_EQ(take(second).method(), "ACK");
-  expect_silence(alice);
-  ASSERT_EQ(calls.answers.size(), 1u);
-  EXPECT_EQ(calls.answers[0].callee, Peer::phone);
-  EXPECT_EQ(calls.begins[0].decision, "local_to_phone");
-  EXPECT_TRUE(calls.begins[0].survival);
-  to_lan(alice, by_caller("ACK", ok, alice, 1));
-  EXPECT_EQ(take(bob).method(), "ACK");
-  to_lan(alice, by_caller("BYE", ok, alice, 2));
-  to_lan(bob, reply(take(bob), 200, "OK"));
-  EXPECT_EQ(take(alice).status(), 200);
   expect_nothing_left();
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the network can throw at us: streams cut anywhere, bad and huge messages, unknown methods,
 // answers nobody asked for, full tables; and IPv6.
+#include <sys/resource.h>
+
 #include "tests/sip/proxy/proxy_fixture.hh"
 
 namespace holdfast::sip {
@@ -169,6 +171,24 @@ TEST_F(ProxyTest, StrangersAreRefused) {
   EXPECT_EQ(decided("reply_stranger_refused"), 1u);
 }
 
+TEST_F(ProxyTest, WhatBeginsIsShedWhileTheQueueIsLong) {
+  start();
+  go_online();
+  const Call call = establish();
+  for (int i = 10; i < 1000; ++i) {
+    call_id = "m-" + std::to_string(i);
+    alice.send(
+        kLan, port("lan"),
+        request("MESSAGE", "sip:bob@centre.example.com", alice, "", std::string(1000, 'x'), i));
+    if (i == 500) alice.send(kLan, port("lan"), by_caller("INFO", call.at_alice, alice, 3));
+  }
+  settle();
+  EXPECT_EQ(counted("udp_behind"), 1u);
+  EXPECT_GT(decided("reply_overloaded"), 100u);
+  EXPECT_GT(decided("to_centre"), 50u);  // the queue was short again before its end
+  EXPECT_EQ(decided("in_dialog"), 2u);   // ACK and INFO
+}
+
 class SmallTest : public ProxyTest {
   ProxyConfig config() override {
     ProxyConfig c = ProxyTest::config();
@@ -233,6 +253,29 @@ TEST_F(SmallTest, ConnectionsAreBounded) {
   EXPECT_FALSE(two.is_hung_up());
   EXPECT_TRUE(three.is_hung_up());
   EXPECT_EQ(counted("tcp_refused_full"), 1u);
+}
+
+TEST_F(ProxyTest, WithoutADescriptorLeftConnectionsAreTurnedAway) {
+  start();
+  TestPeer phone(kAlice, true), next(kAlice, true);
+  phone.connect_to(kLan, port("lan", Transport::tcp));
+  next.connect_to(kLan, port("lan", Transport::tcp));
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int lowest = dup(0);
+  close(lowest);
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(lowest);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  settle();  // ends, though nobody can be let in
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_TRUE(phone.is_hung_up());
+  EXPECT_TRUE(next.is_hung_up());
+  EXPECT_EQ(counted("tcp_refused_full"), 2u);
+  TestPeer last(kAlice, true);
+  last.connect_to(kLan, port("lan", Transport::tcp));
+  settle();
+  EXPECT_FALSE(last.is_hung_up());
 }
 
 class Ipv6Test : public ProxyTest {

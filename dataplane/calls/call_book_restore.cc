@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls over the death of a process: written down, restored, and taken up again by the control
+// plane.
+#include <algorithm>
+#include <atomic>
+
+#include "dataplane/calls/call_book.hh"
+
+namespace holdfast::dataplane {
+namespace {
+
+using control::Error;
+using control::ErrorCode;
+
+// The address of a leg on an interface as it is configured now.
+const PortFilter::Address* find_address(const PortFilter& filter, const IpAddress& ip) {
+  const auto found = std::find_if(filter.addresses.begin(), filter.addresses.end(),
+                                  [&](const auto& address) { return address.ip == ip; });
+  return found == filter.addresses.end() ? nullptr : &*found;
+}
+
+// What a call.add for a call that is there changes of a leg.
+control::LegUpdate difference(LegIndex leg, const LegSetup& now, const control::LegSpec& spec) {
+  control::LegUpdate update;
+  update.leg = leg;
+  if (spec.remote && !(*spec.remote == now.remote[0])) update.remote = spec.remote;
+  if (spec.remote_rtcp && (update.remote || !(*spec.remote_rtcp == now.remote[1])))
+    update.remote_rtcp = spec.remote_rtcp;
+  update.rtcp_mux = spec.rtcp_mux;
+  update.learn = spec.learn;
+  update.dscp = spec.dscp;
+  if (!spec.clock_rates.empty()) update.clock_rates = spec.clock_rates;
+  return update;
+}
+
+}  // namespace
+
+void CallBook::save(const BookCall& call) {
+  if (saved_.empty()) return;
+  SavedCall& entry = saved_[call.legs[0]];
+  entry.valid = 0;
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // a death comes between two instructions
+  entry.started_ms = call.started_ms;
+  entry.legs = call.legs;
+  entry.key = {};
+  std::copy_n(call.key.begin(), std::min(call.key.size(), entry.key.size()), entry.key.begin());
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  entry.valid = 1;
+}
+
+void CallBook::unsave(const BookCall& call) {
+  if (saved_.empty()) return;
+  saved_[call.legs[0]].valid = 0;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+std::string CallBook::restore(const LeftCall& left) {
+  if (by_key_.contains(left.key)) return "it is there already";
+  std::array<LegSetup, 2> setups;
+  uint32_t core = 0;
+  if (std::string why = plan_left(left, setups, core); !why.empty()) return why;
+  for (size_t i = 0; i < 2; ++i) {
+    if (ports_of(setups[i].address_index, core).take(setups[i].local_port[0])) continue;
+    if (i == 1) ports_of(setups[0].address_index, core).give_back(setups[0].local_port[0]);
+    return "its port is taken";
+  }
+  const BookCall* call = seat(core, left.key, left.started_ms, setups, &left);
+  if (call == nullptr) return core_busy().message;
+  for (size_t i = 0; i < 2; ++i) minutes_.adopt(call->legs[i], left.legs[i]);
+  return {};
+}
+
+// The setups as they were, on the interfaces of the same name.
+std::string CallBook::plan_left(const LeftCall& left, std::array<LegSetup, 2>& setups,
+                                uint32_t& core) const {
+  std::array<uint32_t, 2> owners{};
+  for (size_t i = 0; i < 2; ++i) {
+    LegSetup& setup = setups[i] = left.legs[i].leg.setup;
+    const auto interface =
+        std::find_if(interfaces_.begin(), interfaces_.end(),
+                     [&](const BookInterface& each) { return each.name == left.interfaces[i]; });
+    if (interface == interfaces_.end()) return "there is no interface " + left.interfaces[i];
+    setup.port = static_cast<uint16_t>(interface - interfaces_.begin());
+    const PortFilter& filter = board_.ports()[setup.port].filter;
+    const auto* address = find_address(filter, setup.local);
+    const uint16_t rtp = setup.local_port[0];
+    const bool in_range = rtp >= filter.first_port && rtp < filter.last_port && rtp % 2 == 0;
+    if (address == nullptr || !in_range || setup.local_port[1] != rtp + 1)
+      return "its address or port is not ours any more";
+    setup.address_index = address->index;
+    for (SocketAddress& remote : setup.remote) {
+      if (!remote.is_none() && remote.ip.family != setup.local.family) remote = {};
+    }
+    owners[i] = board_.owner_of_port(filter, rtp);
+  }
+  core = owners[0];
+  if (owners[0] != owners[1]) return "its ports belong to two lcores now";
+  if (free_legs_[core].size() < 2) return "max-legs are in use";
+  return {};
+}
+
+Answer<control::CallReport> CallBook::resume(const control::CallAdd& request,
+                                             const BookCall& call) {
+  for (size_t i = 0; i < 2; ++i) {
+    const LegSetup& now = legs_[call.legs[i]].setup;
+    const control::LegSpec& spec = request.legs[i];
+    const bool same = interfaces_[now.port].name == spec.interface &&
+                      (spec.local_port == 0 || spec.local_port == now.local_port[0]) &&
+                      (spec.family == 0 || spec.family == now.local.family);
+    if (!same) {
+      return Error{ErrorCode::kCallExists,
+                   "call " + request.call + " exists, on another interface, family or port"};
+    }
+  }
+  for (size_t i = 0; i < 2; ++i) {
+    const LegIndex leg = call.legs[i];
+    const auto updated = update(difference(leg, legs_[leg].setup, request.legs[i]));
+    if (!updated) return updated.error();
+  }
+  const auto snapshots = lines_[board_.owner_of_leg(call.legs[0])]->snapshot(call.legs);
+  if (snapshots.empty()) return core_busy();
+  return report_of(call, snapshots);
+}
+
+}  // namespace holdfast::dataplane

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+// Layout, mapping and bounds of the memory file.
+#include "dataplane/state/state_file.hh"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+namespace holdfast::dataplane {
+namespace {
+
+// Raised whenever a structure in the file changes its meaning without its size.
+constexpr uint32_t kLayout = 1;
+constexpr std::array<char, 8> kMagic = {'h', 'f', 's', 't', 'a', 't', 'e', '\n'};
+constexpr size_t kMaxCores = 16;
+constexpr size_t kMaxInterfaces = 16;
+constexpr size_t kMaxName = 16;
+constexpr size_t kBootId = 36;
+constexpr uint32_t kMaxLegsPerCore = 1u << 20;
+constexpr size_t kPage = 4096;
+
+struct Header {
+  std::array<char, 8> magic;
+  uint32_t layout;
+  uint32_t leg_size;
+  uint32_t slot_size;
+  uint32_t call_size;
+  uint32_t cores;
+  uint32_t legs_per_core;
+  uint32_t interfaces;
+  std::array<std::array<char, kMaxName>, kMaxInterfaces> names;
+  std::array<char, kBootId> boot_id;
+  uint64_t alive_ns;
+};
+static_assert(sizeof(Header) <= kPage && std::is_trivially_copyable_v<Header>);
+static_assert(std::is_trivially_copyable_v<SavedCall>);
+
+constexpr size_t pages(size_t bytes) {
+  return (bytes + kPage - 1) / kPage * kPage;
+}
+
+// Offsets of the tables: header, calls, then each core's legs and slots.
+struct Layout {
+  explicit Layout(const StateShape& shape)
+      : legs_bytes(pages(size_t{shape.legs_per_core} * sizeof(Leg))),
+        slots_bytes(pages(size_t{shape.legs_per_core} * kStreamSlotsPerLeg * sizeof(StreamSlot))),
+        call_count(size_t{shape.cores} * shape.legs_per_core + 1),
+        first_core(kPage + pages(call_count * sizeof(SavedCall))),
+        size(first_core + shape.cores * (legs_bytes + slots_bytes)) {}
+  size_t legs_at(uint32_t core) const { return first_core + core * (legs_bytes + slots_bytes); }
+  size_t slots_at(uint32_t core) const { return legs_at(core) + legs_bytes; }
+
+  size_t legs_bytes, slots_bytes, call_count, first_core, size;
+};
+
+std::array<char, kBootId> boot_id() {
+  std::array<char, kBootId> id{};
+  std::ifstream("/proc/sys/kernel/random/boot_id").read(id.data(), id.size());
+  return id;
+}
+
+template <typename T, typename Memory>
+auto* at(Memory* memory, size_t offset) {
+  using Byte = std::conditional_t<std::is_const_v<Memory>, const std::byte, std::byte>;
+  using Item = std::conditional_t<std::is_const_v<Memory>, const T, T>;
+  return std::launder(reinterpret_cast<Item*>(static_cast<Byte*>(memory) + offset));
+}
+
+template <size_t N>
+std::string text_of(const std::array<char, N>& text) {
+  return {text.data(),
+          static_cast<size_t>(std::find(text.begin(), text.end(), '\0') - text.begin())};
+}
+
+std::string problem(const std::string& path, const char* what) {
+  return path + ": " + what + ": " + std::strerror(errno);
+}
+
+Header header_of(const StateShape& shape) {
+  Header header{};
+  header.magic = kMagic;
+  header.layout = kLayout;
+  header.leg_size = sizeof(Leg);
+  header.slot_size = sizeof(StreamSlot);
+  header.call_size = sizeof(SavedCall);
+  header.cores = shape.cores;
+  header.legs_per_core = shape.legs_per_core;
+  header.interfaces = static_cast<uint32_t>(std::min(shape.interfaces.size(), kMaxInterfaces));
+  for (size_t i = 0; i < header.interfaces; ++i) {
+    const std::string& name = shape.interfaces[i];
+    std::copy_n(name.begin(), std::min(name.size(), kMaxName), header.names[i].begin());
+  }
+  header.boot_id = boot_id();
+  return header;
+}
+
+// Empty when the header is one of ours and the file has room for what it says.
+std::string why_not(const Header& header, size_t size) {
+  if (header.magic != kMagic) return "it is no state file";
+  if (header.layout != kLayout || header.leg_size != sizeof(Leg) ||
+      header.slot_size != sizeof(StreamSlot) || header.call_size != sizeof(SavedCall))
+    return "it is of another version";
+  if (header.boot_id != boot_id()) return "it is of another boot";
+  const bool sane = header.cores > 0 && header.cores <= kMaxCores && header.legs_per_core > 0 &&
+                    header.legs_per_core <= kMaxLegsPerCore && header.interfaces <= kMaxInterfaces;
+  if (!sane || Layout({header.cores, header.legs_per_core, {}}).size != size)
+    return "it is damaged";
+  return {};
+}
+
+}  // namespace
+
+std::string SavedCall::name() const {
+  return text_of(key);
+}
+
+Result<StateFile, std::string> StateFile::create(const std::string& path, const StateShape& shape) {
+  const std::string fresh = path + ".new";
+  ::unlink(fresh.c_str());
+  const int fd = ::open(fresh.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return problem(fresh, "cannot be made");
+  const size_t size = Layout(shape).size;
+  // Reserved now: a store into a page that the file system has no room for would end the process.
+  const int full = ::posix_fallocate(fd, 0, static_cast<off_t>(size));
+  void* memory =
+      full != 0 ? MAP_FAILED
+                : ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+  if (memory == MAP_FAILED) {
+    if (full != 0) errno = full;
+    std::string error = problem(fresh, "has no room");
+    ::close(fd);
+    ::unlink(fresh.c_str());
+    return error;
+  }
+  static_cast<void>(::madvise(memory, size, MADV_HUGEPAGE));  // where the kernel has them for files
+  return StateFile(path, fd, memory, size, shape);
+}
+
+StateFile::StateFile(std::string path, int fd, void* memory, size_t size, const StateShape& shape)
+    : path_(std::move(path)), fd_(fd), memory_(memory), size_(size), shape_(shape) {
+  const Layout layout(shape_);
+  new (memory_) Header(header_of(shape_));
+  std::uninitialized_value_construct_n(at<SavedCall>(memory_, kPage), layout.call_count);
+  for (uint32_t core = 0; core < shape_.cores; ++core) {
+    std::uninitialized_value_construct_n(at<Leg>(memory_, layout.legs_at(core)),
+                                         shape_.legs_per_core);
+    std::uninitialized_value_construct_n(at<StreamSlot>(memory_, layout.slots_at(core)),
+                                         shape_.legs_per_core * size_t{kStreamSlotsPerLeg});
+  }
+}
+
+StateFile::StateFile(StateFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      fd_(std::exchange(other.fd_, -1)),
+      memory_(std::exchange(other.memory_, nullptr)),
+      size_(other.size_),
+      shape_(std::move(other.shape_)),
+      published_(other.published_) {}
+
+StateFile::~StateFile() {
+  if (memory_ == nullptr) return;
+  ::munmap(memory_, size_);
+  ::close(fd_);
+  if (!published_) ::unlink((path_ + ".new").c_str());
+}
+
+CoreMemory StateFile::core(uint32_t core) {
+  const Layout layout(shape_);
+  return {{at<Leg>(memory_, layout.legs_at(core)), shape_.legs_per_core},
+          {at<StreamSlot>(memory_, layout.slots_at(core)),
+           shape_.legs_per_core * size_t{kStreamSlotsPerLeg}}};
+}
+
+std::span<SavedCall> StateFile::calls() {
+  return {at<SavedCall>(memory_, kPage), Layout(shape_).call_count};
+}
+
+void StateFile::beat(uint64_t now_ns) {
+  at<Header>(memory_, 0)->alive_ns = now_ns;
+}
+
+std::string StateFile::publish() {
+  if (::rename((path_ + ".new").c_str(), path_.c_str()) != 0)
+    return problem(path_, "cannot be put in place");
+  published_ = true;
+  return {};
+}
+
+std::optional<LeftState> LeftState::open(const std::string& path, uint64_t now_ns,
+                                         std::string& why) {
+  why.clear();
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) {
+    if (errno != ENOENT) why = problem(path, "cannot be read");
+    return std::nullopt;
+  }
+  struct stat about {};
+  const bool known = ::fstat(fd, &about) == 0;
+  const auto size = static_cast<size_t>(about.st_size);
+  if (!known || about.st_uid != ::geteuid() || (about.st_mode & 0077) != 0 || size < kPage) {
+    why = path + " is not used: it is damaged, or not ours alone";
+    ::close(fd);
+    return std::nullopt;
+  }
+  const void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  ::close(fd);
+  if (memory == MAP_FAILED) {
+    why = problem(path, "cannot be mapped");
+    return std::nullopt;
+  }
+  const Header header = *at<Header>(memory, 0);
+  LeftState state(memory, size, {header.cores, header.legs_per_core, {}}, now_ns - header.alive_ns);
+  why = why_not(header, size);
+  if (why.empty() && (header.alive_ns > now_ns || state.silent_ns_ > kMaxSilenceNs))
+    why = "it is older than " + std::to_string(kMaxSilenceNs / 1'000'000'000) + " s";
+  if (!why.empty()) {
+    why = path + " is not used: " + why;
+    return std::nullopt;
+  }
+  for (size_t i = 0; i < header.interfaces; ++i)
+    state.shape_.interfaces.push_back(text_of(header.names[i]));
+  return state;
+}
+
+LeftState::LeftState(const void* memory, size_t size, StateShape shape, uint64_t silent_ns)
+    : memory_(memory), size_(size), shape_(std::move(shape)), silent_ns_(silent_ns) {}
+
+LeftState::LeftState(LeftState&& other) noexcept
+    : memory_(std::exchange(other.memory_, nullptr)),
+      size_(other.size_),
+      shape_(std::move(other.shape_)),
+      silent_ns_(other.silent_ns_) {}
+
+LeftState::~LeftState() {
+  if (memory_ != nullptr) ::munmap(const_cast<void*>(memory_), size_);
+}
+
+void LeftState::for_each(const std::function<void(const LeftCall&)>& on_call) const {
+  const std::span calls(at<SavedCall>(memory_, kPage), Layout(shape_).call_count);
+  const auto call = std::make_unique<LeftCall>();
+  for (const SavedCall& saved : calls) {
+    if (saved.valid == 1 && read(saved, *call)) on_call(*call);
+  }
+}
+
+bool LeftState::read(const SavedCall& saved, LeftCall& call) const {
+  call.key = saved.name();
+  call.started_ms = saved.started_ms;
+  if (call.key.empty()) return false;
+  for (size_t i = 0; i < 2; ++i) {
+    if (!read_leg(saved.legs[i], call.legs[i])) return false;
+    const size_t interface = call.legs[i].leg.setup.port;
+    if (interface >= shape_.interfaces.size()) return false;
+    call.interfaces[i] = shape_.interfaces[interface];
+  }
+  return true;
+}
+
+bool LeftState::read_leg(LegIndex index, LegSnapshot& out) const {
+  if (index == kNoLeg || index > shape_.cores * shape_.legs_per_core) return false;
+  const Layout layout(shape_);
+  const uint32_t core = (index - 1) / shape_.legs_per_core;
+  const Leg& leg = at<Leg>(memory_, layout.legs_at(core))[(index - 1) % shape_.legs_per_core];
+  if (!leg.in_use) return false;
+  out.index = index;
+  out.leg = leg;
+  out.stream_count = 0;
+  const auto* slots = at<StreamSlot>(memory_, layout.slots_at(core));
+  // The list may have been cut in the middle of a move: what is still linked is taken, once each.
+  uint32_t slot = leg.streams;
+  const uint32_t count = std::min(leg.stream_count, kMaxStreamsPerLeg);
+  while (slot < shape_.legs_per_core * kStreamSlotsPerLeg && out.stream_count < count) {
+    const StreamSlot& stream = slots[slot];
+    const std::span taken(out.streams.data(), out.stream_count);
+    const bool twice = std::any_of(taken.begin(), taken.end(), [&](const StreamSlot& each) {
+      return each.account.ssrc() == stream.account.ssrc();
+    });
+    if (twice) break;
+    out.streams[out.stream_count++] = stream;
+    slot = stream.next;
+  }
+  return true;
+}
+
+}  // namespace holdfast::dataplane

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// The memory file in which the lcores keep their legs and streams, so that the calls of a process
+// that was killed go on in the next one with their sums whole.
+//
+// The file is mapped and written by plain stores: what was stored is there for the successor,
+// whatever ended the process. Nothing in it is trusted further than its bounds: a process dies
+// between any two stores. It lies on a memory file system, root only (0600); an addresses' and
+// counters' copy of the live calls is all that is in it, no keys.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dataplane/relay/core_memory.hh"
+#include "media/result.hh"
+
+namespace holdfast::dataplane {
+
+// How the tables are divided.
+struct StateShape {
+  uint32_t cores = 1;
+  uint32_t legs_per_core = 0;
+  std::vector<std::string> interfaces;  // names, by index of the port
+  friend bool operator==(const StateShape&, const StateShape&) = default;
+};
+
+// What the slow thread knows of a call and the lcore does not; at the index of the call's first
+// leg.
+struct SavedCall {
+  static constexpr size_t kMaxKey = 128;
+  uint64_t started_ms = 0;  // Unix time
+  std::array<LegIndex, 2> legs{};
+  std::array<char, kMaxKey> key{};  // without an end when it is full
+  uint32_t valid = 0;               // stored last; cleared before anything else is taken away
+
+  std::string name() const;
+};
+
+// The file that this process writes. Created under another name; publish() puts it in the place of
+// the one before.
+class StateFile {
+ public:
+  // One line on an error. `path` should be on a memory file system.
+  static Result<StateFile, std::string> create(const std::string& path, const StateShape& shape);
+  StateFile(StateFile&& other) noexcept;
+  StateFile& operator=(StateFile&&) = delete;
+  ~StateFile();  // the file stays; one that was not published goes
+
+  CoreMemory core(uint32_t core);
+  std::span<SavedCall> calls();  // legs of all cores + 1
+  // Says that the process lives, and what the steady clock shows; a successor measures from there
+  // how long nobody counted.
+  void beat(uint64_t now_ns);
+  std::string publish();  // empty, or an error in one line
+
+ private:
+  StateFile(std::string path, int fd, void* memory, size_t size, const StateShape& shape);
+
+  std::string path_;
+  int fd_;
+  void* memory_;
+  size_t size_;
+  StateShape shape_;
+  bool published_ = false;
+};
+
+// A call of the process before, as it was left.
+struct LeftCall {
+  std::string key;
+  uint64_t started_ms = 0;
+  std::array<std::string, 2> interfaces;
+  std::array<LegSnapshot, 2> legs;  // `index` as it was there
+};
+
+// The file of the process before, read only.
+class LeftState {
+ public:
+  // After so long the calls are over: endpoints hang up without media.
+  static constexpr uint64_t kMaxSilenceNs = 120'000'000'000;
+
+  // None when there is no file, or one that cannot be used: `why` then says so, if that is worth
+  // saying. `now_ns`: the steady clock, which runs from boot to boot; a file of another boot is not
+  // used.
+  static std::optional<LeftState> open(const std::string& path, uint64_t now_ns, std::string& why);
+  LeftState(LeftState&& other) noexcept;
+  LeftState& operator=(LeftState&&) = delete;
+  ~LeftState();
+
+  uint64_t silent_ns() const { return silent_ns_; }  // since the process before gave its last sign
+  // Each call whose two legs are whole. The reference is good until the next one.
+  void for_each(const std::function<void(const LeftCall&)>& on_call) const;
+
+ private:
+  LeftState(const void* memory, size_t size, StateShape shape, uint64_t silent_ns);
+  bool read(const SavedCall& saved, LeftCall& call) const;
+  bool read_leg(LegIndex index, LegSnapshot& out) const;
+
+  const void* memory_;
+  size_t size_;
+  StateShape shape_;
+  uint64_t silent_ns_;
+};
+
+}  // namespace holdfast::dataplane

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls over the wire through the proxy with its media anchored: the two sides of their seam.
+#include "sip/anchor/media_anchor.hh"
+#include "tests/sip/anchor/hand_dataplane.hh"
+#include "tests/sip/anchor/sdp_texts.hh"
+#include "tests/sip/proxy/proxy_fixture.hh"
+
+namespace holdfast::sip {
+namespace {
+
+const std::string kPhoneSdp = sdp("198.18.1.10:4000");
+const std::string kFarSdp = sdp("198.18.3.20:6000");
+
+class ProxyAnchorTest : public ProxyTest {
+ protected:
+  ProxyAnchorTest()
+      : path_(testing::TempDir() + "hf-seam-" + std::to_string(::getpid()) + ".sock"),
+        dataplane_(path_) {
+    loop.watch(dataplane_.epoll_fd(), Loop::kReadable, [this](unsigned) { dataplane_.turn(); });
+  }
+  ~ProxyAnchorTest() override { proxy.reset(); }
+
+  // holdfastd as a whole, as after a kill when it ran before.
+  void start_all(bool again = false) {
+    proxy.reset();
+    anchor_.reset();
+    AnchorConfig anchoring;
+    anchoring.socket_path = path_;
+    anchor_ = std::make_unique<MediaAnchor>(loop, anchoring, [](LogLevel, const std::string&) {});
+    media = anchor_.get();
+    start(again);
+    ASSERT_EQ(anchor_->snapshot().state, AnchorState::up);
+  }
+  std::string contact(const TestPeer& peer) { return "Contact: <sip:x@" + peer.at() + ">\r\n"; }
+  // Alice's INVITE at the centre.
+  Text invite(const std::string& body = kPhoneSdp) {
+    to_lan(alice, request("INVITE", "sip:bob@centre.example.com", alice, "", body));
+    EXPECT_EQ(take(alice).status(), 100);
+    Text at_centre = take(centre);
+    EXPECT_EQ(at_centre.method(), "INVITE");
+    return at_centre;
+  }
+  Text answer(const Text& at_centre) {
+    to_wan(centre, reply(at_centre, 200, "OK", "callee", contact(centre), kFarSdp));
+    Text at_alice = take(alice);
+    EXPECT_EQ(at_alice.status(), 200);
+    to_lan(alice, by_caller("ACK", at_alice, alice, 1));
+    EXPECT_EQ(take(centre).method(), "ACK");
+    return at_alice;
+  }
+  void hang_up(const Text& at_alice) {
+    to_lan(alice, by_caller("BYE", at_alice, alice, 9));
+    to_wan(centre, reply(take(centre), 200, "OK"));
+    EXPECT_EQ(take(alice).status(), 200);
+  }
+  void expect_no_legs() {
+    EXPECT_TRUE(dataplane_.calls().empty());
+    EXPECT_EQ(anchor_->snapshot().streams, 0u);
+    EXPECT_EQ(anchor_->snapshot().calls_anchored, 0u);
+  }
+
+  std::string path_;
+  HandDataplane dataplane_;
+  std::unique_ptr<MediaAnchor> anchor_;
+};
+
+TEST_F(ProxyAnchorTest, ACallHasItsLegsFromInviteToBye) {
+  start_all();
+  const Text at_centre = invite();
+  EXPECT_EQ(wants(at_centre.body()), "198.18.2.2:30000");
+  const Text at_alice = answer(at_centre);
+  EXPECT_EQ(wants(at_alice.body()), "198.18.1.2:30000");
+  EXPECT_EQ(dataplane_.calls().size(), 1u);
+  EXPECT_EQ(call_key_of_stream(dataplane_.only().call), calls.begins.at(0).call_key);
+  hang_up(at_alice);
+  ASSERT_EQ(calls.ends.size(), 1u);
+  EXPECT_EQ(calls.ends[0].media.size(), 1u) << "the record has its final counters";
+  expect_no_legs();
+}
+
+TEST_F(ProxyAnchorTest, TheAnswerMayComeInTheAck) {
+  start_all();
+  const Text at_centre = invite("");
+  to_wan(centre, reply(at_centre, 200, "OK", "callee", contact(centre), kFarSdp));
+  const Text at_alice = take(alice);
+  EXPECT_EQ(wants(at_alice.body()), "198.18.1.2:30000");
+  to_lan(alice, by_caller("ACK", at_alice, alice, 1, kPhoneSdp));
+  EXPECT_EQ(wants(take(centre).body()), "198.18.2.2:30000");
+  EXPECT_EQ(dataplane_.only().legs[0].remote->to_string(), "198.18.1.10:4000");
+  hang_up(at_alice);
+  expect_no_legs();
+}
+
+TEST_F(ProxyAnchorTest, ACallThatIsNotMadeLeavesNoLegs) {
+  start_all();
+  int round = 0;
+  for (const int status : {486, 503, 603}) {
+    call_id = "call-" + std::to_string(++round);
+    branch = "x" + std::to_string(round);
+    const Text at_centre = invite();
+    EXPECT_EQ(dataplane_.calls().size(), 1u);
+    to_wan(centre, reply(at_centre, status, "No", "callee"));
+    EXPECT_EQ(take(centre).method(), "ACK");
+    EXPECT_GE(take(alice).status(), 400);
+    expect_no_legs();
+    to_lan(alice, request("ACK", "sip:bob@centre.example.com", alice));
+  }
+}
+
+TEST_F(ProxyAnchorTest, ACancelledCallLeavesNoLegs) {
+  start_all();
+  const Text at_centre = invite();
+  to_wan(centre, reply(at_centre, 180, "Ringing", "callee"));
+  EXPECT_EQ(take(alice).status(), 180);
+  to_lan(alice, request("CANCEL", "sip:bob@centre.example.com", alice));
+  to_wan(centre, reply(take(centre), 200, "OK"));
+  to_wan(centre, reply(at_centre, 487, "Request Terminated", "callee"));
+  loop.advance(1000);
+  expect_no_legs();
+  EXPECT_EQ(calls.last_end(), "cancelled");
+}
+
+TEST_F(ProxyAnchorTest, AfterAKillTheReInviteOfEitherSideFindsItsPorts) {
+  start_all();
+  const Text at_centre = invite();
+  const Text at_alice = answer(at_centre);
+  start_all(true);
+  to_wan(centre, by_callee("INVITE", at_centre, "callee", centre, 1, kFarSdp));
+  EXPECT_EQ(take(centre).status(), 100);
+  const Text again = take(alice);
+  EXPECT_EQ(wants(again.body()), "198.18.1.2:30000");
+  to_lan(alice, reply(again, 200, "OK", "", contact(alice), kPhoneSdp));
+  EXPECT_EQ(wants(take(centre).body()), "198.18.2.2:30000");
+  start_all(true);
+  to_lan(alice, by_caller("INVITE", at_alice, alice, 3, sdp("198.18.1.10:4400")));
+  const Text moved = take(centre);
+  EXPECT_EQ(wants(moved.body()), "198.18.2.2:30000");
+  to_wan(centre, reply(moved, 200, "OK", "", contact(centre), kFarSdp));
+  EXPECT_EQ(dataplane_.only().legs[0].remote->to_string(), "198.18.1.10:4400");
+  EXPECT_EQ(take(alice).status(), 100);
+  EXPECT_EQ(wants(take(alice).body()), "198.18.1.2:30000");
+  hang_up(at_alice);
+  EXPECT_EQ(calls.ends.back().media.size(), 1u);
+  expect_no_legs();
+}
+
+TEST_F(ProxyAnchorTest, AfterAKillTheFirstAnswerIsAnchored) {
+  start_all();
+  const Text at_centre = invite();
+  start_all(true);
+  const Text at_alice = answer(at_centre);
+  EXPECT_EQ(wants(at_alice.body()), "198.18.1.2:30000");
+  EXPECT_EQ(dataplane_.only().legs[1].remote->to_string(), "198.18.3.20:6000");
+  hang_up(at_alice);
+  expect_no_legs();
+}
+
+TEST_F(ProxyAnchorTest, MalformedSdpAndNoPortsAreAnswered) {
+  start_all();
+  to_lan(alice, request("INVITE", "sip:bob@centre.example.com", alice, "", "v=0\r\nm=\r\n"));
+  EXPECT_EQ(take(alice).status(), 100);
+  EXPECT_EQ(take(alice).status(), 488);
+  expect_silence(centre);
+  dataplane_.refuse_adds(control::ErrorCode::kNoFreePort);
+  call_id = "call-2";
+  branch = "other";
+  to_lan(alice, request("INVITE", "sip:bob@centre.example.com", alice, "", kPhoneSdp));
+  EXPECT_EQ(take(alice).status(), 100);
+  EXPECT_GE(take(alice).status(), 500);
+  EXPECT_EQ(counted("media_dataplane_no_free_port"), 1u);
+  expect_no_legs();
+}
+
+TEST_F(ProxyAnchorTest, SilenceEndsTheCallAndItsLegs) {
+  start_all();
+  answer(invite());
+  loop.advance(100'000);
+  EXPECT_EQ(calls.last_end(), "media_lost");
+  expect_no_legs();
+}
+
+}  // namespace
+}  // namespace holdfast::sip
