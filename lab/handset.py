@@ -106,11 +106,12 @@ class Handset:
         """Its events of a kind (CALL_ESTABLISHED, ...) from the numbered one on."""
         return [e for e in self.events[after:] if e["type"] == kind]
 
-    def wait(self, *kinds, timeout=5, after=0):
-        """The first event of one of the kinds from the numbered one on."""
+    def wait(self, *kinds, timeout=5, after=0, direction=None):
+        """The first event of one of the kinds from the numbered one on; direction: only of calls that way."""
         with self._changed:
             def first():
-                return next((e for e in self.events[after:] if e["type"] in kinds), None)
+                return next((e for e in self.events[after:] if e["type"] in kinds
+                             and direction in (None, e.get("direction"))), None)
             self._changed.wait_for(lambda: first() or self._gone, timeout)
             found = first()
         if found is None:

@@ -45,12 +45,6 @@ void on_timer(Server*, su_timer_t*, Server* server) {
   server->reap();
 }
 
-int watch(su_root_t* root, int fd, su_wakeup_f callback, void* context) {
-  su_wait_t wait[1];
-  su_wait_create(wait, fd, SU_WAIT_IN);
-  return su_root_register(root, wait, callback, static_cast<su_wakeup_arg_t*>(context), 0);
-}
-
 bool is_outside_line(const std::string& user) {
   const bool digits =
       std::all_of(user.begin(), user.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -79,6 +73,7 @@ Server::~Server() {
     nta_agent_destroy(at.agent);
   }
   su_timer_destroy(timer_);
+  for (const int registration : registrations_) su_root_deregister(root_, registration);
   su_root_destroy(root_);
   su_deinit();
 }
@@ -111,12 +106,21 @@ std::string Server::open() {
   sigaddset(&signals, SIGTERM);
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   const int stop = signalfd(-1, &signals, SFD_CLOEXEC);
-  if (stop < 0 || watch(root_, stop, on_signal, root_) < 0) return "cannot wait for signals";
+  if (stop < 0 || !watch(stop, on_signal, root_)) return "cannot wait for signals";
   error = control_.open(options_.control);
-  if (error.empty() && watch(root_, control_.fd(), on_control, this) < 0) {
+  if (error.empty() && !watch(control_.fd(), on_control, this)) {
     error = "cannot wait for commands";
   }
   return error;
+}
+
+bool Server::watch(int fd, su_wakeup_f callback, void* context) {
+  su_wait_t wait[1];
+  if (su_wait_create(wait, fd, SU_WAIT_IN) != 0) return false;
+  const int registration =
+      su_root_register(root_, wait, callback, static_cast<su_wakeup_arg_t*>(context), 0);
+  if (registration >= 0) registrations_.push_back(registration);
+  return registration >= 0;
 }
 
 void Server::run() {

@@ -60,6 +60,7 @@ class Server {
   void reap();
 
  private:
+  bool watch(int fd, su_wakeup_f callback, void* context);
   std::string command(const std::string& line);
   int on_register(nta_incoming_t* in, const sip_t* sip);
   int on_invite(const Outside& at, nta_incoming_t* in, const sip_t* sip);
@@ -76,6 +77,7 @@ class Server {
   std::list<std::unique_ptr<Call>> calls_;
   su_root_t* root_ = nullptr;
   su_timer_t* timer_ = nullptr;
+  std::vector<int> registrations_;  // with the event loop
   std::list<Outside> outsides_;
 };
 

@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import pytest
+import reported
 import signalling
 import truth
 import wire
@@ -78,7 +79,7 @@ class Wires:
     """Captures at the peer ends, read when asked for."""
 
     def __init__(self, branch, directory):
-        self.box, self.directory = branch.box, directory
+        self.branch, self.box, self.directory = branch, branch.box, directory
         one_armed = branch.topology == "one-armed"
         self.lan_own = (self.box.EDGE_LAN4, self.box.EDGE_LAN6)
         self.wan_own = self.lan_own if one_armed else (self.box.EDGE_WAN4, self.box.EDGE_WAN6)
@@ -112,6 +113,17 @@ class Wires:
         entered = self.entered(between)
         assert entered, "no media came in"
         return truth.matched(entered, self.left()).missing
+
+    def streams_told_right(self, **called):
+        """`holdfast report loss` against the captures: every stream that came in is told to the packet. Gives them.
+        called: by what other name a phone was called, gateway="95551234"."""
+        own = {*self.lan_own, *self.wan_own}
+        ended = reported.ends([m for point in self.ports for m in self.sip(point)], own)
+        users = {phone.address: called.get(user, user) for user, phone in self.branch.phones.items()}
+        told = reported.compare(self.branch.say("report", "loss"), self.entered(), ended, users, own)
+        wrong = [t for t in told if not t.equal]
+        assert not wrong, wrong
+        return told
 
     def only_anchored(self):
         """Asserts that no phone's media went past the appliance, and that no ICMP error left it."""

@@ -40,7 +40,8 @@ class Phone(Handset):
     def call(self, user, timeout=5, **options):
         """Places a call and waits until it is answered."""
         mark = self.dial(user, **options)
-        found = self.wait("CALL_ESTABLISHED", "CALL_CLOSED", timeout=timeout, after=mark)
+        # A call that came in earlier may still be closing.
+        found = self.wait("CALL_ESTABLISHED", "CALL_CLOSED", timeout=timeout, after=mark, direction="outgoing")
         assert found["type"] == "CALL_ESTABLISHED", f"{self.user} -> {user}: {found.get('param')}"
         return mark
 

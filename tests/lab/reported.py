@@ -43,25 +43,30 @@ def rows_of(report, own):
     return found
 
 
-def ends(messages, own):
-    """{address: when its call's BYE first reached the appliance}, by the contact addresses of both sides: {user: ns}."""
-    found = {}
-    for bye in signalling.requests(messages, "BYE"):
+def ends(messages_at_ports, own):
+    """{user: when BYEs of its calls first reached the appliance, in order}. Takes what signalling.messages() gave."""
+    first = {}
+    for bye in signalling.requests(messages_at_ports, "BYE"):
         if bye.dst[0] in own:
-            for user in (bye.from_user, bye.to_user):
-                found[user] = min(bye.time_ns, found.get(user, bye.time_ns))
-    return found
+            key = bye.call_id, bye.from_user, bye.to_user
+            first[key] = min(bye.time_ns, first.get(key, bye.time_ns))
+    found = {}
+    for (_, *users), when_ns in first.items():
+        for user in users:
+            found.setdefault(user, []).append(when_ns)
+    return {user: sorted(times) for user, times in found.items()}
 
 
-def compare(report, entered, ended_ns, own):
-    """[Told] for each stream of the packets that came in. ended_ns(address): when the call of that phone ended."""
+def compare(report, entered, ended, users, own):
+    """[Told] for each stream of the packets that came in. ended: what ends() gave; users: {address: user}."""
     rows, streams = rows_of(report, own), {}
     for packet in entered:
         streams.setdefault((packet.ssrc, packet.src), []).append(packet)
     told = []
     for (ssrc, src), packets in sorted(streams.items()):
         row, call = rows.get((ssrc, src), (None, None))
-        bye_ns = ended_ns(src[0])
+        # Its call's: the first that came after it began.
+        bye_ns = next(when_ns for when_ns in ended[users[src[0]]] if when_ns > packets[0].time_ns)
         least = sum(1 for p in packets if p.time_ns < bye_ns)
         most = sum(1 for p in packets if p.time_ns < bye_ns + BYE_PASSES_NS)
         reported = row and _numbers(row)

@@ -12,8 +12,8 @@ from handset import within
 GROWTH_LIMIT_KIB = 24 * 1024
 MUTATIONS = 1500
 ATTACKER = 19
-FLAPS = 12
-HOLD_DOWN_MS = 5000
+FLAPS = 8
+HOLD_DOWN_MS = 3000
 
 
 @pytest.fixture(name="branch", scope="module")

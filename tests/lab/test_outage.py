@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+import signalling
 import truth
 from drill import GATEWAY, SOON, Branch, both_heard, wait_until
 from office import CENTRES
@@ -126,12 +127,44 @@ def test_the_branch_calls_on(drill, tmp_path):
              if not p.rtcp and broken_ns < p.time_ns < lived_ns]
     assert len(local) > 2 * 45 * (lived_ns - broken_ns) / 1e9, "local audio did not go on"
     wires.only_anchored()
+    assert len(wires.streams_told_right(gateway=OUTSIDE)) == 2 * 5, "five calls of two sides"
     assert wires.asked_centre("INVITE", after_ns, to_user=CALLEE), "the centre has no part in calls again"
     assert wires.centre_answered("REGISTER", 200, healed_ns)
     if drill.fault.startswith("dns"):  # the names were known: nothing was to be noticed
         assert wires.asked_centre("INVITE", broken_ns, to_user=CALLEE)
     elif drill.fault == "wan_cut":
         assert not [m for m in wires.sip("hq0") if broken_ns < m.time_ns < lived_ns and m.src[0] in wires.wan_own]
+
+
+def test_help_and_the_gateway_while_the_centre_is_away(tmp_path):
+    """Calls for help and from outside need nothing of headquarters; who is not known is told to come back later."""
+    branch = Branch("kamailio")
+    try:
+        phones, box, wires = branch.phones, branch.box, branch.wires(tmp_path)
+        for user in LOCAL:
+            branch.branch_phone(user)
+        branch.phone(GATEWAY)
+        with branch.record(tmp_path):
+            box.fault("wan-cut")
+            wait_until(lambda: branch.say("upstreams")["state"] == "survival", 20, "the cut is not noticed")
+            survival_ns = time.time_ns()
+            phones[LOCAL[0]].call("911")
+            time.sleep(1)
+            phones[LOCAL[0]].hang_up()
+            phones[GATEWAY].call("+12125551011", domain=box.EDGE_LAN4)
+            time.sleep(1)
+            phones[GATEWAY].hang_up()
+            branch.branch_phone("1019", registers=False)
+            time.sleep(1)
+        both_heard(phones[LOCAL[1]], phones[GATEWAY], 0.7)
+        assert wires.seconds_to_ring(LOCAL[0], "911") < 1
+        refused = signalling.answers(wires.sip("phone0"), "REGISTER", 503, to_user="1019")
+        assert refused and refused[0].time_ns > survival_ns
+        ended = branch.say("calls")["records"][:2]
+        assert [(r["decision"], r["survival"], r["end"]) for r in ended] == [
+            ("local_to_phone", True, "caller_hung_up"), ("emergency", False, "caller_hung_up")], ended
+    finally:
+        branch.close()
 
 
 def registered_since(branch, moment_ns):

@@ -17,6 +17,8 @@ CALLS = (("1010", "3011", ("3011", "1010")), ("3012", "1011", ("1011", "3012")),
 
 @pytest.fixture(name="branch", scope="module", params=CENTRES)
 def branch_fixture(request):
+    if request.param != "b2bua" and not request.config.getoption("--all-drills"):
+        pytest.skip("runs with --all-drills")
     branch = Branch(request.param)
     try:
         branch.phone("3011")
