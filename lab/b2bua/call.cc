@@ -127,8 +127,8 @@ Branch& Call::send(Exchange& exchange, Dialog& to, sip_method_t method, const ch
   sip_max_forwards_init(hops);
   hops->mf_count = max_forwards;
   branch.out =
-      nta_outgoing_tcreate(to.leg, on_outgoing, &branch, nullptr, method, name,
-                           URL_STRING_MAKE(uri), TAG_IF(route != nullptr, SIPTAG_ROUTE_STR(route)),
+      nta_outgoing_tcreate(to.leg, on_outgoing, &branch, nullptr, method, name, url_text(uri),
+                           TAG_IF(route != nullptr, SIPTAG_ROUTE_STR(route)),
                            SIPTAG_MAX_FORWARDS(hops), SIPTAG_CONTACT_STR(to.contact.c_str()),
                            SIPTAG_ALLOW_STR(kAllow), SIPTAG_CONTENT_TYPE(sip->sip_content_type),
                            SIPTAG_CONTENT_DISPOSITION(sip->sip_content_disposition),
@@ -206,7 +206,11 @@ int Call::on_ack_or_cancel(Exchange& exchange, const sip_t* sip) {
 
 int Call::on_answer(Branch& branch, const sip_t* sip) {
   Exchange& exchange = *branch.exchange;
-  const int status = sip != nullptr ? sip->sip_status->st_status : nta_outgoing_status(branch.out);
+  // What Sofia makes by itself may come without a message, and is a failure: a timeout for
+  // instance.
+  const int status =
+      sip != nullptr ? sip->sip_status->st_status : std::max(nta_outgoing_status(branch.out), 408);
+  const bool refused = status >= 300 || sip == nullptr;
   if (status < 200) {
     if (status > 100 && !exchange.answered) pass_on(exchange, branch, sip, status);
     return 0;
@@ -214,7 +218,7 @@ int Call::on_answer(Branch& branch, const sip_t* sip) {
   const bool again = branch.final_status != 0;
   branch.final_status = status;
   if (again) return 0;
-  if (status < 300 && exchange.is_invite) {
+  if (!refused && exchange.is_invite) {
     nta_leg_rtag(branch.to->leg, sip->sip_to->a_tag);
     nta_leg_client_reroute(branch.to->leg, sip->sip_record_route, sip->sip_contact,
                            branch.to->established ? 0 : 1);
@@ -236,7 +240,7 @@ int Call::on_answer(Branch& branch, const sip_t* sip) {
     return 0;
   }
   if (exchange.answered) return 0;
-  if (status < 300) {
+  if (!refused) {
     pass_on(exchange, branch, sip, status);
     return 0;
   }

@@ -89,7 +89,7 @@ std::string Server::open() {
     at.server = this;
     at.address = listen;
     const std::string url = "sip:" + listen;
-    at.agent = nta_agent_create(root_, URL_STRING_MAKE(url.c_str()), nullptr, nullptr, NTATAG_UA(1),
+    at.agent = nta_agent_create(root_, url_text(url.c_str()), nullptr, nullptr, NTATAG_UA(1),
                                 NTATAG_UDP_MTU(kUdpMtu), TAG_END());
     if (at.agent == nullptr) return "cannot listen on " + listen + ": " + std::strerror(errno);
     at.leg = nta_leg_tcreate(at.agent, on_outside, reinterpret_cast<Dialog*>(&at),

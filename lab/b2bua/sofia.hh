@@ -23,3 +23,12 @@ struct Branch;
 #include <sofia-sip/sip_status.h>
 #include <sofia-sip/sip_util.h>
 #include <sofia-sip/su_wait.h>
+
+namespace holdfast::lab {
+
+// Text where Sofia takes a URI parsed or as text: it tells them apart by their first byte.
+inline const url_string_t* url_text(const char* text) {
+  return static_cast<const url_string_t*>(static_cast<const void*>(text));
+}
+
+}  // namespace holdfast::lab

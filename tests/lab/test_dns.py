@@ -43,8 +43,9 @@ def test_the_pair_stands_behind_one_name(ask):
     assert len(orders) == 2, "the order is always the same"
     assert ask("b.centre.example", "A").an[0].rdata == box.CENTRE_B4
     assert ask("A.Centre.Example", "AAAA", address=box.NAMESERVER6).an[0].rdata == box.CENTRE6
-    assert {ask("centre.example", "A").an[n].rdata for n in range(2)} == {box.CENTRE4, box.CENTRE_B4}
-    assert ask("centre.example", "SRV").ancount == 0 and ask("centre.example", "SRV").rcode == 0
+    both, none = ask("centre.example", "A"), ask("centre.example", "SRV")
+    assert {both.an[n].rdata for n in range(2)} == {box.CENTRE4, box.CENTRE_B4}
+    assert (none.ancount, none.rcode) == (0, 0)
     assert ask("elsewhere.example", "A").rcode == NXDOMAIN
 
 
