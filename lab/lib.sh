@@ -23,6 +23,7 @@ need_lab() { lab_is_up || die 1 "the lab is not up; start it with lab/up"; }
 start_process() {
   local name=$1
   shift
+  : >"$LAB_STATE/$name.log" # here, not when the child comes to it: who waits for a line must not find that of an old life
   setsid "$@" >"$LAB_STATE/$name.log" 2>&1 </dev/null &
   echo "$! $(process_birth "$!")" >"$LAB_STATE/$name.pid"
 }

@@ -11,7 +11,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+
+#include "dataplane/kernel/dying_process.hh"
 
 namespace holdfast::control {
 namespace {
@@ -43,7 +46,10 @@ Result<Fd, std::string> take_lock(const std::string& path) {
   const std::string name = path + ".lock";
   Fd lock(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
   if (!lock) return failed("cannot open " + name);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  const bool taken = dataplane::take_from_the_dying(
+      [&] { return ::flock(lock.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; },
+      [&] { return static_cast<pid_t>(std::strtol(read_pid(lock.get()).c_str(), nullptr, 10)); });
+  if (!taken || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return failed("cannot lock " + name);
     return "another holdfast-dataplane (pid " + read_pid(lock.get()) + ") already serves " + path;
   }

@@ -12,20 +12,22 @@
 #include <cstring>
 #include <string_view>
 
+#include "dataplane/kernel/dying_process.hh"
+
 namespace holdfast::dataplane {
 namespace {
 
 constexpr std::string_view kName = "holdfast/dataplane";
 
-// The holder listens, so that we can ask who it is.
-std::string holder(const sockaddr* address, socklen_t size) {
+// The holder listens, so that we can ask who it is. 0: it does not say.
+pid_t holder(const sockaddr* address, socklen_t size) {
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   ucred peer{};
   socklen_t peer_size = sizeof peer;
   const bool known = fd >= 0 && connect(fd, address, size) == 0 &&
                      getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) == 0;
   if (fd >= 0) close(fd);
-  return known ? " (pid " + std::to_string(peer.pid) + ")" : "";
+  return known ? peer.pid : 0;
 }
 
 }  // namespace
@@ -39,10 +41,19 @@ Result<InstanceLock, std::string> InstanceLock::take() {
   const auto* where = static_cast<const sockaddr*>(static_cast<const void*>(&address));
 
   InstanceLock lock(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (lock.fd_ >= 0 && bind(lock.fd_, where, size) == 0 && listen(lock.fd_, 1) == 0) return lock;
-  if (errno == EADDRINUSE) {
-    return "another holdfast-dataplane" + holder(where, size) + " runs in this network namespace";
+  int error = lock.fd_ < 0 ? errno : 0;
+  pid_t by = 0;
+  const auto bound = [&] {
+    error = bind(lock.fd_, where, size) == 0 ? 0 : errno;
+    return error != EADDRINUSE;
+  };
+  if (error == 0) take_from_the_dying(bound, [&] { return by = holder(where, size); });
+  if (error == EADDRINUSE) {
+    return "another holdfast-dataplane" + (by == 0 ? "" : " (pid " + std::to_string(by) + ")") +
+           " runs in this network namespace";
   }
+  if (error == 0 && listen(lock.fd_, 1) == 0) return lock;
+  if (error != 0) errno = error;
   return std::string("cannot take the instance lock: ") + std::strerror(errno);
 }
 

@@ -42,10 +42,10 @@ def test_calls_go_on_and_the_gap_is_ours(appliance, take, death):
     if death == "kill":
         edge.kill(books=False)
     else:
-        edge.box.run("appliance", "stop")
+        edge.box.run("appliance", "stop", "dataplane")
         edge.opening = None
     time.sleep(DOWN_S)
-    edge.box.run("appliance", "start")
+    edge.box.run("appliance", "start", "dataplane")
     back_ns = time.time_ns()
     resumed = edge.status()["resumed"]
     assert (resumed["calls"], resumed["refused"]) == (1, 0) and DOWN_S * 1000 <= resumed["down_ms"] < 10_000

@@ -152,18 +152,18 @@ def test_refused_start_keeps_what_an_earlier_life_left(appliance, tmp_path):
 @pytest.mark.parametrize("take", ["shared", "owned"])
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_clean_stop_in_the_middle_of_calls(lab, tmp_path, take, how):
-    """Ends within 2 s with status 0, gives its ports and socket back, and starts again."""
+    """Ends within 2 s with status 0, gives its ports and socket back, and starts again, with its calls."""
     box = lab(take=take)
     place = Place(box, tmp_path)
     place.config.write_text(place.text, encoding="utf-8")
     socket = pathlib.Path(box.LAB_STATE) / "dataplane.sock"
     phone, far = (box.phone4(10), 4000), (box.CENTRE4, 30000)
-    for _ in range(2):
+    for life in range(2):
         process = box.popen("edge", DATAPLANE, "--config", place.config, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             text=True)
         assert "control socket" in process.stdout.readline()
         legs = json.loads(subprocess.run(
-            [ROOT / "build" / "control" / "holdfast", "--socket", socket, "relay", "add", "c", "--json", "--leg",
+            [ROOT / "build" / "control" / "holdfast", "--socket", socket, "relay", "add", f"c{life}", "--json", "--leg",
              f"lan={to_text(phone)}", "--leg", f"wan={to_text(far)}"], capture_output=True, check=True).stdout)["legs"]
         crowds = [Crowd(box, where, [{"source": end, "to": host_port(leg["local"]), "ssrc": 1}], 1)
                   for where, end, leg in (("branch", phone, legs[0]), ("hq", far, legs[1]))]
