@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loss report by the API and by the command: who lost what, and who says so.
+#include <sys/wait.h>
+
+#include <cstdlib>
+
+#include "sip/anchor/stream_name.hh"
+#include "tests/control/admin/admin_fixture.hh"
+
+namespace holdfast::admin {
+namespace {
+
+// A call's report with one stream that lost eleven packets here and five beyond us.
+control::CallReport lossy_report(uint64_t call_key) {
+  control::CallReport report;
+  report.call = sip::to_string(sip::StreamName{.call_key = call_key, .media = "audio"});
+  report.legs.resize(2);
+  for (auto& leg : report.legs) {
+    leg.local = leg.local_rtcp = *SocketAddress::parse("198.18.1.2:20000");
+    leg.remote = SocketAddress::parse("198.18.1.10:4000");
+    leg.next_hop.state = "resolved";
+  }
+  report.legs[0].leg = 1;
+  report.legs[0].interface = "lan";
+  report.legs[0].streams.resize(1);
+  auto& stream = report.legs[0].streams[0];
+  stream.ssrc = 0xdeadbeef;
+  stream.clock_hz = 8000;
+  stream.expected = 1500;
+  stream.received = 1489;
+  stream.lost = 11;
+  stream.jitter_mean = 16;
+  stream.loss_runs = {{"11", 1}};
+  report.legs[0].drops = {{"bad_source", 3}};
+  report.legs[1].leg = 2;
+  report.legs[1].interface = "wan";
+  control::FarEndReport far;
+  far.ssrc = 0xdeadbeef;
+  far.cumulative_lost = 16;
+  far.lost_before = 11;
+  far.reports = 6;
+  report.legs[1].far_end = {far};
+  return report;
+}
+
+class LossReport : public AdminServer {
+ protected:
+  // A call that lives and one that has ended, with the same losses.
+  void record_two_calls() {
+    for (const uint64_t key : {0xabcU, 0xdefU}) {
+      sip::CallBegan began;
+      began.call_key = key;
+      writer_->put(store::BeganItem{began, 1'700'000'000'000});
+    }
+    sip::CallEnded ended;
+    ended.call_key = 0xdef;
+    ended.end = sip::CallEnd::callee_hung_up;
+    ended.media = {lossy_report(0xdef)};
+    writer_->put(store::EndedItem{ended, 1'700'000'060'000, 60'000});
+    store::MinuteRow minute;
+    minute.call_key = 0xdef;
+    minute.stream = ended.media[0].call;
+    minute.ssrc = 0xdeadbeef;
+    minute.minute = 28'333'333;
+    writer_->put(store::MinutesItem{{minute}, {}});
+    ASSERT_TRUE(writer_->flush(seconds(20)));
+    state_->media = {lossy_report(0xabc)};
+  }
+  // What the command prints, and its status.
+  std::pair<std::string, int> command(const std::string& arguments) const {
+    const std::string line = std::string(std::getenv("HOLDFAST")) + " --daemon-socket " +
+                             config_.socket + " " + arguments + " 2>&1";
+    FILE* pipe = ::popen(line.c_str(), "r");
+    std::string out;
+    char buffer[4096];
+    for (size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) out.append(buffer, n);
+    return {out, WEXITSTATUS(::pclose(pipe))};
+  }
+};
+
+TEST_F(LossReport, OfCallsThatLiveAndThatHaveEnded) {
+  start();
+  record_two_calls();
+  const auto report = body_of(get("/api/report/loss"));
+  ASSERT_EQ(report["calls"].size(), 2U) << report;
+  for (const auto& call : report["calls"]) {
+    EXPECT_EQ(call["totals"]["lost"], 11) << call;
+    EXPECT_EQ(call["totals"]["lost_beyond"], 5);
+    EXPECT_EQ(call["totals"]["dropped_by_us"], 3);
+    ASSERT_EQ(call["streams"].size(), 1U);
+    EXPECT_EQ(call["streams"][0]["ssrc"], "0xdeadbeef");
+    EXPECT_EQ(call["streams"][0]["measured_by"], "us");
+    EXPECT_EQ(call["streams"][0]["loss_runs"]["11"], 1);
+    EXPECT_EQ(call["streams"][0]["jitter_mean_ms"], 2.0);
+    EXPECT_EQ(call["beyond"][0]["measured_by"], "far end");
+    EXPECT_EQ(call["drops"][0]["reason"], "bad_source");
+  }
+  EXPECT_EQ(report["calls"][0]["call"], "0000000000000def");
+  EXPECT_EQ(report["calls"][0]["live"], false);
+  EXPECT_EQ(report["calls"][0]["end"], "callee_hung_up");
+  EXPECT_EQ(report["calls"][0]["minutes"][0]["minute"], "2023-11-14T22:13:00.000Z");
+  EXPECT_EQ(report["calls"][1]["live"], true);
+  EXPECT_EQ(report["totals"]["lost"], 22);
+  EXPECT_EQ(report["ends"]["callee_hung_up"], 1);
+  const auto one = body_of(get("/api/report/loss?call=0000000000000abc"));
+  EXPECT_EQ(one["calls"].size(), 1U);
+  const auto page = body_of(get("/api/report/loss?limit=1"));
+  const auto rest = body_of(get("/api/report/loss?limit=1&before=" + page["next"].dump()));
+  EXPECT_EQ(rest["calls"][0]["call"], "0000000000000abc");
+}
+
+TEST_F(LossReport, ByTheCommand) {
+  start();
+  record_two_calls();
+  const auto [table, good] = command("report loss --minutes");
+  EXPECT_EQ(good, 0) << table;
+  for (const auto* text : {"0000000000000def", "callee_hung_up", "lives", "11:1", "far end's RTCP",
+                           "bad_source", "2023-11-14 22:13:00", "was lost on the way from us",
+                           "How all these calls ended: "
+                           "callee_hung_up 1"})
+    EXPECT_NE(table.find(text), std::string::npos) << text << "\n" << table;
+
+  const auto [csv, done] = command("report loss --csv --call 0000000000000def");
+  EXPECT_EQ(done, 0);
+  std::vector<std::string> lines;
+  for (size_t at = 0, end = 0; (end = csv.find("\r\n", at)) != std::string::npos; at = end + 2)
+    lines.push_back(csv.substr(at, end - at));
+  ASSERT_EQ(lines.size(), 5U) << csv;  // heading, stream, beyond, drop, minute
+  const auto columns = std::count(lines[0].begin(), lines[0].end(), ',');
+  for (const auto& line : lines) EXPECT_EQ(std::count(line.begin(), line.end(), ','), columns);
+  EXPECT_NE(lines[1].find(",stream,"), std::string::npos);
+  EXPECT_NE(lines[1].find(",1500,1489,11,0.733,11:1,2.00,"), std::string::npos) << lines[1];
+  EXPECT_TRUE(lines[1].ends_with(",us"));
+  EXPECT_NE(lines[2].find(",beyond,"), std::string::npos);
+  EXPECT_TRUE(lines[2].ends_with(",far end"));
+  EXPECT_NE(lines[3].find(",3,,,,,,bad_source,"), std::string::npos) << lines[3];
+
+  const auto all = json::parse(command("report loss --json --all --limit 1").first);
+  EXPECT_EQ(all["calls"].size(), 2U) << "every page";
+  const auto calls = command("calls");
+  EXPECT_NE(calls.first.find("callee_hung_up"), std::string::npos) << calls.first;
+  EXPECT_NE(command("registrations").first.find("198.18.1.10:5060"), std::string::npos);
+  EXPECT_NE(command("upstreams").first.find("every server is down"), std::string::npos);
+  EXPECT_EQ(command("drain").second, 0);
+  EXPECT_EQ(drained, 1);
+  EXPECT_EQ(command("drain --off").second, 0);
+  EXPECT_EQ(drained, 0);
+}
+
+TEST_F(LossReport, WrongUseOfTheCommandIsStatusTwo) {
+  start();
+  for (const char* arguments :
+       {"report loss --json --csv", "report loss --call xyz", "report loss --since yesterday",
+        "report loss --until 2026-13-01", "report loss --limit 0", "report loss --limit 1001",
+        "calls --since 5", "calls --limit x", "report loss --call 00000000000000000",
+        "drain now"}) {
+    const auto [out, status] = command(arguments);
+    EXPECT_EQ(status, 2) << arguments << "\n" << out;
+    EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 1) << out;
+  }
+  for (const char* since : {"30m", "2h", "7d", "2026-11-21", "2026-11-21T10:05"})
+    EXPECT_EQ(command(std::string("calls --since ") + since).second, 0) << since;
+  stuck = true;
+  const auto [out, status] = command("calls");
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(out, "holdfast: holdfastd refused: the SIP loop did not answer in time\n");
+}
+
+}  // namespace
+}  // namespace holdfast::admin
