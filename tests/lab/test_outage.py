@@ -26,8 +26,8 @@ FAULTS = {
     "dns_fails": (("dns", "fail"), ("dns", "answer")),
     "dns_silent": (("dns", "silent"), ("dns", "answer")),
 }
-# What CI runs: each kind of fault, each centre. --all-drills runs all of them, with the appliance's real timers.
-IN_CI = {("kamailio", "wan_cut"), ("b2bua", "frozen"), ("kamailio", "refusing"), ("b2bua", "dns_silent")}
+# What CI runs: a dead line, a dead server, each centre. --all-drills runs all of them, with the appliance's real timers.
+IN_CI = {("kamailio", "wan_cut"), ("b2bua", "frozen")}
 
 
 @pytest.fixture(name="drill", params=[(kind, fault) for kind in CENTRES for fault in FAULTS],
