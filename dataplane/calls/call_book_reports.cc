@@ -9,8 +9,6 @@
 namespace holdfast::dataplane {
 namespace {
 
-using control::Error;
-using control::ErrorCode;
 
 constexpr size_t kCallsPerRequest = CoreRequest::kMaxRequestItems / 2;
 // Of a tick: 16,384 calls are through in under two seconds, and no request holds packets up longer
