@@ -9,7 +9,6 @@
 namespace holdfast::dataplane {
 namespace {
 
-
 constexpr size_t kCallsPerRequest = CoreRequest::kMaxRequestItems / 2;
 // Of a tick: 16,384 calls are through in under two seconds, and no request holds packets up longer
 // than another one would.
