@@ -39,7 +39,7 @@ json counts_json(const std::map<std::string, uint64_t>& counts) {
 }
 
 json store_json(const store::StoreStatus& store) {
-  return {{"state", store.trouble == store::Trouble::kNone ? "good" : name_of(store.trouble)},
+  return {{"state", store.trouble == Trouble::kNone ? "good" : name_of(store.trouble)},
           {"text", store.text},
           {"path", store.path},
           {"moved_aside", store.moved_aside},
@@ -87,7 +87,7 @@ json warnings_of(const SipSnapshot& sip, const store::StoreStatus& store,
   if (sip.anchor.state != sip::AnchorState::up)
     warnings.push_back("holdfast-dataplane: " + std::string(name_of(sip.anchor.state)) +
                        (sip.anchor.last_failure.empty() ? "" : ": " + sip.anchor.last_failure));
-  if (store.trouble != store::Trouble::kNone)
+  if (store.trouble != Trouble::kNone)
     warnings.push_back("records cannot be written: " + store.text);
   if (store.dropped > 0)
     warnings.push_back(std::to_string(store.dropped) + " items of records were lost");

@@ -12,8 +12,8 @@
 #include <mutex>
 #include <thread>
 
+#include "base/state_file.hh"
 #include "control/admin/connection.hh"
-#include "control/daemon/state_file.hh"
 
 namespace holdfast::admin {
 namespace {
@@ -34,7 +34,7 @@ std::string clear_socket(asio::io_context& context, const std::string& path) {
   const auto slash = path.rfind('/');
   const std::string directory = path.substr(0, slash);
   if (slash > 0 && ::access(directory.c_str(), F_OK) != 0) {
-    if (auto error = daemon::make_state_directory(directory); !error.empty()) return error;
+    if (auto error = make_state_directory(directory); !error.empty()) return error;
     ::chmod(directory.c_str(), 0755);  // the dataplane's socket lies there too
   }
   struct stat info {};

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/dns_client.hh"
 #include "dataplane/config/config.hh"
 #include "media/sdp_anchor.hh"
 #include "sip/binding_table.hh"
@@ -24,7 +25,6 @@ namespace holdfast::config {
 inline constexpr size_t kMaxSipListeners = 16;  // sections
 inline constexpr size_t kMaxGateways = sip::kMaxTargets;
 inline constexpr size_t kMaxAliases = 16;
-inline constexpr size_t kMaxDnsServers = 4;
 
 // Who talks to a listener. One-armed, one interface may face both.
 enum class Faces : uint8_t { kPhones, kCentre, kBoth };
@@ -86,15 +86,6 @@ struct AdminConfig {
   SocketAddress listen{IpAddress{4, {127, 0, 0, 1}}, 8070};
   std::string socket = "/run/holdfast/holdfastd.sock";
   bool allow_remote = false;
-};
-
-struct DnsConfig {
-  std::vector<std::string> servers;  // ADDRESS or ADDRESS:PORT; none: those of /etc/resolv.conf
-  uint32_t timeout_ms = 2000;        // of one try
-  uint8_t tries = 2;                 // of each server
-  uint32_t min_ttl_s = 10;
-  uint32_t max_ttl_s = 3600;
-  uint32_t retry_s = 5;  // after a failure
 };
 
 struct DaemonConfig {

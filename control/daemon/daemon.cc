@@ -11,15 +11,15 @@
 #include <csignal>
 #include <random>
 
+#include "base/logging.hh"
+#include "base/pid_lock.hh"
+#include "base/privileges.hh"
+#include "base/state_file.hh"
 #include "control/admin/server.hh"
 #include "control/daemon/bindings_keeper.hh"
 #include "control/daemon/keys.hh"
-#include "control/daemon/logging.hh"
 #include "control/daemon/open_records.hh"
-#include "control/daemon/pid_lock.hh"
-#include "control/daemon/privileges.hh"
 #include "control/daemon/setup.hh"
-#include "control/daemon/state_file.hh"
 #include "control/names/resolver.hh"
 #include "control/records/minute_collector.hh"
 #include "control/records/recorder.hh"
@@ -144,10 +144,10 @@ std::string Daemon::Parts::open_sip() {
   const auto saved = store::Reader(config_.storage.database()).bindings();
   if (saved) {
     proxy_->load_bindings(*saved);
-    log_line(sip::LogLevel::info,
+    log_line(LogLevel::info,
              "registrations: " + std::to_string(saved->size()) + " known from before");
   } else {
-    log_line(sip::LogLevel::error,
+    log_line(LogLevel::error,
              "registrations: those from before cannot be read: " + saved.error().text);
   }
   bindings_ = std::make_unique<BindingsKeeper>(*loop_, *proxy_, put);
@@ -199,7 +199,7 @@ std::string Daemon::Parts::open_admin() {
   auto server = admin::Server::start(config_.admin, admin_sources());
   if (!server) return server.error();
   admin_ = std::move(server).value();
-  log_line(sip::LogLevel::info, "admin page at http://" + admin_->page_address().to_string() + "/");
+  log_line(LogLevel::info, "admin page at http://" + admin_->page_address().to_string() + "/");
   return "";
 }
 
@@ -209,7 +209,7 @@ void Daemon::Parts::on_signal() {
     if (info.ssi_signo == SIGUSR1) {
       drain(true);
     } else {
-      log_line(sip::LogLevel::info, "stopping: calls that live go on without us");
+      log_line(LogLevel::info, "stopping: calls that live go on without us");
       loop_->stop();
     }
   }
@@ -217,15 +217,15 @@ void Daemon::Parts::on_signal() {
 
 void Daemon::Parts::drain(bool on) {
   proxy_->drain(on);
-  log_line(sip::LogLevel::info, on ? "draining: no new calls, the end comes with that of the last"
-                                   : "no longer draining");
+  log_line(LogLevel::info, on ? "draining: no new calls, the end comes with that of the last"
+                              : "no longer draining");
   if (drain_timer_ != 0) loop_->cancel(std::exchange(drain_timer_, 0));
   if (on) look_whether_drained();
 }
 
 void Daemon::Parts::look_whether_drained() {
   if (proxy_->is_drained()) {
-    log_line(sip::LogLevel::info, "drained: the last call has ended");
+    log_line(LogLevel::info, "drained: the last call has ended");
     loop_->stop();
     return;
   }

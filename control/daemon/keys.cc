@@ -10,7 +10,7 @@
 #include <map>
 #include <sstream>
 
-#include "control/daemon/state_file.hh"
+#include "base/state_file.hh"
 
 namespace holdfast::daemon {
 namespace {
@@ -50,22 +50,21 @@ bool fill(sip::Key& key) {
 
 }  // namespace
 
-Result<Keys, std::string> load_or_make_keys(const std::string& directory,
-                                            const sip::Logger& logger) {
+Result<Keys, std::string> load_or_make_keys(const std::string& directory, const Logger& logger) {
   const std::string path = directory + "/keys";
   struct stat info {};
   if (::lstat(path.c_str(), &info) == 0) {
     const auto text = read_state_file(path, kMaxFileBytes);
     if (const auto keys = text ? read_keys(*text) : std::nullopt) {
       if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-        logger(sip::LogLevel::warning, path + " can be read by others; take that right away");
+        logger(LogLevel::warning, path + " can be read by others; take that right away");
       return *keys;
     }
     const std::string aside = path + ".damaged";
     if (std::rename(path.c_str(), aside.c_str()) != 0)
       return path + " makes no sense and cannot be put aside";
-    logger(sip::LogLevel::error, path + " makes no sense; it is kept as " + aside +
-                                     ", new keys are made, and calls that live are not known");
+    logger(LogLevel::error, path + " makes no sense; it is kept as " + aside +
+                                ", new keys are made, and calls that live are not known");
   }
   Keys keys;
   if (!fill(keys.tokens.current) || !fill(keys.branch))

@@ -4,8 +4,8 @@
 
 #include <string>
 
+#include "base/log.hh"
 #include "media/result.hh"
-#include "sip/log.hh"
 #include "sip/record_route_token.hh"
 
 namespace holdfast::daemon {
@@ -17,7 +17,6 @@ struct Keys {
 
 // Reads DIRECTORY/keys, or makes it. A file that makes no sense is kept aside and said: calls that
 // live lose their way back to us, which is better than none at all.
-Result<Keys, std::string> load_or_make_keys(const std::string& directory,
-                                            const sip::Logger& logger);
+Result<Keys, std::string> load_or_make_keys(const std::string& directory, const Logger& logger);
 
 }  // namespace holdfast::daemon

@@ -9,9 +9,9 @@
 #include <exception>
 #include <string>
 
+#include "base/logging.hh"
 #include "control/config/site_config.hh"
 #include "control/daemon/daemon.hh"
-#include "control/daemon/logging.hh"
 #include "dataplane/control/messages.hh"
 
 namespace {
@@ -47,22 +47,21 @@ void raise_descriptor_limit() {
 int serve(const config::SiteConfig& site) {
   block_signals();
   raise_descriptor_limit();
-  daemon::start_logging(std::getenv("JOURNAL_STREAM") != nullptr);
+  start_logging(std::getenv("JOURNAL_STREAM") != nullptr);
   int status = 0;
   {
     auto holdfastd = daemon::Daemon::start(site);
     if (holdfastd) {
-      daemon::log_line(sip::LogLevel::info,
-                       "holdfastd " + std::string(control::kVersion) + " serves " +
-                           std::to_string(site.daemon->listeners.size()) +
-                           " SIP listeners, records in " + site.daemon->storage.database());
+      log_line(LogLevel::info, "holdfastd " + std::string(control::kVersion) + " serves " +
+                                   std::to_string(site.daemon->listeners.size()) +
+                                   " SIP listeners, records in " + site.daemon->storage.database());
       (*holdfastd)->run();
     } else {
-      daemon::stop_logging();  // what was said before comes first
+      stop_logging();  // what was said before comes first
       return fail(holdfastd.error());
     }
   }
-  daemon::stop_logging();
+  stop_logging();
   return status;
 }
 

@@ -7,7 +7,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "control/daemon/state_file.hh"
+#include "base/state_file.hh"
 
 namespace holdfast::names {
 namespace {
@@ -46,7 +46,7 @@ std::string NameCache::key_of(const Question& question) {
 }
 
 void NameCache::load(const std::string& path) {
-  const auto text = daemon::read_state_file(path, kMaxFileBytes);
+  const auto text = read_state_file(path, kMaxFileBytes);
   if (!text) return;
   try {
     const auto document = json::parse(*text);
@@ -62,7 +62,7 @@ bool NameCache::save(const std::string& path) const {
   json document = json::object();
   for (const auto& [key, answer] : answers_) document[key] = to_json(answer);
   const auto text = document.dump(1, ' ', false, json::error_handler_t::replace);
-  return daemon::write_state_file(path, text + "\n").empty();
+  return write_state_file(path, text + "\n").empty();
 }
 
 const GoodAnswer* NameCache::find(const Question& question) const {

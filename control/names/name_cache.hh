@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "control/names/dns_client.hh"
+#include "base/dns_client.hh"
 
 namespace holdfast::names {
 

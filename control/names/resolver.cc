@@ -44,8 +44,8 @@ bool is_no_service(const std::vector<SrvRecord>& servers) {  // RFC 2782: a targ
 
 class Resolver::Impl {
  public:
-  Impl(const config::CentreConfig& centre, const config::DnsConfig& dns, std::string cache_path,
-       Random random, sip::Logger logger, Changed changed, std::chrono::milliseconds second)
+  Impl(const config::CentreConfig& centre, const DnsConfig& dns, std::string cache_path,
+       Random random, Logger logger, Changed changed, std::chrono::milliseconds second)
       : centre_(centre),
         dns_(dns),
         cache_path_(std::move(cache_path)),
@@ -120,7 +120,7 @@ class Resolver::Impl {
     if (before.upstreams != current_.upstreams) changed_(current_);
     if (failed != failing_) {
       failing_ = failed;
-      logger_(failed ? sip::LogLevel::warning : sip::LogLevel::info,
+      logger_(failed ? LogLevel::warning : LogLevel::info,
               failed ? "names: DNS does not answer well (" + last_error_ +
                            "); the last good answers stay in use"
                      : "names: DNS answers");
@@ -239,10 +239,10 @@ class Resolver::Impl {
   }
 
   const config::CentreConfig centre_;
-  const config::DnsConfig dns_;
+  const DnsConfig dns_;
   const std::string cache_path_;
   const Random random_;
-  const sip::Logger logger_;
+  const Logger logger_;
   const Changed changed_;
   const std::chrono::milliseconds second_;
   DnsClient client_;
@@ -263,9 +263,8 @@ class Resolver::Impl {
   std::thread thread_;
 };
 
-Resolver::Resolver(const config::CentreConfig& centre, const config::DnsConfig& dns,
-                   std::string cache_path, Random random, sip::Logger logger, Changed changed,
-                   std::chrono::milliseconds second)
+Resolver::Resolver(const config::CentreConfig& centre, const DnsConfig& dns, std::string cache_path,
+                   Random random, Logger logger, Changed changed, std::chrono::milliseconds second)
     : impl_(std::make_unique<Impl>(centre, dns, std::move(cache_path), std::move(random),
                                    std::move(logger), std::move(changed), second)) {}
 Resolver::~Resolver() = default;

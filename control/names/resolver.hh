@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "base/log.hh"
 #include "control/config/site_config.hh"
 #include "control/names/server_list.hh"
-#include "sip/log.hh"
 #include "sip/route_state.hh"
 
 namespace holdfast::names {
@@ -45,8 +45,8 @@ class Resolver {
 
   // Starts asking, if there is a name to ask for. `cache_path`: where the last good answers lie.
   // `second`: how long a second of a TTL or a retry takes, for tests in a hurry.
-  Resolver(const config::CentreConfig& centre, const config::DnsConfig& dns, std::string cache_path,
-           Random random, sip::Logger logger, Changed changed,
+  Resolver(const config::CentreConfig& centre, const DnsConfig& dns, std::string cache_path,
+           Random random, Logger logger, Changed changed,
            std::chrono::milliseconds second = std::chrono::seconds(1));
   ~Resolver();
   Resolver(const Resolver&) = delete;

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "base/dns_client.hh"
 #include "control/config/site_config.hh"
-#include "control/names/dns_client.hh"
 #include "sip/upstream_health.hh"
 
 namespace holdfast::names {

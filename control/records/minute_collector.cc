@@ -27,7 +27,7 @@ store::MinuteRow row_of(uint64_t call_key, const control::MinuteRecord& r) {
 
 class MinuteCollector::Impl {
  public:
-  Impl(std::string socket, std::optional<store::MinuteCursor> cursor, Sink sink, sip::Logger logger,
+  Impl(std::string socket, std::optional<store::MinuteCursor> cursor, Sink sink, Logger logger,
        std::chrono::milliseconds every)
       : socket_(std::move(socket)),
         sink_(std::move(sink)),
@@ -104,9 +104,9 @@ class MinuteCollector::Impl {
     cursor_ = cursor;
     const std::lock_guard lock(mutex_);
     if (page.missed > 0 && status_.missed == 0)
-      logger_(sip::LogLevel::warning, "records: the dataplane had dropped " +
-                                          std::to_string(page.missed) +
-                                          " minute records before they were fetched");
+      logger_(LogLevel::warning, "records: the dataplane had dropped " +
+                                     std::to_string(page.missed) +
+                                     " minute records before they were fetched");
     status_.rows += rows;
     status_.not_of_calls += others;
     status_.missed += page.missed;
@@ -115,7 +115,7 @@ class MinuteCollector::Impl {
 
   const std::string socket_;
   const Sink sink_;
-  const sip::Logger logger_;
+  const Logger logger_;
   const std::chrono::milliseconds every_;
   std::optional<store::MinuteCursor> cursor_;         // the thread's own
   std::unique_ptr<control::DataplaneClient> client_;  // the thread's own
@@ -128,7 +128,7 @@ class MinuteCollector::Impl {
 
 MinuteCollector::MinuteCollector(std::string dataplane_socket,
                                  std::optional<store::MinuteCursor> cursor, Sink sink,
-                                 sip::Logger logger, std::chrono::milliseconds every)
+                                 Logger logger, std::chrono::milliseconds every)
     : impl_(std::make_unique<Impl>(std::move(dataplane_socket), cursor, std::move(sink),
                                    std::move(logger), every)) {}
 MinuteCollector::~MinuteCollector() = default;

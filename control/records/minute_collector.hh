@@ -12,8 +12,8 @@
 #include <optional>
 #include <string>
 
+#include "base/log.hh"
 #include "control/store/rows.hh"
-#include "sip/log.hh"
 
 namespace holdfast::records {
 
@@ -30,7 +30,7 @@ class MinuteCollector {
   using Sink = std::function<bool(store::Item)>;
 
   MinuteCollector(std::string dataplane_socket, std::optional<store::MinuteCursor> cursor,
-                  Sink sink, sip::Logger logger,
+                  Sink sink, Logger logger,
                   std::chrono::milliseconds every = std::chrono::seconds(5));
   // Ends within a second, whatever the dataplane does.
   ~MinuteCollector();

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "control/store/database.hh"
+#include "base/database.hh"
 #include "control/store/rows.hh"
 
 namespace holdfast::store {

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "control/store/database.hh"
+#include "base/database.hh"
 
 namespace holdfast::store {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "control/store/database.hh"
+#include "base/database.hh"
 #include "control/store/rows.hh"
 
 namespace holdfast::store {

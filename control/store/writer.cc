@@ -34,7 +34,7 @@ std::string time_suffix() {
 
 class Writer::Impl {
  public:
-  Impl(WriterConfig config, sip::Logger logger)
+  Impl(WriterConfig config, Logger logger)
       : config_(std::move(config)), logger_(std::move(logger)) {
     status_.path = config_.path;
     note(open());
@@ -143,7 +143,7 @@ class Writer::Impl {
       if (error.trouble != Trouble::kOther) return undo(error);
       ++refused;
       if (refused_said_++ == 0)
-        logger_(sip::LogLevel::error, "records: the database refuses an item: " + error.text);
+        logger_(LogLevel::error, "records: the database refuses an item: " + error.text);
     }
     if (!database_->execute("COMMIT")) return undo(database_->error());
     const std::lock_guard lock(mutex_);
@@ -203,8 +203,8 @@ class Writer::Impl {
     database_.reset();
     const auto moved = move_aside(config_.path, "damaged-" + time_suffix());
     if (!moved) return moved.error();
-    logger_(sip::LogLevel::error, "records: " + config_.path + " cannot be used (" + why.text +
-                                      "); it is kept as " + *moved + ", and a new one is made");
+    logger_(LogLevel::error, "records: " + config_.path + " cannot be used (" + why.text +
+                                 "); it is kept as " + *moved + ", and a new one is made");
     {
       const std::lock_guard lock(mutex_);
       status_.moved_aside = *moved;
@@ -221,10 +221,10 @@ class Writer::Impl {
     status_.trouble = error.trouble;
     status_.text = error.text;
     if (error.trouble == Trouble::kNone) {
-      logger_(sip::LogLevel::info, "records: written again");
+      logger_(LogLevel::info, "records: written again");
     } else {
-      logger_(sip::LogLevel::error, "records: " + config_.path + " cannot be written: " +
-                                        error.text + "; calls go on, and it is tried again");
+      logger_(LogLevel::error, "records: " + config_.path + " cannot be written: " + error.text +
+                                   "; calls go on, and it is tried again");
     }
   }
 
@@ -251,7 +251,7 @@ class Writer::Impl {
   }
 
   const WriterConfig config_;
-  const sip::Logger logger_;
+  const Logger logger_;
 
   mutable std::mutex mutex_;  // guards what follows, to the blank line
   std::condition_variable wake_, done_;
@@ -271,7 +271,7 @@ class Writer::Impl {
   std::thread thread_;
 };
 
-Writer::Writer(WriterConfig config, sip::Logger logger)
+Writer::Writer(WriterConfig config, Logger logger)
     : impl_(std::make_unique<Impl>(std::move(config), std::move(logger))) {}
 Writer::~Writer() = default;
 bool Writer::put(Item item) {

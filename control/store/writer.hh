@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "control/store/database.hh"
+#include "base/database.hh"
+#include "base/log.hh"
 #include "control/store/rows.hh"
-#include "sip/log.hh"
 
 namespace holdfast::store {
 
@@ -52,7 +52,7 @@ class Writer {
  public:
   // Opens the database on the caller's thread, so that its bindings can be read next. A disk that
   // fails is no error: it is tried again.
-  Writer(WriterConfig config, sip::Logger logger);
+  Writer(WriterConfig config, Logger logger);
   // Writes what is queued if that can be done within two seconds.
   ~Writer();
   Writer(const Writer&) = delete;

@@ -17,9 +17,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/log.hh"
 #include "media/sdp_anchor.hh"
 #include "sip/anchor/anchor_snapshot.hh"
-#include "sip/log.hh"
 #include "sip/loop.hh"
 #include "sip/media_filter.hh"
 

@@ -18,13 +18,13 @@
 #include <string>
 #include <vector>
 
+#include "base/log.hh"
 #include "dataplane/control/messages.hh"
 #include "media/media_stream.hh"
 #include "sip/anchor/anchor_counts.hh"
 #include "sip/anchor/anchor_snapshot.hh"
 #include "sip/anchor/dataplane_link.hh"
 #include "sip/anchor/stream_name.hh"
-#include "sip/log.hh"
 #include "sip/loop.hh"
 
 namespace holdfast::sip {

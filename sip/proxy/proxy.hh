@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
+#include "base/log.hh"
 #include "media/result.hh"
 #include "sip/call_events.hh"
-#include "sip/log.hh"
 #include "sip/loop.hh"
 #include "sip/media_filter.hh"
 #include "sip/proxy/proxy_config.hh"

@@ -102,7 +102,7 @@ class CollectorTest : public testing::Test {
           wake_.notify_all();
           return true;
         },
-        [](sip::LogLevel, const std::string&) {}, milliseconds(5));
+        [](LogLevel, const std::string&) {}, milliseconds(5));
   }
   void wait_for_rows(size_t count) {
     std::unique_lock lock(mutex_);

@@ -65,7 +65,7 @@ class AdminServer : public testing::Test {
     writer_ = std::make_unique<store::Writer>(
         store::WriterConfig{
             .path = directory_ + "/holdfast.db", .commit_ms = 1, .trusted_time = {}},
-        [](sip::LogLevel, const std::string&) {});
+        [](LogLevel, const std::string&) {});
   }
   void TearDown() override {
     server_.reset();

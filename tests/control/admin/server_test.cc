@@ -156,7 +156,7 @@ TEST_F(AdminServer, RecordsThatCannotBeReadAreAnAnswerToo) {
   writer_.reset();
   std::filesystem::remove(directory_ + "/holdfast.db");
   auto fresh = store::Writer({.path = directory_ + "/other.db", .trusted_time = {}},
-                             [](sip::LogLevel, const std::string&) {});
+                             [](LogLevel, const std::string&) {});
   EXPECT_EQ(status_of(get("/api/calls")), "HTTP/1.1 503 Service Unavailable");
 }
 

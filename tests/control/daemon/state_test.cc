@@ -8,10 +8,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/pid_lock.hh"
+#include "base/state_file.hh"
 #include "control/daemon/keys.hh"
-#include "control/daemon/pid_lock.hh"
 #include "control/daemon/setup.hh"
-#include "control/daemon/state_file.hh"
 
 namespace holdfast::daemon {
 namespace {
@@ -27,8 +27,8 @@ class StateTest : public testing::Test {
   }
   void TearDown() override { fs::remove_all(directory_); }
   static fs::perms rights(const std::string& path) { return fs::status(path).permissions(); }
-  static sip::Logger into(std::vector<std::string>& lines) {
-    return [&lines](sip::LogLevel, const std::string& line) { lines.push_back(line); };
+  static Logger into(std::vector<std::string>& lines) {
+    return [&lines](LogLevel, const std::string& line) { lines.push_back(line); };
   }
 
   std::string directory_;

@@ -47,7 +47,7 @@ class ResolverTest : public testing::Test {
 
   void start() {
     resolver_ = std::make_unique<Resolver>(
-        centre_, dns_, cache_, std::mt19937(1), [](sip::LogLevel, const std::string&) {},
+        centre_, dns_, cache_, std::mt19937(1), [](LogLevel, const std::string&) {},
         [this](const Names& names) {
           const std::lock_guard lock(mutex_);
           told_.push_back(names);
@@ -83,7 +83,7 @@ class ResolverTest : public testing::Test {
   const Texts all_ = {"198.18.3.10:8060", "198.18.3.11:8060", "[2001:db8:3::11]:8060"};
   DnsServer server_;
   config::CentreConfig centre_;
-  config::DnsConfig dns_;
+  DnsConfig dns_;
   std::string cache_;
   std::mutex mutex_;
   std::condition_variable wake_;

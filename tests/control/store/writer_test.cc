@@ -88,7 +88,7 @@ class WriterTest : public testing::Test {
     return config;
   }
   void start(const WriterConfig& config) {
-    writer_ = std::make_unique<Writer>(config, [this](sip::LogLevel, const std::string& text) {
+    writer_ = std::make_unique<Writer>(config, [this](LogLevel, const std::string& text) {
       const std::lock_guard lock(mutex_);
       log_.push_back(text);
     });
@@ -375,7 +375,7 @@ TEST_F(WriterTest, WhatIsCommittedOutlivesKill9) {
   ASSERT_EQ(::pipe(tell), 0);
   const pid_t child = ::fork();
   if (child == 0) {
-    Writer writer(config(), [](sip::LogLevel, const std::string&) {});
+    Writer writer(config(), [](LogLevel, const std::string&) {});
     for (uint64_t key = 1;; ++key) {
       writer.put(BeganItem{call(key), 1000});
       if (key % 50 != 0) continue;

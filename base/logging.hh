@@ -5,9 +5,9 @@
 // call: the oldest lines go.
 #pragma once
 
-#include "sip/log.hh"
+#include "base/log.hh"
 
-namespace holdfast::daemon {
+namespace holdfast {
 
 // Starts the log; `for_journal` puts "<6>" and the like in front instead of a time (sd-daemon(3)).
 void start_logging(bool for_journal);
@@ -15,6 +15,6 @@ void start_logging(bool for_journal);
 void stop_logging();
 
 // Any thread.
-void log_line(sip::LogLevel level, const std::string& text);
+void log_line(LogLevel level, const std::string& text);
 
-}  // namespace holdfast::daemon
+}  // namespace holdfast

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-namespace holdfast::daemon {
+namespace holdfast {
 
 // Every capability goes for good, and none can come back by running a program; kBindOnly keeps the
 // one that opens ports below 1024 until they are open. The user id stays: as root the daemon still
@@ -15,4 +15,4 @@ namespace holdfast::daemon {
 enum class Keep : uint8_t { kBindOnly, kNothing };
 std::string drop_capabilities(Keep keep);
 
-}  // namespace holdfast::daemon
+}  // namespace holdfast

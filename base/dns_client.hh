@@ -10,10 +10,20 @@
 #include <string_view>
 #include <vector>
 
-#include "control/config/site_config.hh"
 #include "media/address.hh"
 
-namespace holdfast::names {
+namespace holdfast {
+
+inline constexpr size_t kMaxDnsServers = 4;
+
+struct DnsConfig {
+  std::vector<std::string> servers;  // ADDRESS or ADDRESS:PORT; none: those of /etc/resolv.conf
+  uint32_t timeout_ms = 2000;        // of one try
+  uint8_t tries = 2;                 // of each server
+  uint32_t min_ttl_s = 10;
+  uint32_t max_ttl_s = 3600;
+  uint32_t retry_s = 5;  // after a failure
+};
 
 enum class RecordType : uint8_t { kA, kAaaa, kSrv };
 std::string_view name_of(RecordType type);
@@ -46,7 +56,7 @@ struct Answer {
 
 class DnsClient {
  public:
-  explicit DnsClient(const config::DnsConfig& config);
+  explicit DnsClient(const DnsConfig& config);
   ~DnsClient();
   DnsClient(const DnsClient&) = delete;
   DnsClient& operator=(const DnsClient&) = delete;
@@ -60,7 +70,7 @@ class DnsClient {
   int stop_descriptor() const { return stop_; }
 
  private:
-  config::DnsConfig config_;
+  DnsConfig config_;
   int stop_ = -1;  // eventfd
 };
 
@@ -68,4 +78,4 @@ class DnsClient {
 // or is cut. Any bytes may be given.
 uint32_t smallest_ttl(std::span<const uint8_t> message);
 
-}  // namespace holdfast::names
+}  // namespace holdfast

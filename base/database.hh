@@ -15,7 +15,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-namespace holdfast::store {
+namespace holdfast {
 
 // What went wrong, by what can be done about it.
 enum class Trouble : uint8_t {
@@ -112,4 +112,4 @@ class Database {
   sqlite3* db_;
 };
 
-}  // namespace holdfast::store
+}  // namespace holdfast

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Wraps SQLite's C interface.
-#include "control/store/database.hh"
+#include "base/database.hh"
 
 #include <sqlite3.h>
 
 #include <utility>
 
-namespace holdfast::store {
+namespace holdfast {
 namespace {
 
 constexpr int kBusyTimeoutMs = 1000;
@@ -159,4 +159,4 @@ int64_t Database::changes() const {
   return sqlite3_changes64(db_);
 }
 
-}  // namespace holdfast::store
+}  // namespace holdfast

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Drops capabilities by the kernel's own interface.
-#include "control/daemon/privileges.hh"
+#include "base/privileges.hh"
 
 #include <linux/capability.h>
 #include <sys/prctl.h>
@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace holdfast::daemon {
+namespace holdfast {
 
 std::string drop_capabilities(Keep keep) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
@@ -30,4 +30,4 @@ std::string drop_capabilities(Keep keep) {
   return "";
 }
 
-}  // namespace holdfast::daemon
+}  // namespace holdfast

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace holdfast::daemon {
+namespace holdfast {
 
 // None if it cannot be read, is no regular file, or is longer.
 std::optional<std::string> read_state_file(const std::string& path, size_t max_bytes);
@@ -18,4 +18,4 @@ std::string write_state_file(const std::string& path, std::string_view bytes);
 // The directory and those above it; the last one with mode 0700. The error, or empty.
 std::string make_state_directory(const std::string& path);
 
-}  // namespace holdfast::daemon
+}  // namespace holdfast

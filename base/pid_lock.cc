@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A locked file with a pid in it.
-#include "control/daemon/pid_lock.hh"
+#include "base/pid_lock.hh"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace holdfast::daemon {
+namespace holdfast {
 
 Result<std::unique_ptr<PidLock>, std::string> PidLock::take(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -36,4 +36,4 @@ PidLock::~PidLock() {
   ::close(fd_);  // the file stays: to remove it would let two processes lock two files
 }
 
-}  // namespace holdfast::daemon
+}  // namespace holdfast

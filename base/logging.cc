@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Wraps spdlog.
-#include "control/daemon/logging.hh"
+#include "base/logging.hh"
 
 #include <spdlog/async.h>
 #include <spdlog/pattern_formatter.h>
@@ -9,7 +9,7 @@
 
 #include <memory>
 
-namespace holdfast::daemon {
+namespace holdfast {
 namespace {
 
 constexpr size_t kQueuedLines = 4096;
@@ -29,10 +29,10 @@ class PriorityFlag final : public spdlog::custom_flag_formatter {
   }
 };
 
-spdlog::level::level_enum level_of(sip::LogLevel level) {
-  return level == sip::LogLevel::error     ? spdlog::level::err
-         : level == sip::LogLevel::warning ? spdlog::level::warn
-                                           : spdlog::level::info;
+spdlog::level::level_enum level_of(LogLevel level) {
+  return level == LogLevel::error     ? spdlog::level::err
+         : level == LogLevel::warning ? spdlog::level::warn
+                                      : spdlog::level::info;
 }
 
 }  // namespace
@@ -54,11 +54,11 @@ void stop_logging() {
   spdlog::shutdown();
 }
 
-void log_line(sip::LogLevel level, const std::string& text) {
+void log_line(LogLevel level, const std::string& text) {
   // Control characters of the network must not forge lines.
   std::string line;
   for (const char c : text) line += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
   if (auto* logger = spdlog::default_logger_raw()) logger->log(level_of(level), "{}", line);
 }
 
-}  // namespace holdfast::daemon
+}  // namespace holdfast

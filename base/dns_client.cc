@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Wraps c-ares.
-#include "control/names/dns_client.hh"
+#include "base/dns_client.hh"
 
 #include <ares.h>
 #include <arpa/inet.h>
@@ -14,7 +14,7 @@
 #include <mutex>
 #include <optional>
 
-namespace holdfast::names {
+namespace holdfast {
 namespace {
 
 constexpr int kMaxAddresses = 16;  // of one answer; the rest is left
@@ -94,7 +94,7 @@ int wire_type(RecordType type) {
 // A channel for one round of questions.
 class Channel {
  public:
-  explicit Channel(const config::DnsConfig& config) {
+  explicit Channel(const DnsConfig& config) {
     static std::once_flag once;
     std::call_once(once, [] { ares_library_init(ARES_LIB_INIT_ALL); });
     ares_options options{};
@@ -199,7 +199,7 @@ uint32_t smallest_ttl(std::span<const uint8_t> message) {
   return smallest > INT32_MAX ? 0 : smallest;
 }
 
-DnsClient::DnsClient(const config::DnsConfig& config)
+DnsClient::DnsClient(const DnsConfig& config)
     : config_(config), stop_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 DnsClient::~DnsClient() {
@@ -231,4 +231,4 @@ std::vector<Answer> DnsClient::ask(const std::vector<Question>& questions) {
   return answers;
 }
 
-}  // namespace holdfast::names
+}  // namespace holdfast

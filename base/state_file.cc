@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Atomic writes of small files.
-#include "control/daemon/state_file.hh"
+#include "base/state_file.hh"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 #include <cstdio>
 #include <cstring>
 
-namespace holdfast::daemon {
+namespace holdfast {
 namespace {
 
 std::string problem(const std::string& path, const char* what) {
@@ -88,4 +88,4 @@ std::string make_state_directory(const std::string& path) {
   return "";
 }
 
-}  // namespace holdfast::daemon
+}  // namespace holdfast

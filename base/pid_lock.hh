@@ -7,7 +7,7 @@
 
 #include "media/result.hh"
 
-namespace holdfast::daemon {
+namespace holdfast {
 
 // Held until it is destroyed, or the process is gone however it went.
 class PidLock {
@@ -23,4 +23,4 @@ class PidLock {
   int fd_;
 };
 
-}  // namespace holdfast::daemon
+}  // namespace holdfast
