@@ -35,8 +35,13 @@ def test_nothing_is_left_open(branch, request):
                 "waiting": daemon["media"]["messages_waiting"], "legs": status["legs"]["in_use"]}
 
     # Probes are transactions too, one at a time.
-    wait_until(lambda: left()["transactions"] <= 1 and not any(v for k, v in left().items() if k != "transactions"),
-               NOTHING_LEFT_WITHIN_S, f"left open: {left()}")
+    def nothing_left():
+        return left()["transactions"] <= 1 and not any(v for k, v in left().items() if k != "transactions")
+
+    try:
+        wait_until(nothing_left, NOTHING_LEFT_WITHIN_S, "left open")
+    except AssertionError:
+        pytest.fail(f"left open: {left()}; calls: {branch.say('calls')['live']}")
     found = branch.say("calls", "--limit", 1000)
     assert found["live"] == []
     assert found["records"] and all(record["end"] for record in found["records"]), "a record has no end"
