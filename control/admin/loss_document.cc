@@ -184,7 +184,7 @@ json loss_document(const SipSnapshot& sip, const LossInput& input, size_t limit)
        {{"lost", "counted at our port: lost on the way to us"},
         {"lost_beyond",
          "what the far end's RTCP reports of its way from us, less what had not come "
-         "to us; nothing is known where the far end sends no reports"},
+         "to us or was missed by us; nothing is known where the far end sends no reports"},
         {"dropped_by_us", "came to us for this call and went no further, by reason"},
         {"lost_by_us",
          "counted at our port: missed while the dataplane was down, between the last packet before "
