@@ -94,9 +94,9 @@ class alignas(64) StreamAccount {
   uint64_t last_arrival_ns() const {
     return late_arrival_ns_ > highest_arrival_ns_ ? late_arrival_ns_ : highest_arrival_ns_;
   }
-  // StreamReport's `lost`, without the work of a report.
-  uint64_t lost_now() const {
-    return empty() ? 0 : expected_before_ + (highest_ - base_ + 1) - packets_ - lost_by_us_;
+  // StreamReport's `lost` and `lost_by_us` together, without the work of a report.
+  uint64_t missing_now() const {
+    return empty() ? 0 : expected_before_ + (highest_ - base_ + 1) - packets_;
   }
   // The totals as if the stream ended now: holes that a late packet could still fill are lost.
   StreamReport report() const;

@@ -33,6 +33,7 @@ json ticks_to_ms(uint32_t ticks, uint32_t clock_hz) {
 
 struct Totals {
   uint64_t streams = 0, expected = 0, received = 0, lost = 0, lost_beyond = 0, dropped_by_us = 0;
+  uint64_t lost_by_us = 0;
 
   json to_json() const {
     return {{"streams", streams},
@@ -41,7 +42,8 @@ struct Totals {
             {"lost", lost},
             {"loss_percent", percent(lost, expected)},
             {"lost_beyond", lost_beyond},
-            {"dropped_by_us", dropped_by_us}};
+            {"dropped_by_us", dropped_by_us},
+            {"lost_by_us", lost_by_us}};
   }
   void add(const Totals& other) {
     streams += other.streams;
@@ -50,6 +52,7 @@ struct Totals {
     lost += other.lost;
     lost_beyond += other.lost_beyond;
     dropped_by_us += other.dropped_by_us;
+    lost_by_us += other.lost_by_us;
   }
 };
 
@@ -74,6 +77,7 @@ void CallMedia::add(const std::string& name, const control::LegReport& leg) {
                 {"received", s.received},
                 {"lost", s.lost},
                 {"loss_percent", percent(s.lost, s.expected)},
+                {"lost_by_us", s.lost_by_us},
                 {"loss_runs", std::move(runs)},
                 {"duplicates", s.duplicates},
                 {"reordered", s.reordered},
@@ -88,11 +92,13 @@ void CallMedia::add(const std::string& name, const control::LegReport& leg) {
     totals.expected += s.expected;
     totals.received += s.received;
     totals.lost += s.lost;
+    totals.lost_by_us += s.lost_by_us;
   }
   totals.streams += leg.folded.streams;
   totals.expected += leg.folded.expected;
   totals.received += leg.folded.received;
   totals.lost += leg.folded.lost;
+  totals.lost_by_us += leg.folded.lost_by_us;
   for (const auto& f : leg.far_end) {
     json row = where;
     row.update({{"to", source ? json(source->to_string()) : json()},
@@ -125,6 +131,7 @@ json minute_json(const store::MinuteRow& m) {
           {"expected", m.expected},
           {"received", m.received},
           {"lost", m.lost},
+          {"lost_by_us", m.lost_by_us},
           {"duplicates", m.duplicates},
           {"jitter_max_ms", ticks_to_ms(m.jitter_max, m.clock_hz)},
           {"longest_loss_run", m.longest_loss_run},
@@ -177,8 +184,11 @@ json loss_document(const SipSnapshot& sip, const LossInput& input, size_t limit)
        {{"lost", "counted at our port: lost on the way to us"},
         {"lost_beyond",
          "what the far end's RTCP reports of its way from us, less what had not come "
-         "to us; nothing is known where the far end sends no reports"},
-        {"dropped_by_us", "came to us for this call and went no further, by reason"}}}};
+         "to us or was missed by us; nothing is known where the far end sends no reports"},
+        {"dropped_by_us", "came to us for this call and went no further, by reason"},
+        {"lost_by_us",
+         "counted at our port: missed while the dataplane was down, between the last packet before "
+         "and the first one after; what the network lost in that time cannot be told from it"}}}};
   if (input.calls.size() == limit && limit > 0) document["next"] = input.calls.back().seq;
   return document;
 }

@@ -27,7 +27,7 @@ constexpr const char* kMarkup = R"page(<!DOCTYPE html>
 <h2>Calls and what they lost</h2>
 <p class="note"><em>lost</em> was counted at our port, on the way to us. <em>beyond</em> is what the
 far end's RTCP says of its way from us; a dash: it sends no reports. <em>by us</em> came to us and
-went no further.</p>
+went no further, or was missed while the dataplane was down.</p>
 <table id="calls"></table>
 <h2>Losses per minute</h2><table id="minutes"></table>
 <script src="/page.js"></script>
@@ -80,6 +80,7 @@ function fill(id, columns, rows, empty) {
     table.append(line);
   }
 }
+const ours = totals => totals.dropped_by_us + totals.lost_by_us;
 const time = text => text ? text.slice(0, 19).replace('T', ' ') : '';
 function span(s) {
   if (s === null || s === undefined) return '';
@@ -102,7 +103,7 @@ function show(status, upstreams, registrations, calls, loss) {
     ['servers up', status.upstreams.up + ' of ' + status.upstreams.known],
     ['media', status.media.state], ['anchored calls', status.media.calls_anchored],
     ['records', status.records.state], ['packets lost', loss.totals.lost],
-    ['beyond our port', loss.totals.lost_beyond], ['lost by us', loss.totals.dropped_by_us]];
+    ['beyond our port', loss.totals.lost_beyond], ['lost by us', ours(loss.totals)]];
   $('tiles').replaceChildren(...tiles.map(([name, value]) => {
     const tile = document.createElement('div');
     tile.append(cell('b', value), cell('span', name));
@@ -127,11 +128,13 @@ function show(status, upstreams, registrations, calls, loss) {
     ['talked', r => r.talk_ms === null ? '' : span(Math.round(r.talk_ms / 1000))],
     ['packets', r => r.totals.expected, 'n'], ['lost', r => r.totals.lost, 'loss'],
     ['beyond', r => r.beyond.length ? r.totals.lost_beyond : '', 'loss'],
-    ['by us', r => r.totals.dropped_by_us, 'loss']], loss.calls, 'none');
-  const minutes = loss.calls.flatMap(c => c.minutes.filter(m => m.lost > 0)).slice(0, 50);
+    ['by us', r => ours(r.totals), 'loss']], loss.calls, 'none');
+  const minutes = loss.calls.flatMap(c => c.minutes.filter(m => m.lost + m.lost_by_us > 0))
+    .slice(0, 50);
   fill('minutes', [['minute', r => time(r.minute)], ['stream', r => r.stream],
     ['interface', r => r.interface], ['SSRC', r => r.ssrc], ['packets', r => r.expected, 'n'],
-    ['lost', r => r.lost, 'loss']], minutes, 'no minute with a loss');
+    ['lost', r => r.lost, 'loss'], ['by us', r => r.lost_by_us, 'loss']], minutes,
+    'no minute with a loss');
 }
 async function turn() {
   try {

@@ -42,7 +42,8 @@ std::string runs_text(const json& stream) {
 
 constexpr const char* kColumns =
     "call,began,ended,from,dialled,end,kind,stream,leg,interface,ssrc,minute,expected,received,"
-    "lost,loss_percent,loss_runs,jitter_mean_ms,jitter_max_ms,round_trip_ms,reason,measured_by\r\n";
+    "lost,loss_percent,loss_runs,jitter_mean_ms,jitter_max_ms,round_trip_ms,reason,measured_by,"
+    "lost_by_us\r\n";
 
 void print_row(const json& call, const std::string& kind, const json& row, const Cells& rest) {
   Cells cells = {text(call, "call"),
@@ -58,6 +59,7 @@ void print_row(const json& call, const std::string& kind, const json& row, const
                  text(row, "ssrc")};
   cells.insert(cells.end(), rest.begin(), rest.end());
   cells.push_back(text(row, "measured_by"));
+  cells.push_back(row.contains("lost_by_us") ? count(row, "lost_by_us") : "");
   std::string line;
   for (size_t i = 0; i < cells.size(); ++i) line += (i == 0 ? "" : ",") + csv_field(cells[i]);
   print(line + "\r\n");
@@ -100,36 +102,37 @@ void print_calls(const json& calls) {
                    : "",
                count(totals, "expected"), count(totals, "lost"),
                decimal(number(totals, "loss_percent"), 3), told ? count(totals, "lost_beyond") : "",
-               count(totals, "dropped_by_us")});
+               std::to_string(whole(totals, "dropped_by_us") + whole(totals, "lost_by_us"))});
   }
   print(table.to_string());
 }
 
 void print_streams(const json& calls) {
   Table table({"CALL", "STREAM", ">LEG", "INTERFACE", "SSRC", ">PT", ">EXPECTED", ">RECEIVED",
-               ">LOST", ">LOSS %", "RUNS", ">JITTER MS", ">ROUND TRIP MS", "MEASURED BY"});
+               ">LOST", ">LOSS %", "RUNS", ">BY US", ">JITTER MS", ">ROUND TRIP MS",
+               "MEASURED BY"});
   for (const auto& c : calls) {
     for (const auto& s : list(c, "streams"))
       table.add({text(c, "call"), text(s, "stream"), count(s, "leg"), text(s, "interface"),
                  text(s, "ssrc"), count(s, "payload_type"), count(s, "expected"),
                  count(s, "received"), count(s, "lost"), decimal(number(s, "loss_percent"), 3),
-                 runs_text(s), ms_text(s, "jitter_mean_ms"), "", "us"});
+                 runs_text(s), count(s, "lost_by_us"), ms_text(s, "jitter_mean_ms"), "", "us"});
     for (const auto& b : list(c, "beyond"))
       table.add({text(c, "call"), text(b, "stream"), count(b, "leg"), text(b, "interface"),
-                 text(b, "ssrc"), "", "", "", count(b, "lost_beyond"), "", "",
+                 text(b, "ssrc"), "", "", "", count(b, "lost_beyond"), "", "", "",
                  ms_text(b, "jitter_ms"), ms_text(b, "round_trip_ms"), "far end's RTCP"});
   }
   if (!table.empty()) print("\n" + table.to_string());
 }
 
 void print_minutes(const json& calls) {
-  Table table(
-      {"CALL", "MINUTE", "STREAM", ">LEG", "INTERFACE", "SSRC", ">EXPECTED", ">RECEIVED", ">LOST"});
+  Table table({"CALL", "MINUTE", "STREAM", ">LEG", "INTERFACE", "SSRC", ">EXPECTED", ">RECEIVED",
+               ">LOST", ">BY US"});
   for (const auto& c : calls) {
     for (const auto& m : list(c, "minutes"))
       table.add({text(c, "call"), time_text(m, "minute"), text(m, "stream"), count(m, "leg"),
                  text(m, "interface"), text(m, "ssrc"), count(m, "expected"), count(m, "received"),
-                 count(m, "lost")});
+                 count(m, "lost"), count(m, "lost_by_us")});
   }
   if (!table.empty()) print("\n" + table.to_string());
 }
@@ -153,7 +156,7 @@ void print_report(const json& document, const json& calls, bool minutes) {
   print(
       "\nLOST was counted at our port, on the way to us. BEYOND US, and what is measured by the "
       "far end's\nRTCP, was lost on the way from us; - stands where it sends no reports. BY US "
-      "came to us and went\nno further.\n");
+      "came to us and went\nno further, or was missed while the dataplane was down.\n");
   if (document.contains("ends") && document["ends"].is_object()) {
     std::string ends;
     for (const auto& [name, times] : document["ends"].items())

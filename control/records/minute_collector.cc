@@ -16,11 +16,13 @@ constexpr std::chrono::milliseconds kAnswerTime{900};
 constexpr int64_t kMinuteS = 60;
 
 store::MinuteRow row_of(uint64_t call_key, const control::MinuteRecord& r) {
-  return {call_key,          r.call,       r.leg,
-          r.interface,       r.ssrc,       static_cast<int64_t>(r.minute_s) / kMinuteS,
-          r.expected,        r.received,   r.lost,
-          r.duplicates,      r.jitter_max, r.clock_hz,
-          r.longest_loss_run};
+  return {call_key,     r.call,
+          r.leg,        r.interface,
+          r.ssrc,       static_cast<int64_t>(r.minute_s) / kMinuteS,
+          r.expected,   r.received,
+          r.lost,       r.duplicates,
+          r.lost_by_us, r.jitter_max,
+          r.clock_hz,   r.longest_loss_run};
 }
 
 }  // namespace

@@ -84,7 +84,7 @@ MinuteRow minute_of(uint64_t call_key, const Statement& row) {
   if (const int64_t ssrc = row.integer(3); ssrc >= 0) m.ssrc = static_cast<uint32_t>(ssrc);
   m.minute = row.integer(4);
   int column = 5;
-  for (uint64_t* count : {&m.expected, &m.received, &m.lost, &m.duplicates})
+  for (uint64_t* count : {&m.expected, &m.received, &m.lost, &m.duplicates, &m.lost_by_us})
     *count = static_cast<uint64_t>(row.integer(column++));
   for (uint32_t* count : {&m.jitter_max, &m.clock_hz, &m.longest_loss_run})
     *count = static_cast<uint32_t>(row.integer(column++));
@@ -139,7 +139,7 @@ Result<std::vector<MinuteRow>, DbError> Reader::minutes(const std::vector<uint64
     const auto error = each(
         **database,
         "SELECT stream, leg, interface, ssrc, minute, expected, received, lost, duplicates, "
-        "jitter_max, clock_hz, longest_loss_run FROM minutes "
+        "lost_by_us, jitter_max, clock_hz, longest_loss_run FROM minutes "
         "WHERE call_key = ? ORDER BY minute, stream, leg, ssrc",
         [&](const Statement& row) { minutes.push_back(minute_of(key, row)); }, key);
     if (error) return *error;

@@ -42,6 +42,7 @@ struct MinuteRow {
   std::optional<uint32_t> ssrc;  // none: of streams of the leg that gave up their places, together
   int64_t minute = 0;            // since 1970
   uint64_t expected = 0, received = 0, lost = 0, duplicates = 0;
+  uint64_t lost_by_us = 0;  // of expected: missed while no dataplane ran
   uint32_t jitter_max = 0;  // timestamp units
   uint32_t clock_hz = 0;
   uint32_t longest_loss_run = 0;

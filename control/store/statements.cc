@@ -56,14 +56,15 @@ Statements::Statements(Database& database, int64_t run) : database_(database), r
       "talk_ms=excluded.talk_ms, end=excluded.end, status=excluded.status, "
       "detail=excluded.detail WHERE calls.end IS NULL OR calls.end='lost_track'");
   leg_ = prepare("INSERT OR REPLACE INTO legs VALUES(?,?,?,?,?,?)");
-  stream_ = prepare("INSERT OR REPLACE INTO streams VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+  stream_ = prepare("INSERT OR REPLACE INTO streams VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   minute_ = prepare(
-      "INSERT INTO minutes VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?) "
+      "INSERT INTO minutes VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
       "ON CONFLICT(call_key, stream, leg, ssrc, minute) DO UPDATE SET "
       "expected=expected+excluded.expected, received=received+excluded.received, "
       "lost=lost+excluded.lost, duplicates=duplicates+excluded.duplicates, "
       "jitter_max=max(jitter_max, excluded.jitter_max), clock_hz=excluded.clock_hz, "
-      "longest_loss_run=max(longest_loss_run, excluded.longest_loss_run)");
+      "longest_loss_run=max(longest_loss_run, excluded.longest_loss_run), "
+      "lost_by_us=lost_by_us+excluded.lost_by_us");
   fact_ = prepare("INSERT OR REPLACE INTO meta VALUES(?,?)");
   binding_ = prepare("INSERT OR REPLACE INTO bindings VALUES(?,?,?,?,?,?,?,?,?,?,?,?)");
   remove_binding_ = prepare("DELETE FROM bindings WHERE aor=? AND contact=?");
@@ -153,7 +154,8 @@ bool Statements::put_media(uint64_t call_key, const control::CallReport& report)
       if (!stream_
                .with(call_key, report.call, leg.leg, s.ssrc, leg.interface, s.payload_type,
                      s.clock_hz, s.expected, s.received, s.lost, s.duplicates, s.reordered,
-                     s.restarts, s.strays, s.jitter_mean, s.jitter_max, runs_json(s), s.dscp_in)
+                     s.restarts, s.strays, s.jitter_mean, s.jitter_max, runs_json(s), s.dscp_in,
+                     s.lost_by_us)
                .run())
         return false;
     }
@@ -166,7 +168,7 @@ DbError Statements::put(const MinutesItem& item) {
     const int64_t ssrc = m.ssrc ? int64_t{*m.ssrc} : -1;
     if (!minute_
              .with(m.call_key, m.stream, m.leg, ssrc, m.minute, m.interface, m.expected, m.received,
-                   m.lost, m.duplicates, m.jitter_max, m.clock_hz, m.longest_loss_run)
+                   m.lost, m.duplicates, m.jitter_max, m.clock_hz, m.longest_loss_run, m.lost_by_us)
              .run())
       return error_unless(false);
   }

@@ -195,7 +195,7 @@ struct FarEndReport {
   uint64_t reported_ms = 0;      // Unix time of the newest
   double fraction_lost = 0;      // 0 to 1, between its last two reports
   int32_t cumulative_lost = 0;   // since it began to listen; negative when copies outnumber losses
-  uint64_t lost_before = 0;      // of that stream, lost before it came to us, when the block came
+  uint64_t lost_before = 0;      // of that stream, `lost` and `lost_by_us` when the block came
   uint32_t highest_ext_seq = 0;  // as the far end counts wraps
   uint32_t jitter = 0;           // timestamp units
   std::optional<double> jitter_ms;      // when the stream's clock is known

@@ -28,8 +28,9 @@ class FarEnd {
     ++next_;
   }
 
-  // A block about the stream comes. `lost_before_us`: what of the stream is known to be lost before
-  // it came to us. False when the block's delay cannot be, which leaves the round trip as it was.
+  // A block about the stream comes. `lost_before_us`: what of the stream is known not to have been
+  // counted here, lost before it came to us or missed while nobody counted. False when the block's
+  // delay cannot be, which leaves the round trip as it was.
   bool on_report(const media::RtcpReportBlock& block, uint64_t lost_before_us, uint64_t now_ns) {
     ++reports_;
     reported_ms_ = ms(now_ns);

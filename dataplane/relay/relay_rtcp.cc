@@ -27,7 +27,7 @@ void RelayCore::read_rtcp(Leg& leg, const media::RtcpCompound& compound, uint64_
       StreamSlot* heard = streams_.find(peer, block.ssrc);
       if (heard == nullptr) {
         ++leg.counters.reports_unknown_ssrc;
-      } else if (!heard->far_end.on_report(block, heard->account.lost_now(), now_ns)) {
+      } else if (!heard->far_end.on_report(block, heard->account.missing_now(), now_ns)) {
         ++leg.counters.reports_bad_delay;
       }
     }

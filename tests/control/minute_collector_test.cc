@@ -46,9 +46,10 @@ class MinuteServer : public control::ControlHandler {
     record.interface = "lan";
     record.ssrc = 0xabc;
     record.minute_s = 1'700'000'040;
-    record.expected = 100;
+    record.expected = 140;
     record.received = 100 - lost;
     record.lost = lost;
+    record.lost_by_us = 40;
     records_.push_back(record);
   }
 
@@ -136,7 +137,10 @@ TEST_F(CollectorTest, FetchesEveryPageOnce) {
   start();
   wait_for_rows(5);
   EXPECT_EQ(rows_[4].call_key, 0xfeedU);
+  EXPECT_EQ(rows_[4].expected, 140U);
+  EXPECT_EQ(rows_[4].received, 96U);
   EXPECT_EQ(rows_[4].lost, 4U);
+  EXPECT_EQ(rows_[4].lost_by_us, 40U);
   EXPECT_EQ(rows_[4].minute, 28'333'334);
   EXPECT_EQ(cursor_, (store::MinuteCursor{5, 5}));
   server_->add(call_, 9);

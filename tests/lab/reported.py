@@ -9,6 +9,7 @@ import signalling
 import truth
 
 BYE_PASSES_NS = 100_000_000
+ON_ITS_WAY = 2  # packets that a process had counted and not sent, or sent and not counted, when it died
 
 
 @dataclasses.dataclass
@@ -76,6 +77,14 @@ def compare(report, entered, ended, users, own):
         captured = _captured(packets[:count if good else least])
         told.append(Told(ssrc, src, captured, reported, good and reported == captured, row, call))
     return told
+
+
+def gaps(report, entered, left, own):
+    """[(packets that came in and never went out, row, call)] of each stream of the packets that came in."""
+    rows, missing = rows_of(report, own), {}
+    for ssrc, *_ in truth.matched(entered, left).missing:
+        missing[ssrc] = missing.get(ssrc, 0) + 1
+    return [(missing.get(ssrc, 0), *rows[ssrc, src]) for ssrc, src in sorted({(p.ssrc, p.src) for p in entered})]
 
 
 def _numbers(row):

@@ -6,10 +6,10 @@ import pytest
 import truth
 from appliance import Crowd, host_port, to_text
 from control import Refused
+from reported import ON_ITS_WAY
 
 SECONDS = 9
 DOWN_S = 1
-ON_ITS_WAY = 2  # packets that the process had counted and not sent, or sent and not counted, when it died
 
 
 def streams_of(calls):

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 in the middle of calls: of holdfastd, which costs no media; of the dataplane, which is back within a second."""
+import collections
 import time
 
 import pytest
+import reported
 import signalling
 import truth
-from drill import Branch, both_heard
+from drill import Branch, both_heard, wait_until
 from office import CENTRES
 
 AUDIO_BACK_WITHIN_S = 1
+MINUTES_WITHIN_S = 10  # of a call's end: the collector asks every 5 s
 SETTLE_S = 0.5
 # caller, callee, who changes the session after the restart. A TCP phone speaks first: its connection died with us,
 # and nobody can reach it before it has made another (RFC 3261 section 18.2.2 knows no way back to an ephemeral port).
@@ -75,6 +78,7 @@ def test_dataplane_dies_in_mid_call(branch, tmp_path):
         for caller, callee in (("1010", "3011"), ("1012", "1013")):
             phones[caller].call(callee)
         time.sleep(1)
+        dying_ns = time.time_ns()
         branch.appliance("kill", "dataplane")
         killed_ns = time.time_ns()
         time.sleep(1)
@@ -99,7 +103,39 @@ def test_dataplane_dies_in_mid_call(branch, tmp_path):
     for stream in streams:
         assert first.get(stream, 99) <= AUDIO_BACK_WITHIN_S, f"{stream} came back after {first.get(stream)} s"
     assert wires.lost_by_us((settled_ns, ended_ns)) == []
+    the_gap_is_ours(branch, wires, (dying_ns, ended_ns))
     # Signalling took no notice, and nobody blamed the centre.
     assert {m.status for m in wires.sip("phone0") if m.status and m.src[0] in wires.lan_own} <= {
         100, 180, 183, 200, 401, 407}
     assert branch.say("upstreams")["state"] == "online"
+
+
+def the_gap_is_ours(branch, wires, between):
+    """The loss report tells what came in and never went out as missed by us, and nothing as lost by the network."""
+    own = {*wires.lan_own, *wires.wan_own}
+    told = reported.gaps(branch.say("report", "loss"), wires.entered(between), wires.left(), own)
+    assert len(told) == 4
+    for missing, row, call in told:
+        print(f"{branch.kind}, call {call['call']}, {row['from']} at {row['interface']}: {missing} packets came in and "
+              f"did not go out; told {row['lost_by_us']} by us, {row['lost']} lost, of {row['expected']} expected")
+        assert missing > 0 and abs(row["lost_by_us"] - missing) <= reported.ON_ITS_WAY
+        assert (row["lost"], row["loss_runs"], row["measured_by"]) == (0, {}, "us")
+        assert row["received"] + row["lost_by_us"] == row["expected"]
+    keys = {call["call"] for _, _, call in told}
+    wait_until(lambda: all(ours(call["minutes"]) == ours(call["streams"]) for call in calls_of(branch, keys)),
+               MINUTES_WITHIN_S, "the minutes do not tell the gap")
+    for call in calls_of(branch, keys):
+        assert not call["live"], "what is told is not the record's"
+        assert (call["totals"]["lost"], call["totals"]["lost_by_us"]) == (0, sum(ours(call["streams"]).values()))
+
+
+def calls_of(branch, keys):
+    return [call for call in branch.say("report", "loss")["calls"] if call["call"] in keys]
+
+
+def ours(rows):
+    """{(leg, ssrc): packets missed by us} of streams or minutes."""
+    found = collections.Counter()
+    for row in rows:
+        found[row["leg"], row["ssrc"]] += row["lost_by_us"]
+    return +found

@@ -177,8 +177,8 @@ TEST(StreamAccount, AGapOfOursIsNotTheNetworks) {
     EXPECT_EQ(r.expected, row.expected);
     EXPECT_EQ(r.received, row.received);
     EXPECT_EQ(r.lost, row.lost);
-    EXPECT_EQ(line.account.lost_now(), row.lost);
     EXPECT_EQ(r.lost_by_us, row.ours);
+    EXPECT_EQ(line.account.missing_now(), row.lost + row.ours);
     EXPECT_EQ(r.restarts, row.restarts);
     EXPECT_EQ(r.received + r.duplicates + r.strays, line.told);
     uint64_t in_runs = r.other_packets;

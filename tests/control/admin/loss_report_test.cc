@@ -10,7 +10,8 @@
 namespace holdfast::admin {
 namespace {
 
-// A call's report with one stream that lost eleven packets here and five beyond us.
+// A call's report with one stream that lost eleven packets here and five beyond us, and missed 49
+// while the dataplane was down; a stream before it missed two.
 control::CallReport lossy_report(uint64_t call_key) {
   control::CallReport report;
   report.call = sip::to_string(sip::StreamName{.call_key = call_key, .media = "audio"});
@@ -27,10 +28,12 @@ control::CallReport lossy_report(uint64_t call_key) {
   stream.ssrc = 0xdeadbeef;
   stream.clock_hz = 8000;
   stream.expected = 1500;
-  stream.received = 1489;
+  stream.received = 1440;
   stream.lost = 11;
+  stream.lost_by_us = 49;
   stream.jitter_mean = 16;
   stream.loss_runs = {{"11", 1}};
+  report.legs[0].folded = {.streams = 1, .expected = 20, .received = 18, .lost_by_us = 2};
   report.legs[0].drops = {{"bad_source", 3}};
   report.legs[1].leg = 2;
   report.legs[1].interface = "wan";
@@ -62,9 +65,22 @@ class LossReport : public AdminServer {
     minute.stream = ended.media[0].call;
     minute.ssrc = 0xdeadbeef;
     minute.minute = 28'333'333;
+    minute.expected = 1500;
+    minute.received = 1440;
+    minute.lost = 11;
+    minute.lost_by_us = 49;
     writer_->put(store::MinutesItem{{minute}, {}});
     ASSERT_TRUE(writer_->flush(seconds(20)));
     state_->media = {lossy_report(0xabc)};
+  }
+  // The lines that begin so, without their ends.
+  static std::vector<std::string> lines_of(const std::string& text, const std::string& end,
+                                           const std::string& start = "") {
+    std::vector<std::string> lines;
+    for (size_t at = 0, to = 0; (to = text.find(end, at)) != std::string::npos;
+         at = to + end.size())
+      if (text.compare(at, start.size(), start) == 0) lines.push_back(text.substr(at, to - at));
+    return lines;
   }
   // What the command prints, and its status.
   std::pair<std::string, int> command(const std::string& arguments) const {
@@ -87,9 +103,15 @@ TEST_F(LossReport, OfCallsThatLiveAndThatHaveEnded) {
     EXPECT_EQ(call["totals"]["lost"], 11) << call;
     EXPECT_EQ(call["totals"]["lost_beyond"], 5);
     EXPECT_EQ(call["totals"]["dropped_by_us"], 3);
+    EXPECT_EQ(call["totals"]["lost_by_us"], 51);
+    EXPECT_EQ(call["totals"]["expected"], 1458 + 11 + 51);
+    EXPECT_EQ(call["totals"]["received"], 1458);
     ASSERT_EQ(call["streams"].size(), 1U);
     EXPECT_EQ(call["streams"][0]["ssrc"], "0xdeadbeef");
     EXPECT_EQ(call["streams"][0]["measured_by"], "us");
+    EXPECT_EQ(call["streams"][0]["expected"], 1440 + 11 + 49);
+    EXPECT_EQ(call["streams"][0]["lost"], 11);
+    EXPECT_EQ(call["streams"][0]["lost_by_us"], 49);
     EXPECT_EQ(call["streams"][0]["loss_runs"]["11"], 1);
     EXPECT_EQ(call["streams"][0]["jitter_mean_ms"], 2.0);
     EXPECT_EQ(call["beyond"][0]["measured_by"], "far end");
@@ -99,8 +121,13 @@ TEST_F(LossReport, OfCallsThatLiveAndThatHaveEnded) {
   EXPECT_EQ(report["calls"][0]["live"], false);
   EXPECT_EQ(report["calls"][0]["end"], "callee_hung_up");
   EXPECT_EQ(report["calls"][0]["minutes"][0]["minute"], "2023-11-14T22:13:00.000Z");
+  EXPECT_EQ(report["calls"][0]["minutes"][0]["lost"], 11);
+  EXPECT_EQ(report["calls"][0]["minutes"][0]["lost_by_us"], 49);
   EXPECT_EQ(report["calls"][1]["live"], true);
   EXPECT_EQ(report["totals"]["lost"], 22);
+  EXPECT_EQ(report["totals"]["lost_by_us"], 102);
+  const std::string measured = report["sources"]["lost_by_us"];
+  EXPECT_TRUE(measured.starts_with("counted at our port: missed while the dataplane was down"));
   EXPECT_EQ(report["ends"]["callee_hung_up"], 1);
   const auto one = body_of(get("/api/report/loss?call=0000000000000abc"));
   EXPECT_EQ(one["calls"].size(), 1U);
@@ -114,26 +141,33 @@ TEST_F(LossReport, ByTheCommand) {
   record_two_calls();
   const auto [table, good] = command("report loss --minutes");
   EXPECT_EQ(good, 0) << table;
-  for (const auto* text : {"0000000000000def", "callee_hung_up", "lives", "11:1", "far end's RTCP",
-                           "bad_source", "2023-11-14 22:13:00", "was lost on the way from us",
-                           "How all these calls ended: "
-                           "callee_hung_up 1"})
+  for (const auto* text :
+       {"0000000000000def", "callee_hung_up", "lives", "11:1", "far end's RTCP", "bad_source",
+        "2023-11-14 22:13:00", "was lost on the way from us", "missed while the dataplane was down",
+        "How all these calls ended: "
+        "callee_hung_up 1"})
     EXPECT_NE(table.find(text), std::string::npos) << text << "\n" << table;
+  const auto rows = lines_of(table, "\n", "0000000000000def");
+  ASSERT_EQ(rows.size(), 5U) << table;  // call, stream, beyond, drop, minute
+  EXPECT_TRUE(rows[0].ends_with(" 54")) << "dropped and missed\n" << table;
+  EXPECT_NE(rows[1].find(" 11:1     49 "), std::string::npos) << table;
+  EXPECT_TRUE(rows[4].ends_with("   11     49")) << table;
 
   const auto [csv, done] = command("report loss --csv --call 0000000000000def");
   EXPECT_EQ(done, 0);
-  std::vector<std::string> lines;
-  for (size_t at = 0, end = 0; (end = csv.find("\r\n", at)) != std::string::npos; at = end + 2)
-    lines.push_back(csv.substr(at, end - at));
+  const auto lines = lines_of(csv, "\r\n");
   ASSERT_EQ(lines.size(), 5U) << csv;  // heading, stream, beyond, drop, minute
   const auto columns = std::count(lines[0].begin(), lines[0].end(), ',');
   for (const auto& line : lines) EXPECT_EQ(std::count(line.begin(), line.end(), ','), columns);
   EXPECT_NE(lines[1].find(",stream,"), std::string::npos);
-  EXPECT_NE(lines[1].find(",1500,1489,11,0.733,11:1,2.00,"), std::string::npos) << lines[1];
-  EXPECT_TRUE(lines[1].ends_with(",us"));
+  EXPECT_TRUE(lines[0].ends_with(",measured_by,lost_by_us"));
+  EXPECT_NE(lines[1].find(",1500,1440,11,0.733,11:1,2.00,"), std::string::npos) << lines[1];
+  EXPECT_TRUE(lines[1].ends_with(",us,49"));
   EXPECT_NE(lines[2].find(",beyond,"), std::string::npos);
-  EXPECT_TRUE(lines[2].ends_with(",far end"));
-  EXPECT_NE(lines[3].find(",3,,,,,,bad_source,"), std::string::npos) << lines[3];
+  EXPECT_TRUE(lines[2].ends_with(",far end,"));
+  EXPECT_TRUE(lines[3].ends_with(",3,,,,,,bad_source,,")) << lines[3];
+  EXPECT_NE(lines[4].find(",minute,"), std::string::npos);
+  EXPECT_TRUE(lines[4].ends_with(",1500,1440,11,,,,,,,us,49")) << lines[4];
 
   const auto all = json::parse(command("report loss --json --all --limit 1").first);
   EXPECT_EQ(all["calls"].size(), 2U) << "every page";

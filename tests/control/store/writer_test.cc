@@ -48,7 +48,7 @@ sip::SavedBinding binding(const std::string& user, const std::string& source = "
 }
 
 MinuteRow minute(uint64_t call_key, std::optional<uint32_t> ssrc, uint64_t expected, uint64_t lost,
-                 uint32_t run) {
+                 uint32_t run, uint64_t lost_by_us = 0) {
   MinuteRow row;
   row.call_key = call_key;
   row.stream = "hf-1/0";
@@ -57,8 +57,9 @@ MinuteRow minute(uint64_t call_key, std::optional<uint32_t> ssrc, uint64_t expec
   row.ssrc = ssrc;
   row.minute = 28;
   row.expected = expected;
-  row.received = expected - lost;
+  row.received = expected - lost - lost_by_us;
   row.lost = lost;
+  row.lost_by_us = lost_by_us;
   row.longest_loss_run = run;
   return row;
 }
@@ -146,14 +147,16 @@ TEST_F(WriterTest, WritesACallFromItsBeginningToItsEnd) {
   report.legs[0].streams.resize(1);
   report.legs[0].streams[0].ssrc = 0xdeadbeef;
   report.legs[0].streams[0].lost = 11;
+  report.legs[0].streams[0].lost_by_us = 49;
   report.legs[0].streams[0].loss_runs = {{"11", 1}};
+  report.legs[0].folded = {.streams = 1, .expected = 90, .received = 88, .lost_by_us = 2};
   report.legs[1].leg = 8;
   ended.media = {report};
   writer_->put(EndedItem{ended, 9000, 7000});
-  writer_->put(MinutesItem{{minute(ended.call_key, 0xdeadbeef, 60, 11, 4)}, {}});
-  writer_->put(MinutesItem{
-      {minute(ended.call_key, 0xdeadbeef, 40, 2, 1), minute(ended.call_key, std::nullopt, 5, 0, 0)},
-      MinuteCursor{7, 1000}});
+  writer_->put(MinutesItem{{minute(ended.call_key, 0xdeadbeef, 60, 11, 4, 9)}, {}});
+  writer_->put(MinutesItem{{minute(ended.call_key, 0xdeadbeef, 60, 2, 1, 40),
+                            minute(ended.call_key, std::nullopt, 5, 0, 0, 2)},
+                           MinuteCursor{7, 1000}});
   const auto all = calls();
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].call_key, 0xffff'ffff'ffff'fff0);
@@ -169,13 +172,24 @@ TEST_F(WriterTest, WritesACallFromItsBeginningToItsEnd) {
   EXPECT_EQ(legs->at(0).report.rx.packets, 1500U);
   EXPECT_EQ(legs->at(0).report.streams.at(0).ssrc, 0xdeadbeefU);
   EXPECT_EQ(legs->at(0).report.streams.at(0).loss_runs.at(0).name, "11");
+  EXPECT_EQ(legs->at(0).report.streams.at(0).lost_by_us, 49U);
+  EXPECT_EQ(legs->at(0).report.folded.lost_by_us, 2U);
+  auto database = Database::open(path(), Database::Mode::kRead);
+  ASSERT_TRUE(database);
+  auto row = (*database)->prepare("SELECT lost, lost_by_us FROM streams");
+  ASSERT_TRUE(row.with().next());
+  EXPECT_EQ(row.integer(0), 11);
+  EXPECT_EQ(row.integer(1), 49);
   const auto minutes = Reader(path()).minutes({all[0].call_key});
   ASSERT_TRUE(minutes);
   ASSERT_EQ(minutes->size(), 2U);
   EXPECT_FALSE(minutes->at(0).ssrc) << "streams that gave up their places, together";
+  EXPECT_EQ(minutes->at(0).lost_by_us, 2U);
   EXPECT_EQ(minutes->at(1).ssrc, 0xdeadbeefU);
-  EXPECT_EQ(minutes->at(1).expected, 100U) << "the parts of a minute add up";
+  EXPECT_EQ(minutes->at(1).expected, 120U) << "the parts of a minute add up";
+  EXPECT_EQ(minutes->at(1).received, 58U);
   EXPECT_EQ(minutes->at(1).lost, 13U);
+  EXPECT_EQ(minutes->at(1).lost_by_us, 49U);
   EXPECT_EQ(minutes->at(1).longest_loss_run, 4U);
   EXPECT_EQ(Reader(path()).minute_cursor(), (MinuteCursor{7, 1000}));
 }

@@ -214,6 +214,17 @@ class TwoLives : public StateFileTest {
       rig.run(at_ns + seq * 20'000'000u);
     }
   }
+  // A receiver report of the far end: so many packets of the stream of speak() did not reach it.
+  static void report(Rig& rig, uint8_t cumulative_lost) {
+    test::UdpFrame frame{.to = *MacAddress::parse("02:00:00:00:00:02"),
+                         .source = *SocketAddress::parse("198.18.3.10:30001"),
+                         .destination = *SocketAddress::parse("198.18.2.2:20001"),
+                         .payload = {0x81, 201, 0, 7, 0, 0, 0, 0xb, 0x11, 0x22, 0x33, 0x44, 0, 0, 0,
+                                     cumulative_lost}};
+    frame.payload.resize(32);
+    rig.arrive(1, test::build(frame));
+    rig.run(kNow + 4 * kSecond);
+  }
   std::vector<std::string> restore(CallBook& book) {
     std::vector<std::string> refusals;
     for (const LeftCall& call : calls()) {
@@ -253,6 +264,7 @@ TEST_F(TwoLives, CallsGoOnWithTheirSourcesSumsAndTheGap) {
   second.rig.arrive(1, test::build(answer));
   second.rig.run();
   ASSERT_EQ(second.rig.departed(0).size(), 1u);
+  report(second.rig, 57);
 
   const test_rig::Running running(second.rig);
   const auto last = second.book.remove("a");
@@ -266,6 +278,9 @@ TEST_F(TwoLives, CallsGoOnWithTheirSourcesSumsAndTheGap) {
   EXPECT_EQ(stream.received, 150u);
   EXPECT_EQ(stream.lost, 0u);
   EXPECT_EQ(stream.lost_by_us, 50u);
+  ASSERT_EQ(last->legs[1].far_end.size(), 1u);
+  EXPECT_EQ(last->legs[1].far_end[0].lost_before, 50u);
+  EXPECT_EQ(last->legs[1].far_end[0].lost_beyond(), 7u) << "the gap is not the network's";
   const auto minutes = second.book.minutes().list({.after = 0, .epoch = {}, .limit = 9}).records;
   ASSERT_EQ(minutes.size(), 2u);
   EXPECT_EQ(minutes[0].received, 50u) << "what the first life had counted was its own to tell";

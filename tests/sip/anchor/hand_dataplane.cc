@@ -3,6 +3,7 @@
 #include "tests/sip/anchor/hand_dataplane.hh"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <stdexcept>
 
@@ -11,6 +12,11 @@ namespace holdfast::sip {
 using control::CallReport;
 using control::ErrorCode;
 using control::LegReport;
+
+HandDataplane::~HandDataplane() {
+  server_.reset();
+  ::unlink((path_ + ".lock").c_str());  // a server leaves it: another may be about to lock it
+}
 
 void HandDataplane::start() {
   auto server = control::ControlServer::listen(path_, *this);

@@ -17,6 +17,9 @@ namespace holdfast::sip {
 class HandDataplane final : public control::ControlHandler {
  public:
   explicit HandDataplane(std::string path) : path_(std::move(path)) { start(); }
+  ~HandDataplane() override;
+  HandDataplane(const HandDataplane&) = delete;
+  HandDataplane& operator=(const HandDataplane&) = delete;
 
   void start();
   void kill();   // and all that it knew
