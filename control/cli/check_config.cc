@@ -50,6 +50,25 @@ void print_sip(const config::DaemonConfig& config) {
   print("\n" + hops.to_string());
 }
 
+void print_provision(const config::ProvisionSections& config) {
+  Table listeners({"PROVISION LISTENER", "SCHEME", "INTERFACE", "ORIGIN", "CLIENT CERTIFICATES"});
+  for (const auto& l : config.listeners) {
+    for (const auto& ip : l.addresses) {
+      listeners.add({SocketAddress{ip, l.port}.to_string(),
+                     std::string(l.tls ? "https" : "http") + (l.legacy ? ", legacy" : ""),
+                     l.interface, l.origin, std::string(to_string(l.client_certificate))});
+    }
+  }
+  print("\n" + listeners.to_string());
+  Table origins({"ORIGIN", "URL", "PROFILE", "STORE", "SERVE STALE", "OWNER CHECK"});
+  for (const auto& o : config.origins) {
+    origins.add({o.name, o.url.to_string(), std::string(to_string(o.profile)),
+                 std::string(to_string(o.store)), std::string(to_string(o.serve_stale)),
+                 std::string(to_string(o.owner_check))});
+  }
+  print("\n" + origins.to_string());
+}
+
 void run_check(Context& context, const std::string& path) {
   const auto site = config::load_site(path);
   if (!site) {
@@ -60,15 +79,16 @@ void run_check(Context& context, const std::string& path) {
   }
   print(path + " is good: at most " + std::to_string(site->dataplane.max_legs) +
         " legs, control socket " + site->dataplane.control_socket + "\n");
-  if (!site->daemon) print("It is one for holdfast-dataplane: holdfastd needs [centre] too.\n");
+  if (!site->daemon) print("It is none for holdfastd, which needs [centre] too.\n");
   print_interfaces(site->dataplane);
   if (site->daemon) print_sip(*site->daemon);
+  if (site->provision) print_provision(*site->provision);
 }
 
 }  // namespace
 
 void add_check_config_command(CLI::App& app, Context& context) {
-  auto* check = app.add_subcommand("check-config", "check the configuration file of both daemons");
+  auto* check = app.add_subcommand("check-config", "check the configuration file of all daemons");
   auto path = std::make_shared<std::string>();
   check->add_option("FILE", *path, "TOML file")->required();
   check->callback([&context, path] { run_check(context, *path); });

@@ -43,7 +43,8 @@ class Socket {
   int fd_;
 };
 
-std::optional<DaemonError> connect(const Socket& socket, const std::string& path) {
+std::optional<DaemonError> connect(const Socket& socket, const std::string& path,
+                                   const std::string& who) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const bool fits = !path.empty() && path.size() < sizeof address.sun_path;
@@ -53,15 +54,17 @@ std::optional<DaemonError> connect(const Socket& socket, const std::string& path
       ::connect(socket.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
     return std::nullopt;
   const int why = errno;
-  const char* what = why == EACCES || why == EPERM ? "no permission to talk to holdfastd (be root)"
-                     : why == EAGAIN               ? "holdfastd is too busy to take a client"
-                                                   : "holdfastd is not running";
-  return DaemonError{std::string(what) + ": " + path + ": " + std::strerror(why), why == ENOENT};
+  const std::string what = why == EACCES || why == EPERM
+                               ? "no permission to talk to " + who + " (be root)"
+                           : why == EAGAIN ? who + " is too busy to take a client"
+                                           : who + " is not running";
+  return DaemonError{what + ": " + path + ": " + std::strerror(why), why == ENOENT};
 }
 
 Result<std::string, DaemonError> exchange(const Socket& socket, std::string_view request,
-                                          const std::string& path, Clock::time_point deadline) {
-  const DaemonError late{"holdfastd did not answer in time: " + path};
+                                          const std::string& path, const std::string& who,
+                                          Clock::time_point deadline) {
+  const DaemonError late{who + " did not answer in time: " + path};
   while (!request.empty()) {
     const ssize_t n = ::send(socket.fd(), request.data(), request.size(), MSG_NOSIGNAL);
     if (n > 0) {
@@ -79,17 +82,17 @@ Result<std::string, DaemonError> exchange(const Socket& socket, std::string_view
     if (n == 0) return answer;
     if (n > 0) {
       answer.append(bytes, static_cast<size_t>(n));
-      if (answer.size() > kMaxAnswerBytes) return DaemonError{"holdfastd's answer does not end"};
+      if (answer.size() > kMaxAnswerBytes) return DaemonError{who + "'s answer does not end"};
     } else if (errno != EAGAIN && errno != EINTR) {
-      return DaemonError{"holdfastd closed the connection: " + path};
+      return DaemonError{who + " closed the connection: " + path};
     } else if (!socket.wait(POLLIN, deadline)) {
       return late;
     }
   }
 }
 
-Result<json, DaemonError> read_answer(const std::string& answer) {
-  const DaemonError senseless{"holdfastd's answer makes no sense"};
+Result<json, DaemonError> read_answer(const std::string& answer, const std::string& who) {
+  const DaemonError senseless{who + "'s answer makes no sense"};
   constexpr std::string_view kStart = "HTTP/1.1 ";
   const auto body = answer.find("\r\n\r\n");
   unsigned status = 0;
@@ -102,22 +105,23 @@ Result<json, DaemonError> read_answer(const std::string& answer) {
   if (!document.is_object()) return senseless;
   if (status == 200) return document;
   const auto text = document.value("error", json());
-  return DaemonError{"holdfastd refused: " +
-                     (text.is_string() ? text.get<std::string>() : std::to_string(status))};
+  return DaemonError{
+      who + " refused: " + (text.is_string() ? text.get<std::string>() : std::to_string(status))};
 }
 
 }  // namespace
 
 Result<json, DaemonError> ask_daemon(const std::string& path, const std::string& method,
-                                     const std::string& target, std::chrono::milliseconds timeout) {
+                                     const std::string& target, std::chrono::milliseconds timeout,
+                                     const std::string& who) {
   const auto deadline = Clock::now() + timeout;
   const Socket socket;
-  if (auto error = connect(socket, path)) return *error;
+  if (auto error = connect(socket, path, who)) return *error;
   const std::string request =
       method + " " + target + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-  const auto answer = exchange(socket, request, path, deadline);
+  const auto answer = exchange(socket, request, path, who, deadline);
   if (!answer) return answer.error();
-  return read_answer(*answer);
+  return read_answer(*answer, who);
 }
 
 }  // namespace holdfast::cli

@@ -30,7 +30,10 @@ int main(int argc, char** argv) {
   cli::add_status_command(app, context);
   cli::add_report_command(app, context);
   cli::add_sip_commands(app, context);
+  cli::add_provision_commands(app, context);
   cli::add_check_config_command(app, context);
+  cli::add_phonesim_command(app, context);
+  cli::add_dhcp_options_command(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked_for) {  // --help, --version

@@ -193,10 +193,6 @@ void complete_daemon(DaemonConfig& config, const DialPlanSection& dial_plan,
                std::to_string(config.sip.survival_expiry_min_s) +
                    " is above survival-expiry-max-s; lower it");
   }
-  if (config.dns.min_ttl_s > config.dns.max_ttl_s) {
-    faults.add(places.dns, "min-ttl-s",
-               std::to_string(config.dns.min_ttl_s) + " is above max-ttl-s; lower it");
-  }
   if (!config.admin.allow_remote && !is_loopback(config.admin.listen.ip)) {
     faults.add(places.admin, "listen",
                config.admin.listen.to_string() +

@@ -13,7 +13,6 @@ namespace holdfast::config {
 struct DaemonPlaces {
   Places sip{"sip", 0, {}}, centre{"centre", 0, {}}, dial_plan{"dial-plan", 0, {}};
   Places media{"media", 0, {}}, storage{"storage", 0, {}}, admin{"admin", 0, {}};
-  Places dns{"dns", 0, {}};
   std::vector<Places> listeners, gateways;
 };
 

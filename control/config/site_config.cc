@@ -10,47 +10,6 @@
 namespace holdfast::config {
 namespace {
 
-// A section that stands once.
-template <typename Section>
-void read_once(const TomlEntry& entry, std::span<const Option<Section>> options, Section& section,
-               Places& places, Faults& faults) {
-  places.line = entry.line;
-  if (entry.value.table() == nullptr) {
-    faults.add(entry.line, entry.key,
-               "is a section; write [" + entry.key + "] with one pair of brackets");
-    return;
-  }
-  read_section(*entry.value.table(), options, section, places, faults);
-}
-
-// A section that may stand several times; the key of its errors has its place, from 1.
-template <typename Section>
-void read_list(const TomlEntry& entry, std::span<const Option<Section>> options, size_t max,
-               std::vector<Section>& sections, std::vector<Places>& all, Faults& faults) {
-  const auto* list = entry.value.list();
-  const bool tables = list != nullptr && std::all_of(list->begin(), list->end(), [](auto& item) {
-                        return item.table() != nullptr;
-                      });
-  if (!tables) {
-    faults.add(entry.line, entry.key,
-               "is a list; write [[" + entry.key + "]] with two pairs of brackets");
-    return;
-  }
-  if (list->size() > max) {
-    faults.add(entry.line, entry.key,
-               std::to_string(list->size()) + " sections; at most " + std::to_string(max) +
-                   " are possible");
-    return;
-  }
-  for (const auto& item : *list) {
-    Section section;
-    Places places{entry.key + "." + std::to_string(sections.size() + 1), item.line, {}};
-    read_section(*item.table(), options, section, places, faults);
-    sections.push_back(std::move(section));
-    all.push_back(std::move(places));
-  }
-}
-
 struct DaemonReading {
   DaemonConfig config;
   DaemonPlaces places;
@@ -63,7 +22,7 @@ struct DaemonReading {
 void DaemonReading::read(const TomlEntry& entry, Faults& faults) {
   const auto known = std::find(std::begin(kDaemonSections), std::end(kDaemonSections), entry.key);
   if (known == std::end(kDaemonSections)) return;
-  any = true;
+  any |= entry.key != "dns";  // which holdfast-provision has too
   if (entry.key == "sip") read_once(entry, sip_options(), config.sip, places.sip, faults);
   if (entry.key == "sip-listener")
     read_list(entry, sip_listener_options(), kMaxSipListeners, config.listeners, places.listeners,
@@ -78,7 +37,6 @@ void DaemonReading::read(const TomlEntry& entry, Faults& faults) {
   if (entry.key == "storage")
     read_once(entry, storage_options(), config.storage, places.storage, faults);
   if (entry.key == "admin") read_once(entry, admin_options(), config.admin, places.admin, faults);
-  if (entry.key == "dns") read_once(entry, dns_options(), config.dns, places.dns, faults);
 }
 
 }  // namespace
@@ -87,9 +45,11 @@ Result<SiteConfig, ConfigErrors> parse_site(std::string_view text, std::string_v
   const auto document = read_config_document(text, name);
   if (!document) return document.error();
   Faults faults(name);
-  SiteConfig site{read_dataplane_sections(*document, faults).config, std::nullopt};
+  SiteConfig site{read_dataplane_sections(*document, faults).config, std::nullopt, std::nullopt};
   DaemonReading daemon;
   for (const auto& entry : *document) daemon.read(entry, faults);
+  read_dns_section(*document, daemon.config.dns, faults);
+  site.provision = read_provision_sections(*document, site.dataplane, faults);
   if (daemon.any) {
     const bool has_centre = std::any_of(document->begin(), document->end(),
                                         [](const auto& e) { return e.key == "centre"; });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The whole configuration file: the dataplane's part and that of holdfastd, as checked values.
+// The whole configuration file, the part of each daemon, as checked values.
 //
 // Start-up only. What load_site or parse_site returned is complete and consistent; nobody needs to
 // check it again.
@@ -14,7 +14,9 @@
 
 #include "base/dns_client.hh"
 #include "dataplane/config/config.hh"
+#include "dataplane/config/host.hh"
 #include "media/sdp_anchor.hh"
+#include "provision-proxy/config/provision_config.hh"
 #include "sip/binding_table.hh"
 #include "sip/dial_plan.hh"
 #include "sip/route_state.hh"
@@ -47,15 +49,6 @@ struct SipListenerConfig {
   uint16_t port = 5060;
   uint32_t transports = 3;  // bit mask by sip::Transport
   Faces faces = Faces::kPhones;
-};
-
-// A server as written: a name or a literal, with a port.
-struct HostPort {
-  std::string host;
-  uint16_t port = 5060;
-  std::optional<IpAddress> literal;
-
-  std::string to_string() const;
 };
 
 struct CentreConfig {
@@ -104,6 +97,8 @@ struct SiteConfig {
   DataplaneConfig dataplane;
   // None when the file has no section of holdfastd: the dataplane alone can start on it.
   std::optional<DaemonConfig> daemon;
+  // None when it has no section of holdfast-provision.
+  std::optional<ProvisionSections> provision;
 };
 
 // The words of the file.

@@ -11,6 +11,7 @@
 
 #include "control/config/site_config.hh"
 #include "dataplane/config/options.hh"
+#include "provision-proxy/config/provision_options.hh"
 
 namespace holdfast::config {
 
@@ -29,15 +30,8 @@ std::span<const Option<sip::PrefixRule>> prefix_rule_options();
 std::span<const Option<MediaConfig>> media_options();
 std::span<const Option<StorageConfig>> storage_options();
 std::span<const Option<AdminConfig>> admin_options();
-std::span<const Option<DnsConfig>> dns_options();
 
 // "udp", "tcp", in the order of sip::Transport.
 std::span<const std::string_view> transport_words();
-
-// A host name (RFC 1123, with _ for service labels) or an address; what is wrong with it, or none.
-std::optional<std::string> check_host(std::string_view text);
-std::optional<std::string> read_host_port(std::string_view text, HostPort& out);
-// ADDRESS or ADDRESS:PORT, without names; `port` stands in for one that is not written.
-std::optional<std::string> read_address(const TomlValue& value, uint16_t port, SocketAddress& out);
 
 }  // namespace holdfast::config

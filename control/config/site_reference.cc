@@ -32,7 +32,19 @@ std::vector<SectionDoc> daemon_sections() {
       {"[media]", "Once; may be left out.", docs_of(media_options())},
       {"[storage]", "Once; may be left out.", docs_of(storage_options())},
       {"[admin]", "Once; may be left out.", docs_of(admin_options())},
-      {"[dns]", "Once; may be left out.", docs_of(dns_options())},
+      {"[dns]", "Once; may be left out. holdfast-provision reads it too.", docs_of(dns_options())},
+      {"[provision]",
+       "Once; may be left out. This section and the three below are holdfast-provision's, which "
+       "serves the phones their files; without any of them it does not start, and nothing else "
+       "misses it.",
+       docs_of(provision_options())},
+      {"[[provision-listener]]", "1 to 16 of them: where phones fetch their files.",
+       docs_of(provision_listener_options())},
+      {"[[provision-origin]]", "1 to 8 of them: where the files come from.",
+       docs_of(provision_origin_options())},
+      {"[[provision-class]]",
+       "0 to 64 of them, tried in this order before the built-in classes of files.",
+       docs_of(provision_class_options())},
   };
 }
 
@@ -50,11 +62,12 @@ std::string site_reference_markdown() {
       "<!-- SPDX-License-Identifier: Apache-2.0 -->\n"
       "<!-- Written by holdfastd --print-reference; a test compares the two. -->\n"
       "# Configuration\n\n"
-      "One TOML file for both daemons, read at start: `/etc/holdfast/holdfast.toml` unless told "
-      "otherwise.\nholdfast-dataplane reads `[dataplane]` and `[[interface]]`, holdfastd all of "
-      "it. Every option stands below;\nan option or section that is not here is an error, and so "
-      "is a value out of its bounds.\n`holdfast check-config FILE` tells without starting "
-      "anything. A [sample](holdfast.sample.toml) lies beside this\npage.\n\n";
+      "One TOML file for all daemons, read at start: `/etc/holdfast/holdfast.toml` unless told "
+      "otherwise.\nholdfast-dataplane reads `[dataplane]` and `[[interface]]`, holdfast-provision "
+      "these two, `[dns]` and its own\nsections, holdfastd all of it. Every option stands below; "
+      "an option or section that is not here is an error, and\nso is a value out of its bounds. "
+      "`holdfast check-config FILE` tells without starting anything. A\n"
+      "[sample](holdfast.sample.toml) lies beside this page.\n\n";
   page += dataplane_reference_sections();
   for (const auto& section : daemon_sections()) {
     page.append("\n## ").append(section.heading).append("\n\n");

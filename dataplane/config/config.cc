@@ -65,12 +65,14 @@ void read_interfaces(const TomlEntry& entry, DataplaneConfig& config, std::vecto
 std::string list_of_sections() {
   std::string list = "[dataplane], [[interface]]";
   for (const auto name : kDaemonSections) list += ", [" + std::string(name) + "]";
+  for (const auto name : kProvisionSections) list += ", [" + std::string(name) + "]";
   return list;
 }
 
 void check_section_name(const TomlEntry& entry, Faults& faults) {
   std::vector<std::string_view> known(std::begin(kSections), std::end(kSections));
   known.insert(known.end(), std::begin(kDaemonSections), std::end(kDaemonSections));
+  known.insert(known.end(), std::begin(kProvisionSections), std::end(kProvisionSections));
   if (std::find(known.begin(), known.end(), entry.key) != known.end()) return;
   const auto guess = did_you_mean(entry.key, known);
   faults.add(entry.line, entry.key,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <iterator>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,12 +43,56 @@ void read_section(const TomlTable& table, std::span<const Option<Section>> optio
   }
 }
 
-// ---- the file that both daemons read ----------------------------------------------------------
+// A section that stands once.
+template <typename Section>
+void read_once(const TomlEntry& entry, std::span<const Option<Section>> options, Section& section,
+               Places& places, Faults& faults) {
+  places.line = entry.line;
+  if (entry.value.table() == nullptr) {
+    faults.add(entry.line, entry.key,
+               "is a section; write [" + entry.key + "] with one pair of brackets");
+    return;
+  }
+  read_section(*entry.value.table(), options, section, places, faults);
+}
 
-// Sections that are holdfastd's: the dataplane knows their names, so that a mistyped one is an
-// error for either, and leaves their content alone.
+// A section that may stand several times; the key of its errors has its place, from 1.
+template <typename Section>
+void read_list(const TomlEntry& entry, std::span<const Option<Section>> options, size_t max,
+               std::vector<Section>& sections, std::vector<Places>& all, Faults& faults) {
+  const auto* list = entry.value.list();
+  const bool tables = list != nullptr && std::all_of(list->begin(), list->end(), [](auto& item) {
+                        return item.table() != nullptr;
+                      });
+  if (!tables) {
+    faults.add(entry.line, entry.key,
+               "is a list; write [[" + entry.key + "]] with two pairs of brackets");
+    return;
+  }
+  if (list->size() > max) {
+    faults.add(entry.line, entry.key,
+               std::to_string(list->size()) + " sections; at most " + std::to_string(max) +
+                   " are possible");
+    return;
+  }
+  for (const auto& item : *list) {
+    Section section;
+    Places places{entry.key + "." + std::to_string(sections.size() + 1), item.line, {}};
+    read_section(*item.table(), options, section, places, faults);
+    sections.push_back(std::move(section));
+    all.push_back(std::move(places));
+  }
+}
+
+// ---- the file that all daemons read -----------------------------------------------------------
+
+// Sections that are holdfastd's and holdfast-provision's ([dns] is of both): every daemon knows
+// their names, so that a mistyped one is an error for each, and the dataplane leaves their content
+// alone.
 inline constexpr std::string_view kDaemonSections[] = {
     "sip", "sip-listener", "centre", "gateway", "dial-plan", "media", "storage", "admin", "dns"};
+inline constexpr std::string_view kProvisionSections[] = {"provision", "provision-listener",
+                                                          "provision-origin", "provision-class"};
 
 struct DataplaneSections {
   DataplaneConfig config;

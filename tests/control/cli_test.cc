@@ -99,6 +99,8 @@ TEST_F(Cli, WrongUseIsStatusTwoAndOneLine) {
         "relay update 1 --remote phone:4000",
         "report --json --csv",
         "check-config",
+        "dhcp-options",
+        "dhcp-options --url http://a --vlan 4095",
         "status --no-such-flag"}) {
     const auto result = run(std::string(arguments) + " 2>&1");
     EXPECT_EQ(result.status, 2) << arguments << "\n" << result.out;

@@ -98,6 +98,27 @@ TEST(SiteConfig, TheDataplaneLeavesTheContentOfOtherSectionsAlone) {
     EXPECT_TRUE(parse_config(kInterfaces + "[" + std::string(name) + "]\n", "hf.toml")) << name;
 }
 
+TEST(SiteConfig, SectionsOfHoldfastProvisionAreReadAndChecked) {
+  const std::string provision =
+      "[dns]\ntries = 3\n[[provision-listener]]\ninterface = \"lan\"\n"
+      "[[provision-origin]]\nname = \"centre\"\nurl = \"http://centre.example\"\n";
+  const auto site = parse_site(whole(provision), "hf.toml");
+  ASSERT_TRUE(site) << site.error().to_string();
+  ASSERT_TRUE(site->provision);
+  EXPECT_EQ(site->provision->listeners.at(0).origin, "centre");
+  EXPECT_EQ(site->daemon->dns.tries, 3);
+
+  const auto alone = parse_site(kInterfaces + provision, "hf.toml");
+  ASSERT_TRUE(alone) << alone.error().to_string();
+  EXPECT_TRUE(alone->provision);
+  EXPECT_FALSE(alone->daemon) << "it needs no [centre]";
+
+  EXPECT_EQ(errors_of(whole("[provision]\ndcsp = 8\n")),
+            "hf.toml:20: provision.dcsp: is not an option (did you mean \"dscp\"?)");
+  EXPECT_EQ(errors_of(whole("[provision-orign]\n")),
+            "hf.toml:19: provision-orign: is not a section (did you mean \"provision-origin\"?)");
+}
+
 struct Case {
   std::string text;
   std::string expected;  // a line of the errors

@@ -26,16 +26,23 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Clock = std::chrono::steady_clock;
 
-uint16_t free_port(int type) {
-  const int fd = ::socket(AF_INET, type, 0);
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof at;
-  ::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at);
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size);
-  ::close(fd);
-  return ntohs(at.sin_port);
+// A port of 127.0.0.1 that is free over UDP and TCP, and that no connection of another test is
+// given: below those that the kernel chooses (ip_local_port_range begins at 32768).
+uint16_t free_port() {
+  static uint16_t next = static_cast<uint16_t>(10000 + ::getpid() % 9000);
+  for (;; ++next) {
+    bool free = true;
+    for (const int type : {SOCK_DGRAM, SOCK_STREAM}) {
+      const int fd = ::socket(AF_INET, type | SOCK_CLOEXEC, 0);
+      sockaddr_in at{};
+      at.sin_family = AF_INET;
+      at.sin_port = htons(next);
+      at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      free = free && ::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
+      ::close(fd);
+    }
+    if (free) return next++;
+  }
 }
 
 class EndToEnd : public testing::Test {
@@ -44,8 +51,8 @@ class EndToEnd : public testing::Test {
     directory_ = testing::TempDir() + "hf-e2e-" + std::to_string(::getpid());
     std::filesystem::remove_all(directory_);
     std::filesystem::create_directories(directory_);
-    port_ = free_port(SOCK_DGRAM);
-    admin_port_ = free_port(SOCK_STREAM);
+    port_ = free_port();
+    admin_port_ = free_port();
     write_config("");
   }
   void TearDown() override {

@@ -250,7 +250,8 @@ const Case kWhole[] = {
     {"[zzz]\n" + lan(),
      "hf.toml:1: zzz: is not a section; there are [dataplane], [[interface]], [sip], "
      "[sip-listener], "
-     "[centre], [gateway], [dial-plan], [media], [storage], [admin], [dns]"},
+     "[centre], [gateway], [dial-plan], [media], [storage], [admin], [dns], [provision], "
+     "[provision-listener], [provision-origin], [provision-class]"},
     {"[[interface]]\ndevice = \"e\"\nmedia-addresses = [\"198.18.0.1\"]",
      "hf.toml:1: interface.1.name: is missing"},
     {interface("LAN", "e", "\"198.18.0.1\""),

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// holdfast phonesim: boots a phone that is not there, or hundreds, against a provisioning server.
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "control/cli/command.hh"
+#include "control/cli/table.hh"
+#include "provision-proxy/phone/identity.hh"
+#include "provision-proxy/phone/mac_text.hh"
+#include "provision-proxy/phonesim/fleet.hh"
+
+namespace holdfast::cli {
+namespace {
+
+using namespace provision;
+using nlohmann::json;
+
+struct PhonesimOptions {
+  std::string model = "polycom", mac;
+  RunOptions run;
+  size_t count = 0, parallel = 1;  // count 0: one phone, told in full
+  bool as_json = false, secrets = false;
+};
+
+constexpr const char* kHidden = "********";
+
+std::string range_text(const BootStep& step) {
+  if (!step.range) return "";
+  return std::to_string(step.range->first) + "-" + std::to_string(step.range->second);
+}
+
+// ---- one phone ---------------------------------------------------------------------------------
+
+json document_of(const FetchRecord& fetch) {
+  json row = {{"phase", fetch.step.phase},
+              {"kind", fetch.step.kind},
+              {"target", fetch.step.target},
+              {"mandatory", fetch.step.mandatory},
+              {"outcome", fetch.outcome},
+              {"status", fetch.answer.status},
+              {"bytes", fetch.answer.bytes},
+              {"ms", fetch.answer.ms},
+              {"first_byte_ms", fetch.answer.first_byte_ms},
+              {"cache_status", fetch.answer.cache_status},
+              {"age", fetch.answer.age},
+              {"content_type", fetch.answer.content_type}};
+  if (fetch.step.range) row["range"] = range_text(fetch.step);
+  if (fetch.answer.broken()) row["error"] = fetch.answer.error;
+  return row;
+}
+
+json document_of(const PhoneRun& run, const PhonesimOptions& options) {
+  json document = {{"model", options.model},        {"mac", run.mac},
+                   {"url", options.run.client.url}, {"held", run.held},
+                   {"requests", json::array()},     {"attributes", json::array()},
+                   {"problems", run.problems}};
+  for (const auto& fetch : run.fetches) document["requests"].push_back(document_of(fetch));
+  for (const auto& a : run.attributes)
+    document["attributes"].push_back({{"name", a.name},
+                                      {"value", a.secret && !options.secrets ? kHidden : a.value},
+                                      {"file", a.file},
+                                      {"also", a.also}});
+  return document;
+}
+
+void print_run(const PhoneRun& run, bool secrets) {
+  Table requests({"PHASE", "KIND", "REQUEST", "RANGE", "OUTCOME", ">STATUS", ">BYTES", ">MS",
+                  "CACHE-STATUS", ">AGE"});
+  for (const auto& fetch : run.fetches)
+    requests.add({std::string(fetch.step.phase), std::string(fetch.step.kind),
+                  "GET " + fetch.step.target, range_text(fetch.step), fetch.outcome,
+                  std::to_string(fetch.answer.status), std::to_string(fetch.answer.bytes),
+                  decimal(fetch.answer.ms, 1), fetch.answer.cache_status, fetch.answer.age});
+  print(requests.to_string());
+  Table attributes({"ATTRIBUTE", "VALUE", "FROM", "ALSO IN"});
+  for (const auto& a : run.attributes) {
+    std::string also;
+    for (const auto& file : a.also) also += (also.empty() ? "" : " ") + file;
+    attributes.add({a.name, a.secret && !secrets ? kHidden : a.value, a.file, also});
+  }
+  if (!attributes.empty()) print("\n" + attributes.to_string());
+  for (const auto& problem : run.problems) print("\nproblem: " + problem);
+  print(run.held ? "\nThe phone would register now.\n" : "\nThe phone did not come up.\n");
+}
+
+void run_one(Context& context, const PhonesimOptions& options) {
+  const PhoneRun run = run_phone(options.run);
+  if (options.as_json) {
+    print_json(document_of(run, options));
+  } else {
+    print_run(run, options.secrets);
+  }
+  if (!run.held)
+    context.fail(kDidNotHold, run.problems.empty() ? "did not come up" : run.problems.front());
+}
+
+// ---- many --------------------------------------------------------------------------------------
+
+json document_of(const FleetReport& report, const PhonesimOptions& options) {
+  json document = {{"model", options.model},          {"url", options.run.client.url},
+                   {"first_mac", options.mac},        {"phones", report.phones},
+                   {"parallel", options.parallel},    {"held", report.held},
+                   {"elapsed_ms", report.elapsed_ms}, {"kinds", json::array()},
+                   {"cache", report.cache},           {"failures", json::array()}};
+  for (const auto& [kind, r] : report.kinds)
+    document["kinds"].push_back({{"kind", kind},
+                                 {"requests", r.requests},
+                                 {"ok", r.ok},
+                                 {"absent", r.absent},
+                                 {"failed", r.failed},
+                                 {"bytes", r.bytes},
+                                 {"p50_ms", r.p50_ms},
+                                 {"p99_ms", r.p99_ms},
+                                 {"max_ms", r.max_ms}});
+  for (const auto& failure : report.failures)
+    document["failures"].push_back({{"mac", failure.mac}, {"problem", failure.problem}});
+  return document;
+}
+
+void print_fleet(const FleetReport& report) {
+  Table kinds({"KIND", ">REQUESTS", ">OK", ">ABSENT", ">FAILED", ">BYTES", ">P50 MS", ">P99 MS",
+               ">MAX MS"});
+  for (const auto& [kind, r] : report.kinds)
+    kinds.add({kind, std::to_string(r.requests), std::to_string(r.ok), std::to_string(r.absent),
+               std::to_string(r.failed), std::to_string(r.bytes), decimal(r.p50_ms, 1),
+               decimal(r.p99_ms, 1), decimal(r.max_ms, 1)});
+  print(kinds.to_string());
+  std::string cache;
+  for (const auto& [outcome, times] : report.cache)
+    cache += (cache.empty() ? "" : ", ") + outcome + " " + std::to_string(times);
+  if (!cache.empty()) print("\nCache-Status: " + cache + "\n");
+  for (const auto& failure : report.failures) print("\n" + failure.mac + ": " + failure.problem);
+  print("\n" + std::to_string(report.held) + " of " + std::to_string(report.phones) +
+        " phones came up, in " + decimal(report.elapsed_ms / 1000, 2) + " s\n");
+}
+
+void run_many(Context& context, const PhonesimOptions& options) {
+  const FleetReport report = run_fleet(options.run, options.count, options.parallel);
+  if (options.as_json) {
+    print_json(document_of(report, options));
+  } else {
+    print_fleet(report);
+  }
+  if (report.held < report.phones)
+    context.fail(kDidNotHold, std::to_string(report.phones - report.held) + " of " +
+                                  std::to_string(report.phones) + " phones did not come up");
+}
+
+void run_phonesim(Context& context, PhonesimOptions& options) {
+  const auto model = phone_model_of(options.model);
+  if (!model) return context.fail(kWrongUse, "--model " + options.model + " is not known");
+  options.run.boot.model = *model;
+  const auto mac = mac_at(options.mac, 0);
+  if (!mac || mac->end != options.mac.size())
+    return context.fail(kWrongUse, "--mac " + options.mac + " is no phone's MAC");
+  options.mac = options.run.boot.mac = id_of(mac->mac);
+  if (options.count > 0 && mac_after(options.mac, options.count - 1).empty())
+    return context.fail(kWrongUse, "--count: there are not so many MACs from --mac on");
+  // What cannot be used at all is wrong use, not a phone that did not come up.
+  ClientOptions first = options.run.client;
+  first.certificate_file = with_mac(first.certificate_file, options.mac);
+  first.key_file = with_mac(first.key_file, options.mac);
+  if (auto client = HttpClient::open(first); !client)
+    return context.fail(kWrongUse, client.error());
+  if (options.count == 0) return run_one(context, options);
+  run_many(context, options);
+}
+
+}  // namespace
+
+void add_phonesim_command(CLI::App& app, Context& context) {
+  auto* sim =
+      app.add_subcommand("phonesim", "boots a simulated phone against a provisioning server");
+  auto options = std::make_shared<PhonesimOptions>();
+  sim->add_option("--model", options->model, "polycom, sip-station or audiocodes")
+      ->capture_default_str();
+  sim->add_option("--mac", options->mac, "the phone's, or the first one's")->required();
+  sim->add_option("--url", options->run.client.url, "the server, as DHCP option 160 gives it")
+      ->required();
+  sim->add_option("--user-agent", options->run.client.user_agent,
+                  "in place of the model's; {mac} and {MAC} stand for the phone's");
+  sim->add_option("--part", options->run.boot.part, "Polycom's part number of the phone")
+      ->capture_default_str();
+  sim->add_option("--boot-file", options->run.boot.boot_file,
+                  "firmware image of the others, as DHCP option 67 gives it");
+  sim->add_option("--timeout-ms", options->run.client.timeout_ms, "of one request")
+      ->check(CLI::Range(int64_t{1}, int64_t{3'600'000}))
+      ->capture_default_str();
+  sim->add_option("--ca", options->run.client.ca_file, "https: whose signature counts, PEM");
+  sim->add_flag("--insecure", options->run.client.insecure, "https: do not check the server");
+  auto* certificate = sim->add_option("--cert", options->run.client.certificate_file,
+                                      "https: the phone's certificate, PEM; may hold {mac}");
+  sim->add_option("--key", options->run.client.key_file, "https: its key, PEM; may hold {mac}")
+      ->needs(certificate);
+  sim->add_option("--save", options->run.save_folder, "write the files below DIR/MAC");
+  sim->add_option("--count", options->count, "so many phones, MACs counting up: prints a summary")
+      ->check(CLI::Range(size_t{1}, kMaxPhones));
+  sim->add_option("--parallel", options->parallel, "of them at a time")
+      ->check(CLI::Range(size_t{1}, kMaxParallel))
+      ->capture_default_str();
+  sim->add_flag("--secrets", options->secrets, "show passwords");
+  sim->add_flag("--json", options->as_json, "print one JSON document");
+  sim->callback([&context, options] { run_phonesim(context, *options); });
+}
+
+}  // namespace holdfast::cli

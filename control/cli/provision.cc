@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// holdfast provision: what the provision proxy keeps, who fetched it, and what to do about it.
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "control/cli/command.hh"
+#include "control/cli/daemon_client.hh"
+#include "control/cli/documents.hh"
+#include "control/cli/table.hh"
+
+namespace holdfast::cli {
+namespace {
+
+using nlohmann::json;
+
+struct ProvisionOptions {
+  std::string socket = "/run/holdfast/provision.sock";
+  std::string path, origin, user_agent;
+  bool as_json = false;
+};
+
+std::string escaped(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       c == '/' || c == '.' || c == '-' || c == '_';
+    const auto byte = static_cast<unsigned char>(c);
+    if (plain) {
+      out += c;
+    } else {
+      out.append("%").append(1, kHex[byte >> 4]).append(1, kHex[byte & 15]);
+    }
+  }
+  return out;
+}
+
+std::optional<json> ask(Context& context, const ProvisionOptions& options, const char* method,
+                        const std::string& target) {
+  auto answer =
+      ask_daemon(options.socket, method, target, std::chrono::seconds(60), "holdfast-provision");
+  if (answer) return std::move(answer).value();
+  context.fail(kDidNotHold, answer.error().message);
+  return std::nullopt;
+}
+
+void print_status(const json& status) {
+  Table origins(
+      {"ORIGIN", "URL", "STATE", "REASON", "PROFILE", "STORE", "SERVE STALE", "OWNER CHECK"});
+  for (const auto& o : list(status, "origins"))
+    origins.add({text(o, "name"), text(o, "url"), text(o, "state"), text(o, "reason"),
+                 text(o, "profile"), text(o, "store"), text(o, "serve_stale"),
+                 text(o, "owner_check")});
+  print(origins.to_string());
+  const json store = status.value("store", json::object());
+  print("\nstore: " + std::to_string(whole(store, "files")) + " files, " +
+        std::to_string(whole(store, "bytes") / 1024) + " KiB of " +
+        std::to_string(whole(store, "max_bytes") / 1024) + "; " + text(store, "state") + "\n\n");
+  Table counts({"ANSWERS", ">COUNT"});
+  const json counted = status.value("counts", json::object());
+  for (const auto& [name, count] : counted.items()) counts.add({name, count.dump()});
+  print(counts.to_string());
+  const auto& alarms = list(status, "alarms");
+  if (alarms.empty()) return;
+  Table table({"ALARM", "SUBJECT", "DETAIL", ">TIMES", "LAST"});
+  for (const auto& a : alarms)
+    table.add({text(a, "kind"), text(a, "subject"), text(a, "detail"),
+               std::to_string(whole(a, "times")), time_text(a, "last")});
+  print("\n" + table.to_string());
+}
+
+void print_files(const json& files) {
+  Table table({"PATH", "PHONE", ">STATUS", ">BYTES", ">GENERATION", "FETCHED", "STATE"});
+  for (const auto& f : files)
+    table.add({text(f, "path"), text(f, "phone"), std::to_string(whole(f, "status")),
+               std::to_string(whole(f, "bytes")), std::to_string(whole(f, "generation")),
+               time_text(f, "fetched"),
+               f.value("distrusted", false)  ? "rolled back"
+               : f.value("last_good", false) ? "last good"
+                                             : ""});
+  print(table.to_string());
+}
+
+void run_show(Context& context, const ProvisionOptions& options) {
+  const auto answer = ask(context, options, "GET", "/files?path=" + escaped(options.path));
+  if (!answer) return;
+  const auto& files = list(*answer, "files");
+  if (files.empty()) return context.fail(kDidNotHold, "nothing is kept of " + options.path);
+  if (options.as_json) return print_json(*answer);
+  print_files(files);
+  Table fetches({"PHONE", "USER AGENT", ">STATUS", ">TIMES", "LAST"});
+  for (const auto& f : files)
+    for (const auto& fetch : list(f, "fetches"))
+      fetches.add({text(fetch, "phone"), text(fetch, "user_agent"),
+                   std::to_string(whole(fetch, "status")), std::to_string(whole(fetch, "count")),
+                   time_text(fetch, "last")});
+  print("\n" + fetches.to_string());
+}
+
+void run_phones(Context& context, const ProvisionOptions& options) {
+  const auto answer = ask(context, options, "GET", "/phones");
+  if (!answer) return;
+  if (options.as_json) return print_json(*answer);
+  Table table({"PHONE", "USER AGENT", "LAST FILE", ">STATUS", "LAST"});
+  for (const auto& p : list(*answer, "phones"))
+    table.add({text(p, "phone"), text(p, "user_agent"), text(p, "last_path"),
+               std::to_string(whole(p, "last_status")), time_text(p, "last")});
+  print(table.to_string());
+}
+
+void run_change(Context& context, const ProvisionOptions& options, const std::string& what) {
+  std::string target = "/" + what + "?path=" + escaped(options.path);
+  if (!options.origin.empty()) target += "&origin=" + escaped(options.origin);
+  if (!options.user_agent.empty()) target += "&user-agent=" + escaped(options.user_agent);
+  const auto answer = ask(context, options, "POST", target);
+  if (answer) print_json(*answer);
+}
+
+}  // namespace
+
+void add_provision_commands(CLI::App& app, Context& context) {
+  auto* provision = app.add_subcommand("provision", "files that phones boot with");
+  provision->require_subcommand(1);
+  auto options = std::make_shared<ProvisionOptions>();
+  provision->add_option("--provision-socket", options->socket, "socket of holdfast-provision")
+      ->capture_default_str();
+  const auto add = [&](const char* name, const char* help, auto run) {
+    auto* command = provision->add_subcommand(name, help);
+    command->callback([&context, options, run] { run(context, *options); });
+    return command;
+  };
+  const auto with_json = [&](CLI::App* command) {
+    command->add_flag("--json", options->as_json, "print the document");
+  };
+  const auto with_path = [&](CLI::App* command) {
+    command->add_option("PATH", options->path, "file, as phones ask for it: /sip.cfg")->required();
+  };
+  with_json(add("status", "origins and their contracts, the store, answers, alarms",
+                [](Context& c, const ProvisionOptions& o) {
+                  const auto answer = ask(c, o, "GET", "/status");
+                  if (!answer) return;
+                  if (o.as_json) return print_json(*answer);
+                  print_status(*answer);
+                }));
+  with_json(add("list", "files that are kept", [](Context& c, const ProvisionOptions& o) {
+    const auto answer = ask(c, o, "GET", "/files");
+    if (!answer) return;
+    if (o.as_json) return print_json(*answer);
+    print_files(list(*answer, "files"));
+  }));
+  auto* show = add("show", "generations of a file, and who fetched it", run_show);
+  with_json(show);
+  with_path(show);
+  with_json(add("phones", "phones, and the firmware that each says it has", run_phones));
+  auto* warm = add("warm", "fetches a file now",
+                   [](Context& c, const ProvisionOptions& o) { run_change(c, o, "warm"); });
+  with_path(warm);
+  warm->add_option("--origin", options->origin, "which origin's, where there are several");
+  warm->add_option("--user-agent", options->user_agent, "as a phone would say");
+  for (const auto& [name, help] :
+       {std::pair{"purge", "forgets all copies of a file"},
+        {"rollback", "back to the generation before; the newer one is refused from now on"},
+        {"trust", "takes a rollback back"}})
+    with_path(add(name, help, [what = std::string(name)](Context& c, const ProvisionOptions& o) {
+      run_change(c, o, what);
+    }));
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Classes of files: which may be shared between phones, how often a body without validators is
+// fetched again to compare, how a new one is judged, what becomes of an upload.
+//
+// Pure. A file is shared only when its class says so: what nobody declared has the phone's identity
+// in its key, since centres tell phones apart by the User-Agent alone.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace holdfast::provision {
+
+enum class FileKind : uint8_t {
+  other,
+  firmware,
+  config,
+  directory,
+  license,
+  log,
+  calls,
+  language,
+  ringtone,
+  logo,
+  certificate,
+};
+std::string_view name_of(FileKind kind);
+
+// What a new body is held against (plausible.hh).
+enum class JudgeKind : uint8_t {
+  none,         // any body will do: logs
+  config,       // settings, as XML or lines, with a phone's own names in them
+  document,     // XML or text with strangers' names: directories, dictionaries
+  firmware,     // bytes
+  media,        // pictures and sounds
+  certificate,  // PEM, DER, or XML around them
+  any,          // unknown: only what no file turns into
+};
+std::string_view name_of(JudgeKind kind);
+
+// What becomes of a PUT while the centre is away.
+enum class UploadKind : uint8_t {
+  refuse,    // no phone writes these
+  log_ring,  // kept in a ring, the oldest goes first
+  replay,    // must reach the centre, in order
+};
+std::string_view name_of(UploadKind kind);
+
+struct FileClass {
+  std::string name;
+  std::vector<std::string> globs;
+  bool shared = false;
+  FileKind kind = FileKind::other;
+  JudgeKind judge = JudgeKind::any;
+  UploadKind upload = UploadKind::refuse;
+  int64_t interval_s = 60;  // between two whole fetches where the origin has no validators
+};
+
+// Without case. '*' and '?' stay inside one path segment, "**" crosses them, "{mac}" is a phone's
+// MAC in any of its forms. A glob with a '/' is held against the whole path, one without against
+// the last segment.
+bool glob_matches(std::string_view glob, std::string_view path);
+
+// The table: the operator's rows in front of the built-in ones, the first match wins. The last row
+// matches everything.
+class FileClasses {
+ public:
+  explicit FileClasses(std::vector<FileClass> operator_rows = {});
+
+  const FileClass& classify(std::string_view target) const;  // the query does not matter
+  const std::vector<FileClass>& rows() const { return rows_; }
+
+ private:
+  std::vector<FileClass> rows_;
+};
+
+std::vector<FileClass> default_file_classes();
+
+}  // namespace holdfast::provision
