@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// holdfast-provision: the process that phones boot through.
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+
+#include "base/logging.hh"
+#include "dataplane/control/messages.hh"
+#include "provision-proxy/config/provision_config.hh"
+#include "provision-proxy/daemon/provision_daemon.hh"
+
+namespace {
+
+using namespace holdfast;
+
+constexpr int kFailed = 1;
+constexpr int kWrongUse = 2;
+constexpr rlim_t kDescriptors = 16384;  // two for each phone, and the bodies that are read
+
+int fail(const std::string& what) {
+  std::fprintf(stderr, "holdfast-provision: %s\n", what.c_str());
+  return kFailed;
+}
+
+// Blocked before any thread starts, so that every thread inherits it.
+void block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kDescriptors) return;
+  limit.rlim_cur = std::min(limit.rlim_max, kDescriptors);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int serve(const config::ProvisionFile& file) {
+  block_signals();
+  raise_descriptor_limit();
+  start_logging(std::getenv("JOURNAL_STREAM") != nullptr);
+  std::string error;
+  {
+    auto daemon = provision::ProvisionDaemon::start(file);
+    if (daemon) {
+      log_line(LogLevel::info, "holdfast-provision " + std::string(control::kVersion) + " serves " +
+                                   std::to_string(file.sections.listeners.size()) +
+                                   " listeners, files in " + file.sections.provision.directory);
+      (*daemon)->run();
+    } else {
+      error = daemon.error();
+    }
+  }
+  stop_logging();  // what was said before comes first
+  return error.empty() ? 0 : fail(error);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string path = "/etc/holdfast/holdfast.toml";
+  bool check = false;
+  CLI::App app{
+      "Lets the branch's phones boot: fetches their files from the centre, and keeps them."};
+  app.set_version_flag("--version", "holdfast-provision " + std::string(control::kVersion));
+  app.add_option("-c,--config", path, "configuration file")->capture_default_str();
+  app.add_flag("--check", check, "check the configuration and end");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kWrongUse;
+  }
+  const auto file = config::load_provision(path);
+  if (!file) return fail(file.error().to_string());
+  if (check) {
+    std::printf("%s: good\n", path.c_str());
+    return 0;
+  }
+  try {
+    return serve(*file);
+  } catch (const std::exception& failure) {  // out of memory or threads while starting
+    return fail(failure.what());
+  }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an operator can see and do: status, files and their generations, phones, alarms; purge,
+// rollback, warm.
+//
+// Asio thread. Documents are JSON; docs/provisioning.md names their members.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "provision-proxy/config/provision_config.hh"
+#include "provision-proxy/proxy/flow.hh"
+#include "provision-proxy/server/server.hh"
+
+namespace holdfast::provision {
+
+struct OperatorAnswer {
+  unsigned status = 200;
+  std::string body;
+};
+
+// All outlive the API.
+struct OperatorSources {
+  Store& store;
+  Flow& flow;
+  const Alarms& alarms;
+  const FlowCounters& counters;
+  const Server& server;
+  const config::ProvisionSections& sections;
+  std::function<int64_t()> unix_ms;
+};
+
+class OperatorApi {
+ public:
+  static constexpr size_t kMaxFiles = 10'000;  // of one answer
+
+  explicit OperatorApi(OperatorSources sources) : sources_(std::move(sources)) {}
+
+  using Reply = std::function<void(OperatorAnswer)>;
+  // `reply` once: at once, or when the store has done it.
+  void handle(std::string_view method, std::string_view target, Reply reply);
+
+ private:
+  std::string status_document() const;
+  std::string files_document(std::string_view path) const;
+  std::string phones_document() const;
+  void purge(const std::string& path, Reply reply);
+  void rollback(const std::string& path, bool trust, Reply reply);
+  void warm(const std::string& path, const std::string& listener, const std::string& agent,
+            Reply reply);
+
+  OperatorSources sources_;
+};
+
+}  // namespace holdfast::provision

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+// holdfast-provision put together.
+#include "provision-proxy/daemon/provision_daemon.hh"
+
+#include <openssl/rand.h>
+#include <sys/signalfd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <csignal>
+
+#include "base/logging.hh"
+#include "base/pid_lock.hh"
+#include "base/privileges.hh"
+#include "base/state_file.hh"
+#include "provision-proxy/daemon/operator_api.hh"
+#include "provision-proxy/daemon/operator_socket.hh"
+#include "provision-proxy/phone/neighbours.hh"
+#include "provision-proxy/proxy/flow.hh"
+#include "provision-proxy/server/server.hh"
+#include "provision-proxy/upstream/curl_loop.hh"
+#include "provision-proxy/upstream/origin_names.hh"
+#include "provision-proxy/upstream/throttle.hh"
+
+namespace holdfast::provision {
+namespace {
+
+namespace asio = boost::asio;
+using config::ProvisionFile;
+using std::chrono::milliseconds;
+
+constexpr size_t kSaltBytes = 32;
+constexpr std::chrono::seconds kTick{1};
+
+int64_t unix_ms() {
+  return std::chrono::duration_cast<milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+int64_t steady_ms() {
+  return std::chrono::duration_cast<milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+// The secret of credentials' marks: made once for each store. The error, or empty.
+std::string load_or_make_salt(const std::string& directory, std::string& salt) {
+  const std::string path = directory + "/salt";
+  if (auto kept = read_state_file(path, kSaltBytes); kept && kept->size() == kSaltBytes) {
+    salt = *kept;
+    return "";
+  }
+  salt.assign(kSaltBytes, '\0');
+  if (::RAND_bytes(reinterpret_cast<unsigned char*>(salt.data()), kSaltBytes) != 1)
+    return "no random numbers";
+  return write_state_file(path, salt);
+}
+
+OriginConfig upstream_of(const config::ProvisionOriginConfig& origin, uint8_t dscp) {
+  OriginConfig upstream;
+  upstream.label = origin.name;
+  upstream.tls = origin.url.tls;
+  upstream.host = origin.url.host;
+  upstream.port = origin.url.port;
+  upstream.ca_file = origin.ca;
+  upstream.client_certificate = origin.client_certificate;
+  upstream.client_key = origin.client_key;
+  upstream.dscp = dscp;
+  upstream.health.probe_interval_ms = uint64_t{origin.probe_s} * 1000;
+  return upstream;
+}
+
+OwnerConfig owner_of(const config::ProvisionOriginConfig& origin) {
+  OwnerConfig owner;
+  owner.policy = origin.owner_check == config::OwnerCheck::kStrict ? OwnerPolicy::strict
+                 : origin.owner_check == config::OwnerCheck::kOff  ? OwnerPolicy::off
+                                                                  : OwnerPolicy::neighbour_if_known;
+  return owner;
+}
+
+// The operator's rows, then the built-in ones; 0 stands for the origin's own interval.
+FileClasses classes_of(const std::vector<config::ProvisionClassConfig>& rows) {
+  auto built_in = default_file_classes();
+  for (auto& row : built_in) row.interval_s = 0;
+  const FileClasses known(built_in);
+  std::vector<FileClass> classes;
+  for (const auto& row : rows) {
+    FileClass file;  // what the row does not say, the built-in class of such a file does
+    for (const auto& candidate : built_in)
+      if (!row.kind.empty() ? name_of(candidate.kind) == row.kind
+                            : candidate.name == known.classify(row.match).name) {
+        file = candidate;
+        break;
+      }
+    file.name = row.match;
+    file.globs = {row.match};
+    if (row.shared) file.shared = *row.shared;
+    if (row.revalidate_s) file.interval_s = *row.revalidate_s;
+    classes.push_back(std::move(file));
+  }
+  classes.insert(classes.end(), built_in.begin(), built_in.end());
+  return FileClasses(std::move(classes));
+}
+
+}  // namespace
+
+class ProvisionDaemon::Parts {
+ public:
+  explicit Parts(const ProvisionFile& file) : file_(file), alarms_(unix_ms, log_line) {}
+  ~Parts();
+
+  std::string start();
+  void run() { io_.run(); }
+
+ private:
+  std::string open_state();
+  std::string open_origins();
+  std::string open_flow();
+  std::string open_signals();
+  void tick();
+  void wait_for_signal();
+
+  const ProvisionFile file_;
+  asio::io_context io_{1};
+  std::unique_ptr<PidLock> lock_;
+  std::string salt_;
+  Alarms alarms_;
+  FlowCounters counters_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<CurlLoop> curl_;
+  std::unique_ptr<Throttle> throttle_;
+  std::unique_ptr<OriginNames> names_;
+  std::vector<std::unique_ptr<Upstream>> upstreams_;
+  std::vector<std::unique_ptr<OwnerCheck>> owner_checks_;
+  std::unique_ptr<Neighbours> neighbours_;
+  std::unique_ptr<Flow> flow_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<OperatorApi> api_;
+  std::unique_ptr<OperatorSocket> operator_socket_;
+  asio::steady_timer timer_{io_};
+  std::unique_ptr<asio::posix::stream_descriptor> signals_;
+  signalfd_siginfo signal_{};
+};
+
+ProvisionDaemon::Parts::~Parts() {
+  // From the outside in: phones, then what is under way, then what it stands on.
+  operator_socket_.reset();
+  server_.reset();
+  for (const auto& upstream : upstreams_) upstream->cancel_all();
+  io_.restart();
+  io_.poll();
+  upstreams_.clear();
+  if (store_) store_->drain();
+}
+
+std::string ProvisionDaemon::Parts::start() {
+  for (const auto step :
+       {&Parts::open_state, &Parts::open_origins, &Parts::open_flow, &Parts::open_signals}) {
+    if (auto error = (this->*step)(); !error.empty()) return error;
+  }
+  tick();
+  return "";
+}
+
+std::string ProvisionDaemon::Parts::open_state() {
+  const auto& config = file_.sections.provision;
+  if (auto error = make_state_directory(config.directory); !error.empty()) return error;
+  auto lock = PidLock::take(config.directory + "/holdfast-provision.pid");
+  if (!lock) return lock.error();
+  lock_ = std::move(lock).value();
+  if (auto error = load_or_make_salt(config.directory, salt_); !error.empty()) return error;
+  StoreConfig store;
+  store.directory = config.directory + "/store";
+  store.max_bytes = uint64_t{config.max_store_mib} << 20;
+  store.generations = config.generations;
+  StoreHooks hooks;
+  hooks.unix_ms = unix_ms;
+  hooks.steady_ms = steady_ms;
+  hooks.wake = [this] { asio::post(io_, [this] { store_->poll(); }); };
+  hooks.logger = log_line;
+  auto opened = Store::open(std::move(store), std::move(hooks));
+  if (!opened) return opened.error();
+  store_ = std::move(opened).value();
+  return "";
+}
+
+std::string ProvisionDaemon::Parts::open_origins() {
+  const auto& sections = file_.sections;
+  curl_ = std::make_unique<CurlLoop>(io_);
+  throttle_ = std::make_unique<Throttle>(io_, uint64_t{sections.provision.bandwidth_kbit} * 125);
+  NamesConfig names;
+  for (const auto& origin : sections.origins) names.hosts.push_back(origin.url.host);
+  names.state_path = sections.provision.directory + "/names.json";
+  names.dns = file_.dns;
+  names_ = std::make_unique<OriginNames>(io_, std::move(names), log_line);
+  for (const auto& origin : sections.origins) {
+    const auto config = upstream_of(origin, sections.provision.dscp);
+    if (auto error = Upstream::problem_of(config); !error.empty())
+      return "provision-origin " + origin.name + ": " + error;
+    auto& upstream = upstreams_.emplace_back(
+        std::make_unique<Upstream>(*curl_, *throttle_, names_.get(), config, log_line));
+    upstream->on_health([this, name = origin.name](const OriginTransition& transition) {
+      if (transition.from == OriginState::closed)
+        alarms_.raise(AlarmKind::origin_away, name, text_of(transition.evidence));
+    });
+  }
+  return "";
+}
+
+std::string ProvisionDaemon::Parts::open_flow() {
+  const auto& sections = file_.sections;
+  auto neighbours = Neighbours::open();
+  if (!neighbours) return neighbours.error();
+  neighbours_ = std::move(neighbours).value();
+  std::vector<OriginPort> origins;
+  for (size_t i = 0; i < sections.origins.size(); ++i) {
+    OriginPort port{&sections.origins[i], upstreams_[i].get(), nullptr};
+    if (!port.by_rfc())
+      port.owner_check =
+          owner_checks_.emplace_back(std::make_unique<OwnerCheck>(owner_of(sections.origins[i])))
+              .get();
+    origins.push_back(port);
+  }
+  FlowConfig config;
+  for (const auto& listener : sections.listeners) {
+    size_t place = 0;
+    while (sections.origins[place].name != listener.origin) ++place;
+    config.origin_of_listener.push_back(place);
+  }
+  config.salt = salt_;
+  config.neighbour_of = [this](const IpAddress& address) {
+    return neighbours_->mac_of(address, 0, steady_ms());
+  };
+  flow_ =
+      std::make_unique<Flow>(FlowContext{io_, *store_, alarms_, counters_, unix_ms},
+                             std::move(origins), classes_of(sections.classes), std::move(config));
+  ServerLimits limits;
+  limits.max_connections = sections.provision.max_connections;
+  limits.max_connections_per_address = sections.provision.max_connections_per_address;
+  auto server = Server::start(io_, sections.listeners, limits, *flow_, log_line);
+  if (!server) return server.error();
+  server_ = std::move(server).value();
+  api_ = std::make_unique<OperatorApi>(
+      OperatorSources{*store_, *flow_, alarms_, counters_, *server_, sections, unix_ms});
+  auto socket = OperatorSocket::start(io_, sections.provision.socket, *api_);
+  if (!socket) return socket.error();
+  operator_socket_ = std::move(socket).value();
+  return "";
+}
+
+std::string ProvisionDaemon::Parts::open_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  const int fd = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+  if (fd < 0) return "cannot watch for signals";
+  signals_ = std::make_unique<asio::posix::stream_descriptor>(io_, fd);
+  wait_for_signal();
+  return "";
+}
+
+void ProvisionDaemon::Parts::wait_for_signal() {
+  signals_->async_read_some(asio::buffer(&signal_, sizeof signal_),
+                            [this](boost::system::error_code error, size_t) {
+                              if (error) return;
+                              if (signal_.ssi_signo != SIGHUP) {
+                                log_line(LogLevel::info, "stopping");
+                                return io_.stop();
+                              }
+                              const auto wrong = server_->reload();
+                              log_line(wrong.empty() ? LogLevel::info : LogLevel::error,
+                                       wrong.empty() ? "certificates read again" : wrong);
+                              wait_for_signal();
+                            });
+}
+
+void ProvisionDaemon::Parts::tick() {
+  store_->tick();
+  timer_.expires_after(kTick);
+  timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) tick();
+  });
+}
+
+ProvisionDaemon::ProvisionDaemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+ProvisionDaemon::~ProvisionDaemon() = default;
+
+Result<std::unique_ptr<ProvisionDaemon>, std::string> ProvisionDaemon::start(
+    const ProvisionFile& file) {
+  if (auto error = drop_capabilities(holdfast::Keep::kBindOnly); !error.empty()) return error;
+  auto parts = std::make_unique<Parts>(file);
+  if (auto error = parts->start(); !error.empty()) return error;
+  if (auto error = drop_capabilities(holdfast::Keep::kNothing); !error.empty()) return error;
+  return std::unique_ptr<ProvisionDaemon>(new ProvisionDaemon(std::move(parts)));
+}
+
+void ProvisionDaemon::run() {
+  parts_->run();
+}
+
+}  // namespace holdfast::provision
