@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // holdfastd: the process that carries the branch's SIP, and keeps its records.
-#include <sys/resource.h>
-
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <string>
 
 #include "base/logging.hh"
+#include "base/process.hh"
 #include "control/config/site_config.hh"
 #include "control/daemon/daemon.hh"
 #include "dataplane/control/messages.hh"
@@ -21,32 +21,16 @@ using namespace holdfast;
 constexpr int kFailed = 1;
 constexpr int kWrongUse = 2;
 // Descriptors that many TCP phones need; beside the limits of [sip].
-constexpr rlim_t kDescriptors = 65536;
+constexpr uint64_t kDescriptors = 65536;
 
 int fail(const std::string& what) {
   std::fprintf(stderr, "holdfastd: %s\n", what.c_str());
   return kFailed;
 }
 
-// Blocked before any thread starts, so that every thread inherits it.
-void block_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&set, signal);
-  sigprocmask(SIG_BLOCK, &set, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-}
-
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kDescriptors) return;
-  limit.rlim_cur = std::min(limit.rlim_max, kDescriptors);
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int serve(const config::SiteConfig& site) {
-  block_signals();
-  raise_descriptor_limit();
+  block_signals({SIGTERM, SIGINT, SIGUSR1});
+  raise_descriptor_limit(kDescriptors);
   start_logging(std::getenv("JOURNAL_STREAM") != nullptr);
   int status = 0;
   {

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // holdfast-provision: the process that phones boot through.
-#include <sys/resource.h>
-
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <string>
 
 #include "base/logging.hh"
+#include "base/process.hh"
 #include "dataplane/control/messages.hh"
 #include "provision-proxy/config/provision_config.hh"
 #include "provision-proxy/daemon/provision_daemon.hh"
@@ -21,32 +20,16 @@ using namespace holdfast;
 
 constexpr int kFailed = 1;
 constexpr int kWrongUse = 2;
-constexpr rlim_t kDescriptors = 16384;  // two for each phone, and the bodies that are read
+constexpr uint64_t kDescriptors = 16384;  // two for each phone, and the bodies that are read
 
 int fail(const std::string& what) {
   std::fprintf(stderr, "holdfast-provision: %s\n", what.c_str());
   return kFailed;
 }
 
-// Blocked before any thread starts, so that every thread inherits it.
-void block_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
-  sigprocmask(SIG_BLOCK, &set, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-}
-
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kDescriptors) return;
-  limit.rlim_cur = std::min(limit.rlim_max, kDescriptors);
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int serve(const config::ProvisionFile& file) {
-  block_signals();
-  raise_descriptor_limit();
+  block_signals({SIGTERM, SIGINT, SIGHUP});
+  raise_descriptor_limit(kDescriptors);
   start_logging(std::getenv("JOURNAL_STREAM") != nullptr);
   std::string error;
   {

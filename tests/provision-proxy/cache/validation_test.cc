@@ -101,6 +101,14 @@ TEST(Validation, WhatA304DoesNotSayStays) {
   EXPECT_EQ(fields.find("Date"), format_http_date(kLater));
 }
 
+TEST(Validation, TheTagOfTheStoredBytesStays) {
+  const Fields weak = fields_of("ETag: W/\"1\" | Date: @3");
+  EXPECT_EQ(updated_fields(fields_of("ETag: \"1\" | Date: @0"), weak, Update::all, kLater),
+            fields_of("ETag: \"1\" | Date: @3"));
+  EXPECT_EQ(updated_fields(fields_of("A: 1 | Date: @0"), weak, Update::all, kLater),
+            fields_of("A: 1 | Date: @3"));
+}
+
 TEST(Validation, AllLinesOfANameAreRenewed) {
   const Fields stored = fields_of("A: 1 | B: 2 | a: 3 | Date: @0");
   EXPECT_EQ(updated_fields(stored, fields_of("A: 4 | A: 5 | Date: @3"), Update::all, kLater),

@@ -18,9 +18,10 @@ struct Ran {
 };
 
 Ran run(const std::string& arguments) {
-  const std::string command =
-      std::string(std::getenv("HOLDFAST")) + " phonesim " + arguments + " 2>&1";
+  const char* program = std::getenv("HOLDFAST");
   Ran ran;
+  if (program == nullptr) return ran;
+  const std::string command = std::string(program) + " phonesim " + arguments + " 2>&1";
   FILE* pipe = ::popen(command.c_str(), "r");
   char buffer[4096];
   while (const size_t n = std::fread(buffer, 1, sizeof buffer, pipe)) ran.out.append(buffer, n);
