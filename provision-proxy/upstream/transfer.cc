@@ -382,6 +382,8 @@ UpstreamEnd Transfer::end_of_connect() {
     case EACCES:
     case EPERM:
       return UpstreamEnd::unreachable;
+    case ECONNRESET:  // it had accepted, and reset before libcurl looked
+      return UpstreamEnd::closed;
     default:
       return UpstreamEnd::refused;
   }

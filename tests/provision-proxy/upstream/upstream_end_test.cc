@@ -2,6 +2,8 @@
 // Every way in which a transfer can end, and what each says of the origin.
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "tests/provision-proxy/upstream/bench.hh"
 #include "tests/provision-proxy/upstream/scripted_origin.hh"
 
@@ -154,6 +156,20 @@ TEST(UpstreamEnd, IsToldByName) {
     EXPECT_EQ(bench.upstream().status().ends[static_cast<size_t>(row.end)], 1U) << row.name;
     EXPECT_EQ(bench.loop().transfers(), 0U) << row.name;
   }
+}
+
+// The kernel accepts for the origin, so that a reset may be there before anybody looks.
+TEST(UpstreamEnd, AResetBeforeTheConnectionIsSeenIsNoRefusal) {
+  ScriptedOrigin origin([](OriginConnection& c) { c.reset(); });
+  Bench bench(loopback(origin.port()));
+  Recorder got;
+  bench.upstream().start(hasty(), got);
+  bench.run_until([&] {
+    std::this_thread::sleep_for(milliseconds(5));  // the reset goes before our next look
+    return got.ended();
+  });
+  EXPECT_EQ(name_of(got.end()), "closed") << got.outcome.detail;
+  EXPECT_EQ(bench.upstream().health().state(), OriginState::closed);
 }
 
 TEST(UpstreamEnd, RefusedOpensTheBreakerAtOnce) {
