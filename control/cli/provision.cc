@@ -55,7 +55,12 @@ void print_status(const json& status) {
   const json store = status.value("store", json::object());
   print("\nstore: " + std::to_string(whole(store, "files")) + " files, " +
         std::to_string(whole(store, "bytes") / 1024) + " KiB of " +
-        std::to_string(whole(store, "max_bytes") / 1024) + "; " + text(store, "state") + "\n\n");
+        std::to_string(whole(store, "max_bytes") / 1024) + "; " + text(store, "state") + "\n");
+  const json uploads = status.value("uploads", json::object());
+  print("uploads that wait: " + std::to_string(whole(uploads, "waiting")) + " and " +
+        std::to_string(whole(uploads, "logs")) + " logs, " +
+        std::to_string(whole(uploads, "bytes") / 1024) + " KiB; logs dropped " +
+        std::to_string(whole(uploads, "logs_dropped")) + "\n\n");
   Table counts({"ANSWERS", ">COUNT"});
   const json counted = status.value("counts", json::object());
   for (const auto& [name, count] : counted.items()) counts.add({name, count.dump()});
@@ -95,6 +100,18 @@ void run_show(Context& context, const ProvisionOptions& options) {
                    std::to_string(whole(fetch, "status")), std::to_string(whole(fetch, "count")),
                    time_text(fetch, "last")});
   print("\n" + fetches.to_string());
+}
+
+void run_uploads(Context& context, const ProvisionOptions& options) {
+  const auto answer = ask(context, options, "GET", "/uploads");
+  if (!answer) return;
+  if (options.as_json) return print_json(*answer);
+  Table table({">NUMBER", "KIND", "PHONE", "METHOD", "PATH", ">BYTES", "AT"});
+  for (const auto& u : list(*answer, "uploads"))
+    table.add({std::to_string(whole(u, "number")), text(u, "kind"), text(u, "phone"),
+               text(u, "method"), text(u, "path"), std::to_string(whole(u, "bytes")),
+               time_text(u, "at")});
+  print(table.to_string());
 }
 
 void run_phones(Context& context, const ProvisionOptions& options) {
@@ -152,6 +169,7 @@ void add_provision_commands(CLI::App& app, Context& context) {
   with_json(show);
   with_path(show);
   with_json(add("phones", "phones, and the firmware that each says it has", run_phones));
+  with_json(add("uploads", "what phones wrote and the centre does not have yet", run_uploads));
   auto* warm = add("warm", "fetches a file now",
                    [](Context& c, const ProvisionOptions& o) { run_change(c, o, "warm"); });
   with_path(warm);

@@ -44,7 +44,8 @@ struct ProvisionConfig {
   std::string directory = "/var/lib/holdfast/provision";
   std::string socket = "/run/holdfast/provision.sock";
   uint32_t max_store_mib = 4096;
-  uint32_t generations = 2;  // of each file, the current one included
+  uint32_t generations = 2;      // of each file, the current one included
+  uint32_t max_upload_mib = 64;  // of uploads that wait for an origin
   uint32_t max_connections = 2048;
   uint32_t max_connections_per_address = 128;
   uint32_t bandwidth_kbit = 0;  // of all that is fetched; 0 no limit

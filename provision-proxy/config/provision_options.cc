@@ -40,6 +40,13 @@ const Option<ProvisionConfig> kProvision[] = {
       "rollback` goes back by one.",
       ""},
      [](const TomlValue& v, ProvisionConfig& c) { return read_number(v, c.generations, 1, 16); }},
+    {{"max-upload-mib", "whole number", "MiB, 1 to 4096", "64",
+      "Room for uploads of phones that wait for an origin that is away. When it is full, logs make "
+      "room for what must not be lost; then further uploads are refused.",
+      ""},
+     [](const TomlValue& v, ProvisionConfig& c) {
+       return read_number(v, c.max_upload_mib, 1, 4096);
+     }},
     {{"max-connections", "whole number", "connections, 1 to 16384", "2048",
       "Connections of phones at a time; further ones get 503 and are closed.", ""},
      [](const TomlValue& v, ProvisionConfig& c) {

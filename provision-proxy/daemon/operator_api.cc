@@ -85,6 +85,20 @@ json store_json(const StoreStatus& store) {
           {"damaged", store.damaged},      {"missing", store.missing}};
 }
 
+json uploads_json(const SpoolStatus& spool) {
+  json results = json::object();
+  for (size_t i = 0; i < spool.results.size(); ++i)
+    if (spool.results[i] > 0)
+      results[std::string(name_of(static_cast<SpoolResult>(i)))] = spool.results[i];
+  return {{"waiting", spool.uploads},
+          {"logs", spool.logs},
+          {"bytes", spool.bytes},
+          {"results", std::move(results)},
+          {"logs_dropped", spool.logs_dropped},
+          {"damaged", spool.damaged},
+          {"finished", spool.finished}};
+}
+
 }  // namespace
 
 std::string OperatorApi::status_document() const {
@@ -135,6 +149,7 @@ std::string OperatorApi::status_document() const {
                {"origins", std::move(origins)},
                {"listeners", std::move(listeners)},
                {"store", store_json(sources_.store.status())},
+               {"uploads", uploads_json(sources_.spool.status())},
                {"alarms", std::move(alarms)}});
 }
 
@@ -170,7 +185,21 @@ std::string OperatorApi::phones_document() const {
   return dump({{"phones", std::move(phones)}});
 }
 
-void OperatorApi::purge(const std::string& path, Reply reply) {
+std::string OperatorApi::uploads_document() const {
+  json uploads = json::array();
+  for (const auto& [number, item] : sources_.spool.items())
+    uploads.push_back({{"number", number},
+                       {"kind", name_of(item.kind)},
+                       {"origin", item.origin},
+                       {"phone", item.phone},
+                       {"method", item.method},
+                       {"path", item.target},
+                       {"bytes", item.bytes},
+                       {"at", iso_time(item.at_ms)}});
+  return dump({{"uploads", std::move(uploads)}});
+}
+
+void OperatorApi::purge(const std::string& path, const Reply& reply) {
   auto count = std::make_shared<size_t>(0);
   *count = sources_.store.purge([&](const Entry& entry) { return entry.key.target == path; },
                                 [count, reply](StoreError error) {
@@ -179,7 +208,7 @@ void OperatorApi::purge(const std::string& path, Reply reply) {
                                 });
 }
 
-void OperatorApi::rollback(const std::string& path, bool trust, Reply reply) {
+void OperatorApi::rollback(const std::string& path, bool trust, const Reply& reply) {
   std::vector<Key> keys;
   sources_.store.for_each([&](const EntryPtr& entry) {
     if (entry->key.target == path && std::find(keys.begin(), keys.end(), entry->key) == keys.end())
@@ -211,7 +240,7 @@ void OperatorApi::rollback(const std::string& path, bool trust, Reply reply) {
 }
 
 void OperatorApi::warm(const std::string& path, const std::string& listener,
-                       const std::string& agent, Reply reply) {
+                       const std::string& agent, const Reply& reply) {
   Request request;
   request.method = "GET";
   request.target = path;
@@ -247,12 +276,13 @@ void OperatorApi::warm(const std::string& path, const std::string& listener,
   });
 }
 
-void OperatorApi::handle(std::string_view method, std::string_view target, Reply reply) {
+void OperatorApi::handle(std::string_view method, std::string_view target, const Reply& reply) {
   const auto path = target.substr(0, target.find('?'));
   auto query = query_of(target);
   if (method == "GET") {
     if (path == "/status") return reply({200, status_document()});
     if (path == "/files") return reply({200, files_document(query["path"])});
+    if (path == "/uploads") return reply({200, uploads_document()});
     if (path == "/phones") return reply({200, phones_document()});
     return reply(problem(404, "no such document"));
   }
@@ -260,10 +290,10 @@ void OperatorApi::handle(std::string_view method, std::string_view target, Reply
   const auto& file = query["path"];
   if (file.empty() || file.front() != '/')
     return reply(problem(400, "path= names a file, beginning with /"));
-  if (path == "/purge") return purge(file, std::move(reply));
-  if (path == "/rollback") return rollback(file, false, std::move(reply));
-  if (path == "/trust") return rollback(file, true, std::move(reply));
-  if (path == "/warm") return warm(file, query["origin"], query["user-agent"], std::move(reply));
+  if (path == "/purge") return purge(file, reply);
+  if (path == "/rollback") return rollback(file, false, reply);
+  if (path == "/trust") return rollback(file, true, reply);
+  if (path == "/warm") return warm(file, query["origin"], query["user-agent"], reply);
   reply(problem(404, "no such command"));
 }
 

@@ -12,6 +12,7 @@
 #include "provision-proxy/config/provision_config.hh"
 #include "provision-proxy/proxy/flow.hh"
 #include "provision-proxy/server/server.hh"
+#include "provision-proxy/spool/spool_worker.hh"
 
 namespace holdfast::provision {
 
@@ -23,6 +24,7 @@ struct OperatorAnswer {
 // All outlive the API.
 struct OperatorSources {
   Store& store;
+  const SpoolWorker& spool;
   Flow& flow;
   const Alarms& alarms;
   const FlowCounters& counters;
@@ -39,16 +41,17 @@ class OperatorApi {
 
   using Reply = std::function<void(OperatorAnswer)>;
   // `reply` once: at once, or when the store has done it.
-  void handle(std::string_view method, std::string_view target, Reply reply);
+  void handle(std::string_view method, std::string_view target, const Reply& reply);
 
  private:
   std::string status_document() const;
   std::string files_document(std::string_view path) const;
   std::string phones_document() const;
-  void purge(const std::string& path, Reply reply);
-  void rollback(const std::string& path, bool trust, Reply reply);
+  std::string uploads_document() const;
+  void purge(const std::string& path, const Reply& reply);
+  void rollback(const std::string& path, bool trust, const Reply& reply);
   void warm(const std::string& path, const std::string& listener, const std::string& agent,
-            Reply reply);
+            const Reply& reply);
 
   OperatorSources sources_;
 };

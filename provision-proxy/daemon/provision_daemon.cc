@@ -21,6 +21,7 @@
 #include "provision-proxy/phone/neighbours.hh"
 #include "provision-proxy/proxy/flow.hh"
 #include "provision-proxy/server/server.hh"
+#include "provision-proxy/spool/spool_worker.hh"
 #include "provision-proxy/upstream/curl_loop.hh"
 #include "provision-proxy/upstream/origin_names.hh"
 #include "provision-proxy/upstream/throttle.hh"
@@ -130,6 +131,7 @@ class ProvisionDaemon::Parts {
   Alarms alarms_;
   FlowCounters counters_;
   std::unique_ptr<Store> store_;
+  std::unique_ptr<SpoolWorker> spool_;
   std::unique_ptr<CurlLoop> curl_;
   std::unique_ptr<Throttle> throttle_;
   std::unique_ptr<OriginNames> names_;
@@ -149,9 +151,11 @@ ProvisionDaemon::Parts::~Parts() {
   // From the outside in: phones, then what is under way, then what it stands on.
   operator_socket_.reset();
   server_.reset();
+  if (flow_) flow_->stop_replays();
   for (const auto& upstream : upstreams_) upstream->cancel_all();
   io_.restart();
   io_.poll();
+  if (spool_) spool_->drain();
   upstreams_.clear();
   if (store_) store_->drain();
 }
@@ -184,6 +188,13 @@ std::string ProvisionDaemon::Parts::open_state() {
   auto opened = Store::open(std::move(store), std::move(hooks));
   if (!opened) return opened.error();
   store_ = std::move(opened).value();
+  SpoolConfig spool;
+  spool.directory = config.directory + "/uploads";
+  spool.max_bytes = uint64_t{config.max_upload_mib} << 20;
+  auto uploads =
+      SpoolWorker::open(std::move(spool), [this] { asio::post(io_, [this] { spool_->poll(); }); });
+  if (!uploads) return uploads.error();
+  spool_ = std::move(uploads).value();
   return "";
 }
 
@@ -205,6 +216,7 @@ std::string ProvisionDaemon::Parts::open_origins() {
     upstream->on_health([this, name = origin.name](const OriginTransition& transition) {
       if (transition.from == OriginState::closed)
         alarms_.raise(AlarmKind::origin_away, name, text_of(transition.evidence));
+      if (transition.to == OriginState::closed && flow_) flow_->replay();
     });
   }
   return "";
@@ -235,7 +247,7 @@ std::string ProvisionDaemon::Parts::open_flow() {
     return neighbours_->mac_of(address, 0, steady_ms());
   };
   flow_ =
-      std::make_unique<Flow>(FlowContext{io_, *store_, alarms_, counters_, unix_ms},
+      std::make_unique<Flow>(FlowContext{io_, *store_, alarms_, counters_, unix_ms, spool_.get()},
                              std::move(origins), classes_of(sections.classes), std::move(config));
   ServerLimits limits;
   limits.max_connections = sections.provision.max_connections;
@@ -244,7 +256,7 @@ std::string ProvisionDaemon::Parts::open_flow() {
   if (!server) return server.error();
   server_ = std::move(server).value();
   api_ = std::make_unique<OperatorApi>(
-      OperatorSources{*store_, *flow_, alarms_, counters_, *server_, sections, unix_ms});
+      OperatorSources{*store_, *spool_, *flow_, alarms_, counters_, *server_, sections, unix_ms});
   auto socket = OperatorSocket::start(io_, sections.provision.socket, *api_);
   if (!socket) return socket.error();
   operator_socket_ = std::move(socket).value();
@@ -279,6 +291,7 @@ void ProvisionDaemon::Parts::wait_for_signal() {
 
 void ProvisionDaemon::Parts::tick() {
   store_->tick();
+  flow_->replay();
   timer_.expires_after(kTick);
   timer_.async_wait([this](boost::system::error_code error) {
     if (!error) tick();

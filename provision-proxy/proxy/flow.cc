@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "provision-proxy/cache/freshness.hh"
-#include "provision-proxy/cache/invalidation.hh"
 #include "provision-proxy/cache/reuse.hh"
 #include "provision-proxy/cache/validation.hh"
 #include "provision-proxy/cache/vary.hh"
@@ -28,7 +27,16 @@ Flow::Flow(FlowContext context, std::vector<OriginPort> origins, FileClasses cla
     : context_(std::move(context)),
       origins_(std::move(origins)),
       classes_(std::move(classes)),
-      config_(std::move(config)) {}
+      config_(std::move(config)) {
+  if (context_.spool == nullptr) return;
+  for (const auto& origin : origins_) {
+    if (origin.by_rfc()) continue;
+    replays_.push_back(std::make_unique<SpoolReplay>(
+        context_, origin, [this, &origin](const Upload& upload, const ResponseHead& head) {
+          replayed(origin, upload, head);
+        }));
+  }
+}
 
 void Flow::handle(Request request, Interim interim, Reply reply) {
   context_.counters.add(FlowCount::requests);
@@ -53,7 +61,7 @@ void Flow::handle(Request request, Interim interim, Reply reply) {
       inner(std::move(answer));
     };
   }
-  look_up(visit);
+  if (!give_back(visit)) look_up(visit);
 }
 
 // Files are kept apart by phone unless their class is shared, and by credentials always. A phone
@@ -253,24 +261,6 @@ void Flow::heard_of_head(const VisitPtr& visit, const ResponseHead& head) {
     }
     return;
   }
-}
-
-// Any other method: it goes to the centre, and what it changed there is not believed fresh here.
-void Flow::change(const VisitPtr& visit) {
-  const auto heard = [this, visit](const ResponseHead& head) {
-    const auto& config = *visit->origin->config;
-    const std::string origin = config.url.to_string();
-    const std::string_view names[] = {origin};
-    for (const auto& target : invalidated_targets(visit->cache_request(), head, names)) {
-      std::vector<Key> keys;
-      context_.store.for_each([&](const EntryPtr& entry) {
-        if (entry->key.origin == config.name && entry->key.target == target)
-          keys.push_back(entry->key);
-      });
-      for (const auto& key : keys) context_.store.invalidate(key, [](StoreError) {});
-    }
-  };
-  std::make_shared<Passage>(context_, visit, ForwardReason::method, heard)->start();
 }
 
 }  // namespace holdfast::provision

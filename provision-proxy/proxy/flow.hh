@@ -16,7 +16,10 @@
 #include <vector>
 
 #include "provision-proxy/proxy/gone_watch.hh"
+#include "provision-proxy/proxy/phone_upload.hh"
 #include "provision-proxy/proxy/shared_fetch.hh"
+#include "provision-proxy/proxy/spool_replay.hh"
+#include "provision-proxy/proxy/upload_denials.hh"
 #include "provision-proxy/proxy/visit.hh"
 
 namespace holdfast::provision {
@@ -36,6 +39,10 @@ class Flow : public RequestHandler, public FetchOwner {
        FlowConfig config);
 
   void handle(Request request, Interim interim, Reply reply) override;
+
+  // About every second, and when an origin is back: uploads that wait go to it.
+  void replay();
+  void stop_replays() { replays_.clear(); }  // for good: before the origins end
 
   size_t fetches_under_way() const { return fetches_.size(); }
   const std::vector<OriginPort>& origins() const { return origins_; }
@@ -57,6 +64,11 @@ class Flow : public RequestHandler, public FetchOwner {
   void ask_behind(const VisitPtr& visit, const EntryPtr& base);
   void pass(const VisitPtr& visit, ForwardReason reason);
   void change(const VisitPtr& visit);
+  void changed(const OriginPort& origin, const CacheRequest& request, const ResponseHead& head);
+  void remember(const OriginPort& origin, const Key& key, const Fields& request,
+                const std::string& body);
+  void replayed(const OriginPort& origin, const Upload& upload, const ResponseHead& head);
+  bool give_back(const VisitPtr& visit);
   void heard_of_head(const VisitPtr& visit, const ResponseHead& head);
   int64_t interval_ms(const Visit& visit) const;
 
@@ -68,6 +80,9 @@ class Flow : public RequestHandler, public FetchOwner {
   std::unordered_set<std::string> refused_;  // no more than are stored
   std::unordered_map<std::string, std::shared_ptr<SharedFetch>>
       fetches_;  // those that may be joined
+  UploadRoom upload_room_;
+  UploadDenials upload_denials_;
+  std::vector<std::unique_ptr<SpoolReplay>> replays_;  // of each origin by `phone`
 };
 
 }  // namespace holdfast::provision

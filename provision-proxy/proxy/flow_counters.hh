@@ -17,6 +17,7 @@ namespace holdfast::provision {
   X(joined)                     \
   X(stale)                      \
   X(passed)                     \
+  X(spooled)                    \
   X(unavailable)                \
   X(refused)                    \
   X(fetches)                    \
@@ -24,7 +25,9 @@ namespace holdfast::provision {
   X(implausible)                \
   X(gone_refused)               \
   X(stored)                     \
-  X(not_stored)
+  X(not_stored)                 \
+  X(replayed)                   \
+  X(replay_refused)
 
 enum class FlowCount : uint8_t {
 #define HOLDFAST_X(name) name,

@@ -22,8 +22,13 @@ std::optional<uint64_t> whole_number(std::optional<std::string_view> text) {
 
 }  // namespace
 
-Passage::Passage(const FlowContext& context, VisitPtr visit, ForwardReason reason, Heard heard)
-    : context_(context), visit_(std::move(visit)), reason_(reason), heard_(std::move(heard)) {}
+Passage::Passage(const FlowContext& context, VisitPtr visit, ForwardReason reason, Heard heard,
+                 Untaken untaken)
+    : context_(context),
+      visit_(std::move(visit)),
+      reason_(reason),
+      heard_(std::move(heard)),
+      untaken_(std::move(untaken)) {}
 
 void Passage::start() {
   const auto& config = *visit_->origin->config;
@@ -58,6 +63,11 @@ void Passage::on_interim(const ResponseHead& head) {
 }
 
 void Passage::on_head(ResponseHead head, BodyFraming framing) {
+  if (untaken_ && head.status >= 502 && head.status <= 504) {
+    const auto self = shared_from_this();
+    drop();
+    return std::exchange(untaken_, nullptr)("error");
+  }
   if (heard_) heard_(head);
   CacheStatus status;
   status.forward = reason_;
@@ -98,7 +108,9 @@ void Passage::on_end(const UpstreamOutcome& outcome) {
   transfer_ = 0;
   alive_.reset();
   if (pipe_) pipe_->end(outcome.end == UpstreamEnd::complete);
-  if (!answered_) answer_unavailable(context_, visit_, name_of(outcome.end));
+  if (answered_) return;
+  if (untaken_) return std::exchange(untaken_, nullptr)(name_of(outcome.end));
+  answer_unavailable(context_, visit_, name_of(outcome.end));
 }
 
 }  // namespace holdfast::provision

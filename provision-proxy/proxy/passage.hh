@@ -18,8 +18,12 @@ class Passage final : public UpstreamHandler, public std::enable_shared_from_thi
  public:
   // Hears of the final head before the phone does; null: nobody.
   using Heard = std::function<void(const ResponseHead& head)>;
+  // The centre did not take it: no answer, or that of a gateway before it (502, 503, 504). Who has
+  // asked for this answers the phone. Null: the phone hears of it.
+  using Untaken = std::function<void(std::string_view why)>;
 
-  Passage(const FlowContext& context, VisitPtr visit, ForwardReason reason, Heard heard);
+  Passage(const FlowContext& context, VisitPtr visit, ForwardReason reason, Heard heard,
+          Untaken untaken = nullptr);
   void start();
 
   void on_interim(const ResponseHead& head) override;
@@ -34,6 +38,7 @@ class Passage final : public UpstreamHandler, public std::enable_shared_from_thi
   VisitPtr visit_;
   const ForwardReason reason_;
   Heard heard_;
+  Untaken untaken_;
   Upstream::Id transfer_ = 0;
   bool answered_ = false;
   std::unique_ptr<UploadSource> upload_;

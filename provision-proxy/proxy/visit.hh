@@ -38,6 +38,8 @@ struct OriginPort {
   bool serves_stale() const { return config->serve_stale == config::StaleContract::kOnUnreachable; }
 };
 
+class SpoolWorker;
+
 // What every part of the flow works with. Outlives them.
 struct FlowContext {
   boost::asio::io_context& io;
@@ -45,6 +47,7 @@ struct FlowContext {
   Alarms& alarms;
   FlowCounters& counters;
   std::function<int64_t()> unix_ms;
+  SpoolWorker* spool = nullptr;  // null: uploads pass or fail
 
   int64_t now_s() const { return unix_ms() / 1000; }
 };

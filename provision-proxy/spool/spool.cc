@@ -107,6 +107,7 @@ void Spool::erase(uint64_t number) {
   if (found == items_.end()) return;
   bytes_ -= found->second.bytes;
   items_.erase(found);
+  gone_.push_back(number);
 }
 
 // ---- room ---------------------------------------------------------------------------------------

@@ -15,6 +15,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "media/result.hh"
 #include "provision-proxy/spool/upload.hh"
@@ -87,6 +89,8 @@ class Spool {
   std::optional<Upload> read(uint64_t number);
   // The centre has it, or will never take it. False: a restart may bring it back.
   bool finish(uint64_t number);
+  // Numbers of the items that have gone since the last call, for whatever reason.
+  std::vector<uint64_t> take_gone() { return std::exchange(gone_, {}); }
 
   const std::map<uint64_t, Item>& items() const { return items_; }  // in order
   SpoolStatus status() const;
@@ -114,6 +118,7 @@ class Spool {
   SpoolConfig config_;
   Disk& disk_;
   std::map<uint64_t, Item> items_;
+  std::vector<uint64_t> gone_;
   uint64_t bytes_ = 0, next_number_ = 1;
   SpoolStatus status_;
 };

@@ -198,3 +198,39 @@ def test_rollback_and_purge(booth):
     assert booth.get(path)[1] == new
     subprocess.run([HOLDFAST, "provision", "purge", path, *socket], check=True, capture_output=True)
     assert not [f for f in booth.say("list")["files"] if f["path"] == path]
+
+
+def test_what_phones_write_waits_for_the_centre(booth):
+    """Uploads with the line cut, a kill -9 among them: each phone gets its own back, the centre gets all, in order."""
+    booth = booth()
+
+    def write(number, word):
+        body = f"<PHONE_CONFIG><OVERRIDES word=\"{word}\"/></PHONE_CONFIG>\n"
+        path = f"/{mac(number)}-phone.cfg"
+        status, _ = booth.get(path, "", "-X", "PUT", "-H", "Content-Type: text/xml", "--data-binary", body)
+        return status, path, body.encode()
+
+    status, path, first = write(0, "online")
+    assert status in (200, 201, 204) and (booth.root / path[1:]).read_bytes() == first
+    before = len(booth.log())
+    booth.box.fault("wan-cut")
+    written = []
+    for word in range(6):
+        status, path, body = write(word % 2, f"offline {'x' * word}")  # told apart by their length
+        assert status == 204
+        written.append((path, body))
+        if word == 3:
+            booth.box.run("appliance", "kill", "provision")
+            booth.start()
+    newest = dict(written)
+    for path, body in newest.items():
+        assert booth.get(path) == (200, body), "a phone did not get back what it wrote"
+    assert booth.say("status")["uploads"]["waiting"] == len(booth.say("uploads")["uploads"]) == 6
+    assert (booth.root / f"{mac(0)}-phone.cfg").read_bytes() == first
+    booth.box.fault("heal")
+    wait_for(lambda: booth.say("status")["uploads"]["waiting"] == 0, 20, "the spool was not replayed")
+    puts = [(row["target"], row["received"]) for row in booth.log()[before:] if row["method"] == "PUT"]
+    assert puts == [(path, len(body)) for path, body in written]
+    for path, body in newest.items():
+        assert (booth.root / path[1:]).read_bytes() == body
+    assert not [alarm for alarm in booth.say("status")["alarms"] if alarm["kind"] != "origin_away"]

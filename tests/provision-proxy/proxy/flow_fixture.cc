@@ -97,11 +97,33 @@ bool has_line(const std::string& head, std::string_view line) {
 
 // ---- the fixture --------------------------------------------------------------------------------
 
+// The body of an upload.
+class Sent final : public RequestBody {
+ public:
+  Sent(std::string body, size_t pieces) : body_(std::move(body)), pieces_(pieces) {}
+  std::optional<uint64_t> length() const override {
+    return pieces_ > 0 ? std::nullopt : std::optional<uint64_t>(body_.size());
+  }
+  void next(std::function<void(BodyPiece)> then) override {
+    if (at_ == body_.size()) return then({BodyState::kEnd, {}});
+    const size_t size =
+        std::min(body_.size() - at_, body_.size() / std::max<size_t>(pieces_, 1) + 1);
+    const std::span<const char> piece(body_.data() + at_, size);
+    at_ += size;
+    then({BodyState::kBytes, piece});
+  }
+
+ private:
+  std::string body_;
+  size_t pieces_, at_ = 0;
+};
+
 struct FlowTest::Parts {
   boost::asio::io_context io;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{io.get_executor()};
   std::string directory;
   std::unique_ptr<Store> store;
+  std::unique_ptr<SpoolWorker> spool;
   std::unique_ptr<Alarms> alarms;
   std::unique_ptr<OwnerCheck> owner;
   CurlLoop loop{io};
@@ -131,6 +153,9 @@ Flow& FlowTest::flow() {
 Store& FlowTest::store() {
   return *parts_->store;
 }
+SpoolWorker& FlowTest::spool() {
+  return *parts_->spool;
+}
 Upstream& FlowTest::upstream() {
   return *parts_->upstream;
 }
@@ -158,9 +183,11 @@ void FlowTest::TearDown() {
     parts_->upstream->cancel_all();
     EXPECT_TRUE(settle());
   }
+  if (parts_->spool) parts_->spool->drain();
   parts_->flow.reset();
   parts_->upstream.reset();
   parts_->origin.reset();
+  parts_->spool.reset();
   parts_->store.reset();
   std::filesystem::remove_all(parts_->directory);
 }
@@ -182,6 +209,12 @@ void FlowTest::start_refused() {
 }
 
 void FlowTest::restart_flow() {
+  if (parts_->spool) parts_->spool->drain();
+  parts_->spool.reset();
+  spool_config_.directory = parts_->directory + "/uploads";
+  auto spool = SpoolWorker::open(spool_config_, [] {});
+  ASSERT_TRUE(spool);
+  parts_->spool = std::move(spool).value();
   if (owner_) parts_->owner = std::make_unique<OwnerCheck>(*owner_);
   FlowConfig config;
   config.origin_of_listener = {0};
@@ -193,7 +226,7 @@ void FlowTest::restart_flow() {
   };
   parts_->flow = std::make_unique<Flow>(
       FlowContext{parts_->io, *parts_->store, *parts_->alarms, counters_,
-                  [this] { return unix_ms_; }},
+                  [this] { return unix_ms_; }, parts_->spool.get()},
       std::vector<OriginPort>{{&config_, parts_->upstream.get(), parts_->owner.get()}},
       FileClasses(), std::move(config));
 }
@@ -276,6 +309,21 @@ GotPtr FlowTest::begin(std::string_view target, Lines fields, std::string_view m
   return send(request(target, fields, method));
 }
 
+GotPtr FlowTest::upload(std::string_view target, std::string body, Lines fields,
+                        std::string_view method, size_t pieces) {
+  auto made = request(target, fields, method);
+  made.body = std::make_shared<Sent>(std::move(body), pieces);
+  return send(std::move(made));
+}
+
+Got FlowTest::put(std::string_view target, std::string body, Lines fields, std::string_view method,
+                  size_t pieces) {
+  const auto got = upload(target, std::move(body), fields, method, pieces);
+  EXPECT_TRUE(run_until([&] { return got->done(); })) << target;
+  EXPECT_EQ(got->replies, 1);
+  return std::move(*got);
+}
+
 Got FlowTest::ask(std::string_view target, Lines fields, std::string_view method) {
   const auto got = begin(target, fields, method);
   EXPECT_TRUE(run_until([&] { return got->done(); })) << target;
@@ -289,6 +337,7 @@ bool FlowTest::run_until(const std::function<bool()>& holds, std::chrono::millis
     if (std::chrono::steady_clock::now() >= until) return false;
     parts_->io.run_one_for(std::chrono::milliseconds(2));
     parts_->store->poll();
+    if (parts_->spool) parts_->spool->poll();
   }
   return true;
 }

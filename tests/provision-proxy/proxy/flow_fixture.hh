@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "provision-proxy/proxy/flow.hh"
+#include "provision-proxy/spool/spool_worker.hh"
 #include "tests/provision-proxy/upstream/bench.hh"
 #include "tests/provision-proxy/upstream/scripted_origin.hh"
 
@@ -88,6 +89,11 @@ class FlowTest : public testing::Test {
   GotPtr begin(std::string_view target, Lines fields = {}, std::string_view method = "GET");
   Got ask(std::string_view target, Lines fields = {}, std::string_view method = "GET");
   GotPtr send(Request request);
+  // With a body; `pieces`: in so many, each when the last has been taken, its length not said.
+  GotPtr upload(std::string_view target, std::string body, Lines fields = {},
+                std::string_view method = "PUT", size_t pieces = 0);
+  Got put(std::string_view target, std::string body, Lines fields = {},
+          std::string_view method = "PUT", size_t pieces = 0);
   static Request request(std::string_view target, Lines fields = {},
                          std::string_view method = "GET");
   bool run_until(const std::function<bool()>& holds,
@@ -99,6 +105,7 @@ class FlowTest : public testing::Test {
   uint64_t alarms(AlarmKind kind) const;
 
   config::ProvisionOriginConfig config_;
+  SpoolConfig spool_config_;
   std::optional<OwnerConfig> owner_;
   std::map<std::string, MacAddress> neighbours_;  // by address
   int64_t unix_ms_ = 1'700'000'000'000;
@@ -107,6 +114,7 @@ class FlowTest : public testing::Test {
 
   Flow& flow();
   Store& store();
+  SpoolWorker& spool();
   Upstream& upstream();
 
  private:
