@@ -59,6 +59,9 @@ void print_provision(const config::ProvisionSections& config) {
                      l.interface, l.origin, std::string(to_string(l.client_certificate))});
     }
   }
+  for (const auto& t : config.tftps)
+    for (const auto& ip : t.addresses)
+      listeners.add({SocketAddress{ip, t.port}.to_string(), "tftp", t.interface, t.origin, "none"});
   print("\n" + listeners.to_string());
   Table origins({"ORIGIN", "URL", "PROFILE", "STORE", "SERVE STALE", "OWNER CHECK"});
   for (const auto& o : config.origins) {

@@ -34,12 +34,16 @@ std::vector<SectionDoc> daemon_sections() {
       {"[admin]", "Once; may be left out.", docs_of(admin_options())},
       {"[dns]", "Once; may be left out. holdfast-provision reads it too.", docs_of(dns_options())},
       {"[provision]",
-       "Once; may be left out. This section and the three below are holdfast-provision's, which "
+       "Once; may be left out. This section and the four below are holdfast-provision's, which "
        "serves the phones their files; without any of them it does not start, and nothing else "
        "misses it.",
        docs_of(provision_options())},
       {"[[provision-listener]]", "1 to 16 of them: where phones fetch their files.",
        docs_of(provision_listener_options())},
+      {"[[provision-tftp]]",
+       "0 to 16 of them: where phones in recovery mode read the same files by TFTP. Nothing can be "
+       "written.",
+       docs_of(provision_tftp_options())},
       {"[[provision-origin]]", "1 to 8 of them: where the files come from.",
        docs_of(provision_origin_options())},
       {"[[provision-class]]",

@@ -91,8 +91,8 @@ void read_list(const TomlEntry& entry, std::span<const Option<Section>> options,
 // alone.
 inline constexpr std::string_view kDaemonSections[] = {
     "sip", "sip-listener", "centre", "gateway", "dial-plan", "media", "storage", "admin", "dns"};
-inline constexpr std::string_view kProvisionSections[] = {"provision", "provision-listener",
-                                                          "provision-origin", "provision-class"};
+inline constexpr std::string_view kProvisionSections[] = {
+    "provision", "provision-listener", "provision-tftp", "provision-origin", "provision-class"};
 
 struct DataplaneSections {
   DataplaneConfig config;

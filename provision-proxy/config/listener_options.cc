@@ -12,20 +12,6 @@ constexpr size_t kMaxAddresses = 8;
 constexpr size_t kMaxPath = 4096;
 constexpr std::string_view kClientCertificate[] = {"none", "ask", "require"};
 
-Wrong read_addresses(const TomlValue& value, Listener& listener) {
-  std::vector<std::string> texts;
-  const auto check = [](std::string_view text) -> Wrong {
-    const auto ip = IpAddress::parse(text);
-    if (ip && !ip->is_multicast() && !ip->is_unspecified()) return std::nullopt;
-    return quoted(text) + " is no unicast IPv4 or IPv6 address";
-  };
-  if (auto wrong = read_texts(value, texts, kMaxAddresses, 64, check)) return wrong;
-  if (texts.empty()) return "names no address; leave it out for those of the interface";
-  listener.addresses.clear();
-  for (const auto& text : texts) listener.addresses.push_back(*IpAddress::parse(text));
-  return std::nullopt;
-}
-
 const Option<Listener> kListener[] = {
     {{"interface", "text", "name of an [[interface]]", "required",
       "The interface behind which the phones are.", "\"lan\""},
@@ -33,7 +19,7 @@ const Option<Listener> kListener[] = {
     {{"addresses", "list of texts", "1 to 8 unicast addresses", "the interface's media-addresses",
       "Our addresses on which phones are served. The kernel has to have them.",
       "#[\"198.18.1.2\", \"2001:db8:1::2\"]"},
-     read_addresses},
+     [](const TomlValue& v, Listener& l) { return read_own_addresses(v, l.addresses); }},
     {{"port", "whole number", "port, 1 to 65535", "plain 8088, tls 8089", "TCP port.", "#8088"},
      [](const TomlValue& v, Listener& l) { return read_number(v, l.port, 1, 65535); }},
     {{"origin", "text", "name of a [[provision-origin]]", "the only one",
@@ -76,6 +62,21 @@ const Option<Listener> kListener[] = {
 };
 
 }  // namespace
+
+std::optional<std::string> read_own_addresses(const TomlValue& value,
+                                              std::vector<IpAddress>& addresses) {
+  std::vector<std::string> texts;
+  const auto check = [](std::string_view text) -> Wrong {
+    const auto ip = IpAddress::parse(text);
+    if (ip && !ip->is_multicast() && !ip->is_unspecified()) return std::nullopt;
+    return quoted(text) + " is no unicast IPv4 or IPv6 address";
+  };
+  if (auto wrong = read_texts(value, texts, kMaxAddresses, 64, check)) return wrong;
+  if (texts.empty()) return "names no address; leave it out for those of the interface";
+  addresses.clear();
+  for (const auto& text : texts) addresses.push_back(*IpAddress::parse(text));
+  return std::nullopt;
+}
 
 std::span<const Option<Listener>> provision_listener_options() {
   return kListener;

@@ -12,7 +12,7 @@ namespace {
 
 struct ProvisionPlaces {
   Places provision{"provision", 0, {}};
-  std::vector<Places> listeners, origins, classes;  // parallel to those of ProvisionSections
+  std::vector<Places> listeners, tftps, origins, classes;  // parallel to those of ProvisionSections
 };
 
 template <typename Section>
@@ -52,16 +52,19 @@ void complete_listener_tls(const ProvisionListenerConfig& listener, const Places
   }
 }
 
-void complete_listener(ProvisionListenerConfig& listener, const ProvisionSections& sections,
-                       const DataplaneConfig& dataplane, const Places& places, Faults& faults) {
-  if (const auto* interface = dataplane.find_interface(listener.interface)) {
+// What [[provision-listener]] and [[provision-tftp]] have in common. The interface, or null.
+template <typename Listener>
+const InterfaceConfig* complete_place(Listener& listener, const ProvisionSections& sections,
+                                      const DataplaneConfig& dataplane, const Places& places,
+                                      Faults& faults) {
+  const auto* interface = dataplane.find_interface(listener.interface);
+  if (interface != nullptr) {
     if (!places.has("addresses")) listener.addresses = interface->media_addresses;
   } else if (places.has("interface")) {
     faults.add(places, "interface",
                "no [[interface]] is called " + quoted(listener.interface) + "; there are " +
                    names_of(dataplane.interfaces));
   }
-  if (listener.tls && !places.has("port")) listener.port = kProvisionHttpsPort;
   if (!places.has("origin") && sections.origins.size() == 1) {
     listener.origin = sections.origins[0].name;
   } else if (!places.has("origin") && sections.origins.size() > 1) {
@@ -72,24 +75,61 @@ void complete_listener(ProvisionListenerConfig& listener, const ProvisionSection
                "no [[provision-origin]] is called " + quoted(listener.origin) + "; there are " +
                    names_of(sections.origins));
   }
-  complete_listener_tls(listener, places, faults);
+  return interface;
+}
+
+// Adds where it listens to what is taken.
+template <typename Listener>
+void check_taken(const Listener& listener, std::string_view section,
+                 std::vector<SocketAddress>& taken, const Places& places, Faults& faults) {
+  for (const auto& ip : listener.addresses) {
+    const SocketAddress here{ip, listener.port};
+    if (std::find(taken.begin(), taken.end(), here) != taken.end()) {
+      faults.add(places, "addresses",
+                 here.to_string() + " is taken by an earlier [[" + std::string(section) +
+                     "]] too; choose another");
+    }
+    taken.push_back(here);
+  }
 }
 
 void check_listeners(ProvisionSections& sections, const DataplaneConfig& dataplane,
                      const std::vector<Places>& places, Faults& faults) {
-  std::vector<SocketAddress> seen;
+  std::vector<SocketAddress> taken;
   for (size_t i = 0; i < sections.listeners.size(); ++i) {
     auto& listener = sections.listeners[i];
-    complete_listener(listener, sections, dataplane, places[i], faults);
-    for (const auto& ip : listener.addresses) {
-      const SocketAddress here{ip, listener.port};
-      if (std::find(seen.begin(), seen.end(), here) != seen.end()) {
-        faults.add(places[i], "addresses",
-                   here.to_string() +
-                       " is taken by an earlier [[provision-listener]] too; choose another");
-      }
-      seen.push_back(here);
+    complete_place(listener, sections, dataplane, places[i], faults);
+    if (listener.tls && !places[i].has("port")) listener.port = kProvisionHttpsPort;
+    complete_listener_tls(listener, places[i], faults);
+    check_taken(listener, "provision-listener", taken, places[i], faults);
+  }
+}
+
+void check_tftps(ProvisionSections& sections, const DataplaneConfig& dataplane,
+                 const std::vector<Places>& places, Faults& faults) {
+  std::vector<SocketAddress> taken;
+  for (size_t i = 0; i < sections.tftps.size(); ++i) {
+    auto& tftp = sections.tftps[i];
+    if (const auto* interface = complete_place(tftp, sections, dataplane, places[i], faults)) {
+      if (!places[i].has("max-block-bytes"))
+        tftp.max_block_bytes = static_cast<uint16_t>(interface->mtu - kTftpOverheadBytes);
+      tftp.media_ports = interface->media_ports;
+      const bool of_media = std::ranges::any_of(tftp.addresses, [&](const IpAddress& ip) {
+        return std::ranges::find(interface->media_addresses, ip) !=
+               interface->media_addresses.end();
+      });
+      if (of_media && tftp.port >= tftp.media_ports.first && tftp.port <= tftp.media_ports.last)
+        faults.add(places[i], "port",
+                   std::to_string(tftp.port) +
+                       " is one of the interface's media-ports, which the kernel does not see; "
+                       "choose another");
     }
+    if (tftp.max_transfers_per_address > tftp.max_transfers &&
+        places[i].has("max-transfers-per-address"))
+      faults.add(
+          places[i], "max-transfers-per-address",
+          std::to_string(tftp.max_transfers_per_address) + " is above max-transfers; lower it");
+    check_taken(tftp, "provision-tftp", taken, places[i], faults);
   }
 }
 
@@ -130,6 +170,7 @@ void check_classes(const ProvisionSections& sections, const std::vector<Places>&
 void check_provision(ProvisionSections& sections, const DataplaneConfig& dataplane,
                      const ProvisionPlaces& places, Faults& faults) {
   check_listeners(sections, dataplane, places.listeners, faults);
+  check_tftps(sections, dataplane, places.tftps, faults);
   check_origins(sections, places.origins, faults);
   check_classes(sections, places.classes, faults);
   if (sections.provision.max_connections_per_address > sections.provision.max_connections &&
@@ -170,6 +211,9 @@ std::optional<ProvisionSections> read_provision_sections(const TomlTable& docume
     if (entry.key == "provision-listener")
       read_list(entry, provision_listener_options(), kMaxProvisionListeners, sections.listeners,
                 places.listeners, faults);
+    if (entry.key == "provision-tftp")
+      read_list(entry, provision_tftp_options(), kMaxProvisionTftps, sections.tftps, places.tftps,
+                faults);
     if (entry.key == "provision-origin")
       read_list(entry, provision_origin_options(), kMaxProvisionOrigins, sections.origins,
                 places.origins, faults);

@@ -22,10 +22,13 @@ namespace holdfast::config {
 class Faults;
 
 inline constexpr size_t kMaxProvisionListeners = 16;  // sections
+inline constexpr size_t kMaxProvisionTftps = 16;
 inline constexpr size_t kMaxProvisionOrigins = 8;
 inline constexpr size_t kMaxProvisionClasses = 64;
 inline constexpr uint16_t kProvisionHttpPort = 8088;
 inline constexpr uint16_t kProvisionHttpsPort = 8089;
+inline constexpr uint16_t kProvisionTftpPort = 69;
+inline constexpr uint16_t kTftpOverheadBytes = 32;  // IPv4, UDP and TFTP in front of a block
 
 enum class CacheProfile : uint8_t { kPhone, kRfc };
 enum class StoreContract : uint8_t { kRfc, kAlways };
@@ -64,6 +67,20 @@ struct ProvisionListenerConfig {
   ClientCertificate client_certificate = ClientCertificate::kNone;
   bool ignore_expiry = false;
   bool legacy = false;  // TLS 1.0, 1.1 and old ciphers too
+};
+
+// Where the same files are read by TFTP.
+struct ProvisionTftpConfig {
+  std::string interface;             // of an [[interface]]
+  std::vector<IpAddress> addresses;  // the interface's media addresses unless set
+  uint16_t port = kProvisionTftpPort;
+  std::string origin;  // of a [[provision-origin]]
+  std::string root;    // "/folder" in front of every name; empty: none
+  uint32_t max_transfers = 64;
+  uint32_t max_transfers_per_address = 8;
+  uint16_t max_block_bytes = 1468;  // what fits the interface's mtu unless set
+  uint16_t max_window_blocks = 16;
+  PortRange media_ports;  // of the interface: no transfer may take one
 };
 
 // The one place that an origin is: no other is ever asked.
@@ -107,14 +124,15 @@ std::vector<std::string_view> provision_kinds();
 struct ProvisionSections {
   ProvisionConfig provision;
   std::vector<ProvisionListenerConfig> listeners;
+  std::vector<ProvisionTftpConfig> tftps;
   std::vector<ProvisionOriginConfig> origins;
   std::vector<ProvisionClassConfig> classes;
 
   const ProvisionOriginConfig* find_origin(std::string_view name) const;
 };
 
-// Reads and checks [provision], [[provision-listener]], [[provision-origin]], [[provision-class]];
-// none when the file has none of them.
+// Reads and checks [provision], [[provision-listener]], [[provision-tftp]], [[provision-origin]],
+// [[provision-class]]; none when the file has none of them.
 std::optional<ProvisionSections> read_provision_sections(const TomlTable& document,
                                                          const DataplaneConfig& dataplane,
                                                          Faults& faults);

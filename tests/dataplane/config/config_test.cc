@@ -251,7 +251,7 @@ const Case kWhole[] = {
      "hf.toml:1: zzz: is not a section; there are [dataplane], [[interface]], [sip], "
      "[sip-listener], "
      "[centre], [gateway], [dial-plan], [media], [storage], [admin], [dns], [provision], "
-     "[provision-listener], [provision-origin], [provision-class]"},
+     "[provision-listener], [provision-tftp], [provision-origin], [provision-class]"},
     {"[[interface]]\ndevice = \"e\"\nmedia-addresses = [\"198.18.0.1\"]",
      "hf.toml:1: interface.1.name: is missing"},
     {interface("LAN", "e", "\"198.18.0.1\""),

@@ -51,6 +51,7 @@ TEST(ProvisionConfig, DefaultsAreThoseOfThePage) {
   EXPECT_EQ(s.origins[0].serve_stale, StaleContract::kRfc);
   EXPECT_EQ(s.origins[0].answer_ms, 1500U);
   EXPECT_EQ(s.origins[0].owner_check, OwnerCheck::kStrict);
+  EXPECT_TRUE(s.tftps.empty()) << "nothing is served by TFTP that was not asked for";
   EXPECT_TRUE(s.classes.empty());
   EXPECT_EQ(file->dns.tries, 2);
 }
@@ -99,6 +100,38 @@ TEST(ProvisionConfig, EverythingSet) {
   EXPECT_FALSE(s.classes[1].shared || s.classes[1].revalidate_s);
   EXPECT_EQ(s.classes[1].kind, "");
   EXPECT_EQ(file->dns.servers.size(), 1U);
+}
+
+TEST(ProvisionConfig, TftpTakesWhatItLeavesOutFromItsInterface) {
+  const auto file = parse_provision(
+      "[[interface]]\nname = \"voice\"\ndevice = \"e1\"\nmedia-addresses = [\"198.18.4.2\"]\nmtu = "
+      "9000\nmedia-ports = \"40000-40999\"\n" +
+          whole("[[provision-tftp]]\ninterface = \"lan\"\n[[provision-tftp]]\ninterface = "
+                "\"voice\"\naddresses = [\"198.18.4.3\"]\nport = 6969\norigin = \"centre\"\nroot = "
+                "\"/firmware/old/\"\nmax-transfers = 4\nmax-transfers-per-address = 1\n"
+                "max-window-blocks = 1\n[[provision-tftp]]\ninterface = \"voice\"\nroot = \"/\"\n"
+                "max-block-bytes = 512"),
+      "hf.toml");
+  ASSERT_TRUE(file) << file.error().to_string();
+  const auto& tftps = file->sections.tftps;
+  ASSERT_EQ(tftps.size(), 3U);
+  EXPECT_EQ(tftps[0].addresses, file->dataplane.interfaces[1].media_addresses);
+  EXPECT_EQ(tftps[0].port, 69);
+  EXPECT_EQ(tftps[0].origin, "centre");
+  EXPECT_EQ(tftps[0].root, "");
+  EXPECT_EQ(tftps[0].max_transfers, 64U);
+  EXPECT_EQ(tftps[0].max_transfers_per_address, 8U);
+  EXPECT_EQ(tftps[0].max_block_bytes, 1468);
+  EXPECT_EQ(tftps[0].max_window_blocks, 16);
+  EXPECT_EQ(tftps[1].addresses.at(0).to_string(), "198.18.4.3");
+  EXPECT_EQ(tftps[1].port, 6969);
+  EXPECT_EQ(tftps[1].root, "/firmware/old");
+  EXPECT_EQ(tftps[1].max_transfers, 4U);
+  EXPECT_EQ(tftps[1].max_block_bytes, 8968);  // of a mtu of 9000
+  EXPECT_EQ(tftps[1].max_window_blocks, 1);
+  EXPECT_EQ(tftps[1].media_ports.first, 40000);
+  EXPECT_EQ(tftps[2].root, "");
+  EXPECT_EQ(tftps[2].max_block_bytes, 512);
 }
 
 TEST(ProvisionConfig, AFileWithoutItsSectionsHasNone) {
@@ -174,6 +207,50 @@ const Case kListeners[] = {
      L(5) "provision-listener: is a list; write [[provision-listener]] with two pairs of brackets"},
 };
 INSTANTIATE_TEST_SUITE_P(Listeners, ProvisionErrors, testing::ValuesIn(kListeners));
+
+// Its options begin on line 12.
+std::string tftp(const std::string& options) {
+  return whole("[[provision-tftp]]\ninterface = \"lan\"\n" + options);
+}
+const Case kTftps[] = {
+    {tftp("port = 69"), "no error"},
+    {tftp("port = 8088"), "no error"},  // the HTTP listener's is TCP
+    {tftp("port = 0"), L(12) "provision-tftp.1.port: 0 is out of bounds; choose 1 to 65535"},
+    {tftp("port = 20000"), L(12) "provision-tftp.1.port: 20000 is one of the interface's "
+                                 "media-ports, which the kernel does not see; choose another"},
+    {tftp("port = 20000\naddresses = [\"198.18.1.9\"]"), "no error"},  // no media address
+    {tftp("addresses = [\"224.0.0.1\"]"),
+     L(12) "provision-tftp.1.addresses: \"224.0.0.1\" is no unicast IPv4 or IPv6 address"},
+    {tftp("origin = \"hq\""), L(12) "provision-tftp.1.origin: no [[provision-origin]] is called "
+                                    "\"hq\"; there are centre"},
+    {tftp("tls = true"), L(12) "provision-tftp.1.tls: is not an option; remove it"},
+    {tftp("root = \"firmware\""),
+     L(12) "provision-tftp.1.root: \"firmware\" is not an absolute path; begin it with /"},
+    {tftp("root = \"/a/../b\""),
+     L(12) "provision-tftp.1.root: \"/a/../b\" is no plain path: it has an empty part, . or .."},
+    {tftp("root = \"/a//b\""),
+     L(12) "provision-tftp.1.root: \"/a//b\" is no plain path: it has an empty part, . or .."},
+    {tftp("root = \"/a%2fb\""), L(12) "provision-tftp.1.root: \"/a%2fb\" has a character that a "
+                                      "path of the origin does not have"},
+    {tftp("max-transfers = 4"), "no error"},
+    {tftp("max-transfers = 4\nmax-transfers-per-address = 5"),
+     L(13) "provision-tftp.1.max-transfers-per-address: 5 is above max-transfers; lower it"},
+    {tftp("max-block-bytes = 511"),
+     L(12) "provision-tftp.1.max-block-bytes: 511 is out of bounds; choose 512 to 65464"},
+    {tftp("max-window-blocks = 65"),
+     L(12) "provision-tftp.1.max-window-blocks: 65 is out of bounds; choose 1 to 64"},
+    {tftp("[[provision-tftp]]\ninterface = \"lan\"\naddresses = [\"198.18.1.2\"]"),
+     L(14) "provision-tftp.2.addresses: 198.18.1.2:69 is taken by an earlier [[provision-tftp]] "
+           "too; choose another"},
+    {whole("[[provision-tftp]]\nport = 69"), L(10) "provision-tftp.1.interface: is missing"},
+    {whole("[[provision-tftp]]\ninterface = \"dmz\""),
+     L(11) "provision-tftp.1.interface: no [[interface]] is called \"dmz\"; there are lan"},
+    {whole("[provision-tftp]\ninterface = \"lan\""),
+     L(10) "provision-tftp: is a list; write [[provision-tftp]] with two pairs of brackets"},
+    {whole("[[provision-tfpt]]\ninterface = \"lan\""),
+     L(10) "provision-tfpt: is not a section (did you mean \"provision-tftp\"?)"},
+};
+INSTANTIATE_TEST_SUITE_P(Tftps, ProvisionErrors, testing::ValuesIn(kTftps));
 
 std::string with_url(const std::string& url) {
   return kInterface + kListener + "[[provision-origin]]\nname = \"a\"\nurl = \"" + url + "\"\n";
