@@ -62,6 +62,8 @@ std::string_view name_of(Identity::Source source) {
       return "path";
     case Identity::Source::user_agent:
       return "user-agent";
+    case Identity::Source::neighbour:
+      return "neighbour";
     case Identity::Source::none:
       break;
   }
@@ -142,6 +144,11 @@ Identity identify(std::string_view target, std::string_view user_agent,
   if (auto id = mac_in_user_agent(user_agent))
     return {Identity::Source::user_agent, std::move(*id)};
   return {};
+}
+
+Identity identify_neighbour(const std::optional<MacAddress>& mac) {
+  if (!mac || !is_phone_mac(*mac)) return {};
+  return {Identity::Source::neighbour, id_of(*mac)};
 }
 
 }  // namespace holdfast::provision

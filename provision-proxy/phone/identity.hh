@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which phone asks: by its certificate, else by the MAC in the path, else by the MAC in the
-// User-Agent.
+// User-Agent; a protocol without User-Agents has the neighbour table in its place.
 //
 // Pure. An identity keeps one phone's files apart from another's, so what merely looks like a MAC
 // (serial numbers, versions, GUIDs, build stamps) must not become one: phones of one model share
@@ -18,7 +18,7 @@
 namespace holdfast::provision {
 
 struct Identity {
-  enum class Source : uint8_t { none, certificate, path, user_agent };
+  enum class Source : uint8_t { none, certificate, path, user_agent, neighbour };
   Source source = Source::none;
   std::string id;  // twelve lower-case hex digits; empty: nobody that we could name
 
@@ -29,6 +29,9 @@ std::string_view name_of(Identity::Source source);
 // `target` is the request's, with its query; percent-escapes are read as the origin reads them.
 Identity identify(std::string_view target, std::string_view user_agent,
                   const std::optional<MacAddress>& certificate);
+
+// For who says nothing of itself: the MAC behind its address, if one is known.
+Identity identify_neighbour(const std::optional<MacAddress>& mac);
 
 // The MACs that a target names, each once, in order, at most kMaxTargetMacs. The last one of the
 // path is the file's; those of the query come first, since a path outweighs its query.

@@ -44,13 +44,17 @@ class AnswerBody {
   virtual void next(std::function<void(BodyPiece)> then) = 0;
 };
 
+// TFTP tells no User-Agent: who asks is told by the neighbour table, if the path does not.
+enum class AskedBy : uint8_t { http, tftp };
+
 // A request that has passed the gate: the target is in origin form ("/...").
 struct Request {
   std::string method, target;
   int minor_version = 1;  // of HTTP/1
   Fields fields;
   SocketAddress peer, local;
-  size_t listener = 0;                        // place in the configuration
+  size_t listener = 0;  // place in the configuration: HTTP's listeners, then TFTP's
+  AskedBy asked_by = AskedBy::http;
   std::optional<MacAddress> certificate_mac;  // of a client certificate that was checked
   bool tls = false;
   std::shared_ptr<RequestBody> body;  // null: none

@@ -48,6 +48,9 @@ void Flow::handle(Request request, Interim interim, Reply reply) {
   visit->file = &classes_.classify(visit->request.target);
   const auto agent = visit->request.fields.find("User-Agent").value_or("");
   visit->identity = identify(visit->request.target, agent, visit->request.certificate_mac);
+  const bool by_tftp = visit->request.asked_by == AskedBy::tftp;
+  if (by_tftp && visit->identity.id.empty() && config_.neighbour_of)
+    visit->identity = identify_neighbour(config_.neighbour_of(visit->request.peer.ip));
   visit->credentials = credentials_of(visit->request.fields, config_.salt);
   visit->key = key_of(*visit);
   visit->refused = refused_.contains(fetch_key(*visit));
@@ -56,7 +59,7 @@ void Flow::handle(Request request, Interim interim, Reply reply) {
   if (!visit->origin->by_rfc()) {  // who fetched what, with which firmware
     auto inner = std::move(visit->reply);
     visit->reply = [this, inner = std::move(inner), key = visit->key, id = visit->identity.id,
-                    agent = std::string(agent)](Answer answer) {
+                    agent = std::string(by_tftp ? "TFTP" : agent)](Answer answer) {
       context_.store.note_fetch(key, id, agent, answer.status);
       inner(std::move(answer));
     };

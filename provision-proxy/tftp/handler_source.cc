@@ -74,10 +74,11 @@ TftpSource::Opened opened(Answer answer) {
 void HandlerSource::open(std::string path, SocketAddress peer, std::function<void(Opened)> then) {
   Request request;
   request.method = "GET";
-  request.target = target_of_path(path);
+  request.target = target_of_path(root_ + path);
   request.minor_version = 0;  // nobody could be sent an interim answer
   request.peer = peer;
   request.listener = listener_;
+  request.asked_by = AskedBy::tftp;
   handler_.handle(
       std::move(request), [](int, const Fields&) {},
       [then = std::move(then)](Answer answer) { then(opened(std::move(answer))); });

@@ -32,6 +32,9 @@ struct TftpConfig {
   uint32_t open_timeout_ms = 30'000;
   size_t max_transfers = 64;
   size_t max_transfers_per_source = 8;
+  // Ports that no transfer takes: the kernel does not see what comes to them. Last below first:
+  // none.
+  uint16_t first_forbidden_port = 1, last_forbidden_port = 0;
   uint8_t dscp = 8;  // CS1 (RFC 3662): below voice, below signalling
 };
 

@@ -13,6 +13,7 @@ using std::chrono::steady_clock;
 
 constexpr size_t kReceiveBytes = 1024;  // ACKs and errors; a longer packet is wrong here anyway
 constexpr int kReceiveBatch = 32;       // before others have their turn
+constexpr int kPortTries = 32;          // the kernel draws them at random
 
 uint64_t now_ms() {
   const auto since = steady_clock::now().time_since_epoch();
@@ -45,7 +46,14 @@ TftpSession::TftpSession(Context& context, const TftpRequest& request,
 }
 
 std::string TftpSession::open(const UdpPort::Endpoint& local) {
-  return port_.open(local, context_.config.dscp);
+  const auto& config = context_.config;
+  for (int n = 0; n < kPortTries; ++n) {
+    if (auto error = port_.open(local, config.dscp); !error.empty()) return error;
+    const uint16_t port = port_.local().port();
+    if (port < config.first_forbidden_port || port > config.last_forbidden_port) return "";
+    port_.close();
+  }
+  return "no port that a transfer may take";
 }
 
 void TftpSession::start(std::string path) {

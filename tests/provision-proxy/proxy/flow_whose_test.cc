@@ -148,6 +148,42 @@ TEST_F(FlowTest, WhoSaysNothingIsToldByAddress) {
   EXPECT_EQ(ask("/config.cfg").status, 504);
 }
 
+// By TFTP nobody says who it is: the neighbour table does, and a phone finds what it had by HTTP.
+TEST_F(FlowTest, ByTftpThePhoneIsTheNeighbour) {
+  neighbours_[peer_.to_string()] = *mac_of("00908f3bbcba");
+  start();
+  centre_says(ok("password=first\n"));
+  EXPECT_EQ(ask("/config.cfg", {{"User-Agent", kAgent}}).body, "password=first\n");
+  open_breaker();
+  const auto by_tftp = [this](std::string_view path) {
+    auto asked = request(path);
+    asked.asked_by = AskedBy::tftp;
+    const auto got = send(std::move(asked));
+    EXPECT_TRUE(run_until([&] { return got->done(); }));
+    return got->brief();
+  };
+  EXPECT_EQ(by_tftp("/config.cfg"), "200 password=first\n");
+  EXPECT_EQ(ask("/config.cfg").status, 504) << "by HTTP the User-Agent says it, or nobody";
+  peer_ = *IpAddress::parse("198.18.1.11");
+  EXPECT_EQ(by_tftp("/config.cfg").substr(0, 3), "504") << "not in the table";
+  neighbours_[peer_.to_string()] = *mac_of("00908f3bbcbb");
+  EXPECT_EQ(by_tftp("/config.cfg").substr(0, 3), "504") << "another phone";
+}
+
+TEST_F(FlowTest, ByTftpTheOwnerCheckHolds) {
+  owner_ = OwnerConfig{.policy = OwnerPolicy::strict};
+  neighbours_[peer_.to_string()] = *mac_of(kOtherMac);
+  start();
+  centre_says(ok(master(kMac)));
+  auto asked_for = request(kConfig);
+  asked_for.asked_by = AskedBy::tftp;
+  const auto got = send(std::move(asked_for));
+  ASSERT_TRUE(run_until([&] { return got->done(); }));
+  EXPECT_EQ(got->status, 403);
+  EXPECT_EQ(got->how(), "Holdfast; detail=foreign_neighbour");
+  EXPECT_EQ(asked(), 0U);
+}
+
 TEST_F(FlowTest, FirmwareIsSharedAndFetchedOnce) {
   start();
   centre_says(ok(bytes_like_firmware(1000)));

@@ -72,9 +72,17 @@ TEST(TftpHandlerSource, AsksAsAPhoneWould) {
   EXPECT_EQ(handler.asked.target, "/a%20b%252f.img");
   EXPECT_EQ(handler.asked.peer.to_string(), "198.18.1.10:1234");
   EXPECT_EQ(handler.asked.listener, 3U);
+  EXPECT_EQ(handler.asked.asked_by, AskedBy::tftp);
   EXPECT_EQ(handler.asked.fields.size(), 0U);
   EXPECT_EQ(handler.asked.body, nullptr);
   EXPECT_FALSE(handler.asked.tls);
+}
+
+TEST(TftpHandlerSource, NamesAreBelowTheRoot) {
+  Handler handler;
+  HandlerSource source(handler, 0, "/firmware");
+  source.open("/a?.img", {}, [](const TftpSource::Opened&) {});
+  EXPECT_EQ(handler.asked.target, "/firmware/a%3F.img");
 }
 
 TEST(TftpHandlerSource, ABodyInMemoryIsReadInPieces) {

@@ -75,6 +75,28 @@ TEST_F(TftpServerTest, GrantsOptions) {
   EXPECT_EQ(counters().ends[TftpEnd::peer_error], 3U);
 }
 
+TEST_F(TftpServerTest, TransfersKeepOutOfForbiddenPorts) {
+  config.max_transfers_per_source = 64;
+  config.first_forbidden_port = 1024;
+  config.last_forbidden_port = 45'000;  // nearly half of those that the kernel draws from
+  start();
+  for (int n = 0; n < 20; ++n) {
+    UdpClient client;
+    EXPECT_EQ(client.ask(address(), rrq("sip100.img")).substr(0, 4), tftp_data_header(1));
+    EXPECT_GT(client.from.port, 45'000);
+    client.send(client.from, tftp_error(TftpErrorCode::undefined, "enough"));
+  }
+}
+
+TEST_F(TftpServerTest, WithoutAPortThereIsNoTransfer) {
+  config.first_forbidden_port = 1024;
+  config.last_forbidden_port = 65'535;
+  start();
+  UdpClient client;
+  EXPECT_EQ(client.ask(address(), rrq("sip100.img")).substr(0, 4), "\0\5\0\0"s);
+  EXPECT_EQ(counters().refusals[TftpRefusal::no_socket], 1U);
+}
+
 TEST_F(TftpServerTest, RefusesWithAReason) {
   start();
   const struct {
