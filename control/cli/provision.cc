@@ -44,6 +44,52 @@ std::optional<json> ask(Context& context, const ProvisionOptions& options, const
   return std::nullopt;
 }
 
+std::string addresses_of(const json& listener) {
+  std::string all;
+  for (const auto& address : list(listener, "addresses"))
+    if (address.is_string()) all += (all.empty() ? "" : " ") + address.get<std::string>();
+  return all;
+}
+
+void print_listeners(const json& status) {
+  Table table({"LISTENER", "PROTOCOL", "ORIGIN"});
+  for (const auto& l : list(status, "listeners"))
+    table.add({addresses_of(l), l.value("tls", false) ? "https" : "http", text(l, "origin")});
+  for (const auto& t : list(status, "tftp"))
+    table.add({addresses_of(t), "tftp", text(t, "origin")});
+  print("\n" + table.to_string());
+}
+
+// Transfers of each TFTP listener, and by name what became of those that were not read to the end.
+void print_tftp(const json& status) {
+  const auto& fronts = list(status, "tftp");
+  if (fronts.empty()) return;
+  Table table({"TFTP", ">UNDER WAY", ">STARTED", ">DONE", ">BLOCKS", ">SENT AGAIN", ">KIB"});
+  Table trouble({"TFTP", "WHAT", "WHY", ">COUNT"});
+  bool any = false;
+  for (const auto& t : fronts) {
+    const auto where = addresses_of(t);
+    const json ends = t.value("ends", json::object());
+    const auto whole_text = [](const json& object, const char* member) {
+      return std::to_string(whole(object, member));
+    };
+    table.add({where, whole_text(t, "under_way"), whole_text(t, "started"),
+               std::to_string(whole(ends, "done") + whole(ends, "unconfirmed")),
+               whole_text(t, "blocks_sent"), whole_text(t, "blocks_resent"),
+               std::to_string(whole(t, "bytes") / 1024)});
+    for (const char* kind : {"ends", "failures", "refusals", "rejects"}) {
+      const json counted = t.value(kind, json::object());
+      for (const auto& [name, count] : counted.items()) {
+        if (name == "done") continue;
+        trouble.add({where, kind, name, count.dump()});
+        any = true;
+      }
+    }
+  }
+  print("\n" + table.to_string());
+  if (any) print("\n" + trouble.to_string());
+}
+
 void print_status(const json& status) {
   Table origins(
       {"ORIGIN", "URL", "STATE", "REASON", "PROFILE", "STORE", "SERVE STALE", "OWNER CHECK"});
@@ -52,6 +98,7 @@ void print_status(const json& status) {
                  text(o, "profile"), text(o, "store"), text(o, "serve_stale"),
                  text(o, "owner_check")});
   print(origins.to_string());
+  print_listeners(status);
   const json store = status.value("store", json::object());
   print("\nstore: " + std::to_string(whole(store, "files")) + " files, " +
         std::to_string(whole(store, "bytes") / 1024) + " KiB of " +
@@ -65,6 +112,7 @@ void print_status(const json& status) {
   const json counted = status.value("counts", json::object());
   for (const auto& [name, count] : counted.items()) counts.add({name, count.dump()});
   print(counts.to_string());
+  print_tftp(status);
   const auto& alarms = list(status, "alarms");
   if (alarms.empty()) return;
   Table table({"ALARM", "SUBJECT", "DETAIL", ">TIMES", "LAST"});
@@ -152,7 +200,7 @@ void add_provision_commands(CLI::App& app, Context& context) {
   const auto with_path = [&](CLI::App* command) {
     command->add_option("PATH", options->path, "file, as phones ask for it: /sip.cfg")->required();
   };
-  with_json(add("status", "origins and their contracts, the store, answers, alarms",
+  with_json(add("status", "origins, listeners, the store, answers, TFTP, alarms",
                 [](Context& c, const ProvisionOptions& o) {
                   const auto answer = ask(c, o, "GET", "/status");
                   if (!answer) return;

@@ -37,7 +37,8 @@ int serve(const config::ProvisionFile& file) {
     if (daemon) {
       log_line(LogLevel::info, "holdfast-provision " + std::string(control::kVersion) + " serves " +
                                    std::to_string(file.sections.listeners.size()) +
-                                   " listeners, files in " + file.sections.provision.directory);
+                                   " listeners and " + std::to_string(file.sections.tftps.size()) +
+                                   " by TFTP, files in " + file.sections.provision.directory);
       (*daemon)->run();
     } else {
       error = daemon.error();

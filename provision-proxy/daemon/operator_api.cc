@@ -148,6 +148,7 @@ std::string OperatorApi::status_document() const {
                {"counts", std::move(counts)},
                {"origins", std::move(origins)},
                {"listeners", std::move(listeners)},
+               {"tftp", sources_.tftp.document()},
                {"store", store_json(sources_.store.status())},
                {"uploads", uploads_json(sources_.spool.status())},
                {"alarms", std::move(alarms)}});

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "provision-proxy/config/provision_config.hh"
+#include "provision-proxy/daemon/tftp_fronts.hh"
 #include "provision-proxy/proxy/flow.hh"
 #include "provision-proxy/server/server.hh"
 #include "provision-proxy/spool/spool_worker.hh"
@@ -29,6 +30,7 @@ struct OperatorSources {
   const Alarms& alarms;
   const FlowCounters& counters;
   const Server& server;
+  const TftpFronts& tftp;
   const config::ProvisionSections& sections;
   std::function<int64_t()> unix_ms;
 };

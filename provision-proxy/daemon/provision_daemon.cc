@@ -18,6 +18,7 @@
 #include "base/state_file.hh"
 #include "provision-proxy/daemon/operator_api.hh"
 #include "provision-proxy/daemon/operator_socket.hh"
+#include "provision-proxy/daemon/tftp_fronts.hh"
 #include "provision-proxy/phone/neighbours.hh"
 #include "provision-proxy/proxy/flow.hh"
 #include "provision-proxy/server/server.hh"
@@ -140,6 +141,7 @@ class ProvisionDaemon::Parts {
   std::unique_ptr<Neighbours> neighbours_;
   std::unique_ptr<Flow> flow_;
   std::unique_ptr<Server> server_;
+  std::unique_ptr<TftpFronts> tftp_;
   std::unique_ptr<OperatorApi> api_;
   std::unique_ptr<OperatorSocket> operator_socket_;
   asio::steady_timer timer_{io_};
@@ -151,6 +153,7 @@ ProvisionDaemon::Parts::~Parts() {
   // From the outside in: phones, then what is under way, then what it stands on.
   operator_socket_.reset();
   server_.reset();
+  tftp_.reset();
   if (flow_) flow_->stop_replays();
   for (const auto& upstream : upstreams_) upstream->cancel_all();
   io_.restart();
@@ -237,11 +240,13 @@ std::string ProvisionDaemon::Parts::open_flow() {
     origins.push_back(port);
   }
   FlowConfig config;
-  for (const auto& listener : sections.listeners) {
+  const auto add_listener = [&](const auto& listener) {
     size_t place = 0;
     while (sections.origins[place].name != listener.origin) ++place;
     config.origin_of_listener.push_back(place);
-  }
+  };
+  for (const auto& listener : sections.listeners) add_listener(listener);
+  for (const auto& tftp : sections.tftps) add_listener(tftp);
   config.salt = salt_;
   config.neighbour_of = [this](const IpAddress& address) {
     return neighbours_->mac_of(address, 0, steady_ms());
@@ -255,8 +260,11 @@ std::string ProvisionDaemon::Parts::open_flow() {
   auto server = Server::start(io_, sections.listeners, limits, *flow_, log_line);
   if (!server) return server.error();
   server_ = std::move(server).value();
-  api_ = std::make_unique<OperatorApi>(
-      OperatorSources{*store_, *spool_, *flow_, alarms_, counters_, *server_, sections, unix_ms});
+  auto tftp = TftpFronts::start(io_, sections.tftps, sections.listeners.size(), *flow_);
+  if (!tftp) return tftp.error();
+  tftp_ = std::move(tftp).value();
+  api_ = std::make_unique<OperatorApi>(OperatorSources{*store_, *spool_, *flow_, alarms_, counters_,
+                                                       *server_, *tftp_, sections, unix_ms});
   auto socket = OperatorSocket::start(io_, sections.provision.socket, *api_);
   if (!socket) return socket.error();
   operator_socket_ = std::move(socket).value();
