@@ -2,9 +2,10 @@
 // holdfast dhcp-options: what the branch's DHCP server must hand out so that phones boot through
 // this box.
 #include <CLI/CLI.hpp>
-#include <set>
+#include <filesystem>
 
 #include "control/cli/command.hh"
+#include "control/cli/dhcp_facts.hh"
 #include "control/cli/dhcp_rows.hh"
 #include "control/cli/table.hh"
 #include "control/config/site_config.hh"
@@ -12,39 +13,32 @@
 namespace holdfast::cli {
 namespace {
 
+constexpr const char* kConfig = "/etc/holdfast/holdfast.toml";
+
 struct Asked {
-  std::string config, interface, url, tftp;
+  std::string config = kConfig, interface, url, tftp;
   uint16_t vlan = 0;
-  bool vlan_given = false;
+  bool config_given = false, vlan_given = false;
   std::string format = "table";
   bool as_json = false;
 };
 
-// The voice VLAN of the configuration: that of the named interface, or the only one there is.
-// False after fail().
-bool add_vlan(Context& context, const Asked& asked, DhcpFacts& facts) {
+// What the flags leave open is in the file; without one, the flags are all there is. None after
+// fail().
+std::optional<DhcpFacts> facts_for(Context& context, const Asked& asked, const DhcpGiven& given) {
+  if (!asked.config_given && !std::filesystem::exists(asked.config))
+    return DhcpFacts{given.url.value_or(""), given.tftp, given.vlan.value_or(0)};
   const auto site = config::load_site(asked.config);
   if (!site) {
     context.fail(kDidNotHold, site.error().to_string());
-    return false;
+    return std::nullopt;
   }
-  std::set<uint16_t> vlans;
-  bool named = asked.interface.empty();
-  for (const auto& i : site->dataplane.interfaces) {
-    if (!asked.interface.empty() && i.name != asked.interface) continue;
-    named = true;
-    if (i.vlan != 0) vlans.insert(i.vlan);
+  auto facts = dhcp_facts(*site, asked.interface, given);
+  if (!facts) {
+    context.fail(kWrongUse, asked.config + ": " + facts.error());
+    return std::nullopt;
   }
-  if (!named) {
-    context.fail(kWrongUse, "no interface " + asked.interface + " in " + asked.config);
-    return false;
-  }
-  if (vlans.size() > 1) {
-    context.fail(kWrongUse, "the interfaces have several VLANs: name the phones' by --interface");
-    return false;
-  }
-  if (!vlans.empty()) facts.vlan = *vlans.begin();
-  return true;
+  return std::move(facts).value();
 }
 
 void print_table(const std::vector<DhcpRow>& rows) {
@@ -66,19 +60,17 @@ nlohmann::json document_of(const std::vector<DhcpRow>& rows) {
 }
 
 void run(Context& context, const Asked& asked) {
-  DhcpFacts facts;
-  facts.url = asked.url;
+  DhcpGiven given;
+  if (!asked.url.empty()) given.url = asked.url;
   if (!asked.tftp.empty()) {
-    facts.tftp = IpAddress::parse(asked.tftp);
-    if (!facts.tftp) return context.fail(kWrongUse, "--tftp takes an IPv4 address");
+    given.tftp = IpAddress::parse(asked.tftp);
+    if (!given.tftp) return context.fail(kWrongUse, "--tftp takes an IPv4 address");
   }
-  if (asked.vlan_given) {
-    facts.vlan = asked.vlan;
-  } else if (!asked.config.empty() && !add_vlan(context, asked, facts)) {
-    return;
-  }
-  if (const auto wrong = wrong_with(facts); !wrong.empty()) return context.fail(kWrongUse, wrong);
-  const auto rows = dhcp_options(facts);
+  if (asked.vlan_given) given.vlan = asked.vlan;
+  const auto facts = facts_for(context, asked, given);
+  if (!facts) return;
+  if (const auto wrong = wrong_with(*facts); !wrong.empty()) return context.fail(kWrongUse, wrong);
+  const auto rows = dhcp_options(*facts);
   if (asked.as_json) {
     print_json(document_of(rows));
   } else if (asked.format == "dnsmasq") {
@@ -96,7 +88,10 @@ void add_dhcp_options_command(CLI::App& app, Context& context) {
   auto* command =
       app.add_subcommand("dhcp-options", "what the branch's DHCP server must hand out to phones");
   auto asked = std::make_shared<Asked>();
-  command->add_option("-c,--config", asked->config, "TOML file; the VLAN is read from it");
+  auto* config = command
+                     ->add_option("-c,--config", asked->config,
+                                  "TOML file; what the options below leave out is read from it")
+                     ->capture_default_str();
   command->add_option("--interface", asked->interface, "the one that phones are at");
   command->add_option("--url", asked->url, "of the provision listener (option 160)");
   command->add_option("--tftp", asked->tftp, "IPv4 address of this box (options 66 and 67)");
@@ -106,7 +101,8 @@ void add_dhcp_options_command(CLI::App& app, Context& context) {
                      ->check(CLI::IsMember({"table", "dnsmasq", "kea"}))
                      ->capture_default_str();
   command->add_flag("--json", asked->as_json, "print one JSON document")->excludes(format);
-  command->callback([&context, asked, vlan] {
+  command->callback([&context, asked, config, vlan] {
+    asked->config_given = config->count() > 0;
     asked->vlan_given = vlan->count() > 0;
     run(context, *asked);
   });
