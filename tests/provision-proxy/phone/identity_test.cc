@@ -89,6 +89,15 @@ TEST(Identity, OfRequests) {
   }
 }
 
+TEST(Identity, OfANeighbour) {
+  const auto known = identify_neighbour(mac_of("0004f2aaaaaa"));
+  EXPECT_EQ(known, (Identity{Identity::Source::neighbour, "0004f2aaaaaa"}));
+  EXPECT_EQ(name_of(known.source), "neighbour");
+  EXPECT_EQ(identify_neighbour(std::nullopt), Identity{});
+  EXPECT_EQ(identify_neighbour(mac_of("000000000000")), Identity{});
+  EXPECT_EQ(identify_neighbour(mac_of("0104f2aaaaaa")), Identity{}) << "a group address";
+}
+
 TEST(Identity, ACertificateOutweighsAll) {
   const auto mac = mac_of("0004F2AAAAAA");
   const auto identity = identify("/0004f2bbbbbb.cfg", "(SN:0004a11a1a1a)", mac);
