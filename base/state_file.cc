@@ -27,6 +27,16 @@ bool write_all(int fd, std::string_view bytes) {
   return true;
 }
 
+// A name lasts when its folder is synced. One that we may not read is somebody else's, and old.
+void sync_folder_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const int at = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (at < 0) return;
+  ::fsync(at);
+  ::close(at);
+}
+
 }  // namespace
 
 std::optional<std::string> read_state_file(const std::string& path, size_t max_bytes) {
@@ -64,13 +74,7 @@ std::string write_state_file(const std::string& path, std::string_view bytes) {
   }
   ::close(fd);
   if (::rename(beside.c_str(), path.c_str()) != 0) return problem(path, "cannot be replaced");
-  const auto slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const int at = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (at >= 0) {
-    ::fsync(at);
-    ::close(at);
-  }
+  sync_folder_of(path);
   return "";
 }
 
@@ -78,9 +82,12 @@ std::string make_state_directory(const std::string& path) {
   for (size_t at = 1; at < path.size(); ++at) {
     at = path.find('/', at);
     if (at == std::string::npos) break;
-    ::mkdir(path.substr(0, at).c_str(), 0755);  // what is there already stays as it is
+    const std::string above = path.substr(0, at);
+    // What is there already stays as it is.
+    if (::mkdir(above.c_str(), 0755) == 0) sync_folder_of(above);
   }
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return problem(path, "cannot be made");
+  sync_folder_of(path);  // if it is there, whoever made it may have died before this
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return problem(path, "cannot be used");
   if (!S_ISDIR(info.st_mode)) return path + " is not a directory";
