@@ -122,15 +122,19 @@ Fields updated_fields(const Fields& stored, const Fields& answer, Update update,
 HeadEffect head_effect(const StoredResponse& stored, uint64_t stored_bytes,
                        const ResponseHead& head) {
   if (head.status != 200 || stored.status != 200) return HeadEffect::none;
+  bool same = false;
   for (const std::string_view name : {"ETag", "Last-Modified"}) {
     const auto now = head.fields.find(name);
     if (now && stored.fields->find(name) != now) return HeadEffect::outdated;
+    same |= now.has_value();
   }
   if (const auto length = head.fields.find("Content-Length")) {
     const auto bytes = parse_digits(*length, INT64_MAX);
     if (!bytes || static_cast<uint64_t>(*bytes) != stored_bytes) return HeadEffect::outdated;
   }
-  return HeadEffect::update;
+  // To the letter it may be renewed too if no validator speaks; it would get the head of a version
+  // that it is not.
+  return same ? HeadEffect::update : HeadEffect::none;
 }
 
 Condition client_condition(const CacheRequest& request, const StoredResponse& stored, int64_t now) {

@@ -34,6 +34,14 @@ bool last_modified_is_strong(const Fields& fields, int64_t now) {
   return modified_s && date_s && *date_s - *modified_s >= kStrongAfter_s;
 }
 
+// What we say of the answer itself stays in it.
+Fields fields_of_304(const Fields& fields) {
+  Fields left = not_modified_fields(fields);
+  for (const char* name : {"Age", "Cache-Status"})
+    if (fields.find(name)) left.add(name, fields.combined(name));
+  return left;
+}
+
 // Takes Content-Length out of `fields`: the server writes it. Changes them to those of a 304 or a
 // part where the answer is one.
 Shape shape_of(const Visit& visit, const StoredResponse& stored, std::optional<uint64_t> size,
@@ -44,7 +52,7 @@ Shape shape_of(const Visit& visit, const StoredResponse& stored, std::optional<u
   fields.remove("Content-Length");
   if (stored.status != 200) return shape;
   if (client_condition(visit.cache_request(), stored, now) == Condition::not_modified) {
-    fields = not_modified_fields(fields);
+    fields = fields_of_304(fields);
     return {304, {}, std::nullopt, false, false};
   }
   const auto range = visit.request.fields.find("Range");

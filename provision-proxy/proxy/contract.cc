@@ -22,6 +22,18 @@ bool storable(const OriginPort& origin, const Visit& visit, const ResponseHead& 
   return may_store({"GET", visit.request.target, visit.request.fields}, head);
 }
 
+Trouble trouble_of(UpstreamEnd end) {
+  switch (end) {
+    case UpstreamEnd::closed:
+    case UpstreamEnd::protocol:
+    case UpstreamEnd::too_large:
+    case UpstreamEnd::queue_full:
+      return Trouble::error;
+    default:
+      return Trouble::unreachable;
+  }
+}
+
 bool may_give_stale(const OriginPort& origin, const Visit& visit, const Entry& entry,
                     Trouble trouble, int64_t now_s) {
   if (!visit.credentials.tell_again() || visit.refused) return false;

@@ -187,7 +187,7 @@ void Flow::look_up_rfc(const VisitPtr& visit, const EntryPtr& entry, ForwardReas
 }
 
 void Flow::ask(const VisitPtr& visit, const EntryPtr& base, ForwardReason reason) {
-  if (visit->is_head() && (!base || visit->origin->by_rfc())) return pass(visit, reason);
+  if (visit->is_head() && (!base || visit->origin->by_rfc())) return pass(visit, reason, base);
   const auto key = fetch_key(*visit);
   if (const auto under_way = fetches_.find(key);
       under_way != fetches_.end() && visit->credentials.tell_again()) {
@@ -237,11 +237,22 @@ void Flow::fetch_closed(const SharedFetch& fetch) {
 
 // ---- what goes through --------------------------------------------------------------------------
 
-void Flow::pass(const VisitPtr& visit, ForwardReason reason) {
+void Flow::pass(const VisitPtr& visit, ForwardReason reason, const EntryPtr& base) {
   Passage::Heard heard;
   if (visit->is_head() && visit->origin->by_rfc())
     heard = [this, visit](const ResponseHead& head) { heard_of_head(visit, head); };
-  std::make_shared<Passage>(context_, visit, reason, std::move(heard))->start();
+  Passage::Untaken untaken;
+  if (base)
+    untaken = [this, visit, reason, base](std::string_view why, Trouble trouble) {
+      if (!may_give_stale(*visit->origin, *visit, *base, trouble, context_.now_s()))
+        return answer_unavailable(context_, visit, why);
+      context_.counters.add(FlowCount::stale);
+      CacheStatus status;
+      status.forward = reason;
+      status.detail = why;
+      serve(visit, base, status);
+    };
+  std::make_shared<Passage>(context_, visit, reason, std::move(heard), std::move(untaken))->start();
 }
 
 // A HEAD that passed tells whether what is stored is still the same (RFC 9111 section 4.3.5).

@@ -62,7 +62,8 @@ class Flow : public RequestHandler, public FetchOwner {
   void look_up_rfc(const VisitPtr& visit, const EntryPtr& entry, ForwardReason reason);
   void ask(const VisitPtr& visit, const EntryPtr& base, ForwardReason reason);
   void ask_behind(const VisitPtr& visit, const EntryPtr& base);
-  void pass(const VisitPtr& visit, ForwardReason reason);
+  // `base`: what is stored, and may stand in for an origin that does not answer; or null.
+  void pass(const VisitPtr& visit, ForwardReason reason, const EntryPtr& base = nullptr);
   void change(const VisitPtr& visit);
   void changed(const OriginPort& origin, const CacheRequest& request, const ResponseHead& head);
   void remember(const OriginPort& origin, const Key& key, const Fields& request,

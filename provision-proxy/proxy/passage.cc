@@ -63,10 +63,10 @@ void Passage::on_interim(const ResponseHead& head) {
 }
 
 void Passage::on_head(ResponseHead head, BodyFraming framing) {
-  if (untaken_ && head.status >= 502 && head.status <= 504) {
+  if (untaken_ && !visit_->is_head() && head.status >= 502 && head.status <= 504) {
     const auto self = shared_from_this();
     drop();
-    return std::exchange(untaken_, nullptr)("error");
+    return std::exchange(untaken_, nullptr)("error", Trouble::error);
   }
   if (heard_) heard_(head);
   CacheStatus status;
@@ -109,7 +109,8 @@ void Passage::on_end(const UpstreamOutcome& outcome) {
   alive_.reset();
   if (pipe_) pipe_->end(outcome.end == UpstreamEnd::complete);
   if (answered_) return;
-  if (untaken_) return std::exchange(untaken_, nullptr)(name_of(outcome.end));
+  if (untaken_)
+    return std::exchange(untaken_, nullptr)(name_of(outcome.end), trouble_of(outcome.end));
   answer_unavailable(context_, visit_, name_of(outcome.end));
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "provision-proxy/proxy/answers.hh"
+#include "provision-proxy/proxy/contract.hh"
 #include "provision-proxy/proxy/upload_source.hh"
 #include "provision-proxy/proxy/visit.hh"
 
@@ -18,9 +19,9 @@ class Passage final : public UpstreamHandler, public std::enable_shared_from_thi
  public:
   // Hears of the final head before the phone does; null: nobody.
   using Heard = std::function<void(const ResponseHead& head)>;
-  // The centre did not take it: no answer, or that of a gateway before it (502, 503, 504). Who has
-  // asked for this answers the phone. Null: the phone hears of it.
-  using Untaken = std::function<void(std::string_view why)>;
+  // The centre did not take it: no answer, or, to what is no HEAD, that of a gateway before it
+  // (502, 503, 504). Who has asked for this answers the phone. Null: the phone hears of it.
+  using Untaken = std::function<void(std::string_view why, Trouble trouble)>;
 
   Passage(const FlowContext& context, VisitPtr visit, ForwardReason reason, Heard heard,
           Untaken untaken = nullptr);

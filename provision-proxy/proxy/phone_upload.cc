@@ -109,7 +109,8 @@ void PhoneUpload::pass(std::shared_ptr<RequestBody> body) {
     self->heard_(head, whole ? self->body_.get() : nullptr);
   };
   Passage::Untaken untaken;
-  if (whole) untaken = [self = shared_from_this()](std::string_view why) { self->keep(why); };
+  if (whole)
+    untaken = [self = shared_from_this()](std::string_view why, Trouble) { self->keep(why); };
   std::make_shared<Passage>(context_, visit_, ForwardReason::method, heard, std::move(untaken))
       ->start();
 }

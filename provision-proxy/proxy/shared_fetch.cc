@@ -28,20 +28,6 @@ std::optional<uint64_t> announced_size(const Fields& fields, BodyFraming framing
   return size;
 }
 
-// What an end without an answer means to the letter (RFC 9111 section 4.2.4): an origin that takes
-// a request and then breaks off is there.
-Trouble trouble_of(UpstreamEnd end) {
-  switch (end) {
-    case UpstreamEnd::closed:
-    case UpstreamEnd::protocol:
-    case UpstreamEnd::too_large:
-    case UpstreamEnd::queue_full:
-      return Trouble::error;
-    default:
-      return Trouble::unreachable;
-  }
-}
-
 bool says_gone(int status) {
   return status == 404 || status == 410;
 }

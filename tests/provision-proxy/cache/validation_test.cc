@@ -191,7 +191,8 @@ TEST(Validation, Head) {  // RFC 9111, 4.3.5
   } rows[] = {
       {"the same", 200, "ETag: \"1\" | Last-Modified: @-9 | Content-Length: 10",
        HeadEffect::update},
-      {"says nothing of it", 200, "Cache-Control: max-age=1000", HeadEffect::update},
+      {"says nothing of it", 200, "Cache-Control: max-age=1000", HeadEffect::none},
+      {"its length alone", 200, "Content-Length: 10", HeadEffect::none},
       {"another tag", 200, "ETag: \"2\" | Content-Length: 10", HeadEffect::outdated},
       {"another date", 200, "Last-Modified: @-8", HeadEffect::outdated},
       {"another length", 200, "ETag: \"1\" | Content-Length: 11", HeadEffect::outdated},

@@ -31,6 +31,51 @@ TEST_F(FlowTest, HeadOfWhatIsNotStoredPasses) {
   EXPECT_EQ(head.field("ETag"), "\"7\"");
 }
 
+// To the letter a HEAD goes to the origin; when that does not answer, what is kept stands in.
+TEST_F(FlowTest, HeadByRfcIsAnsweredFromTheStoreWhenTheOriginIsAway) {
+  config_.profile = config::CacheProfile::kRfc;
+  start();
+  centre_says(ok(kTen, "ETag: \"1\"\r\nCache-Control: max-age=1\r\n"));
+  ask(kNumbers);
+  ASSERT_TRUE(settle());
+  unix_ms_ += kMinute_ms;
+  kill_centre();
+  const auto head = ask(kNumbers, {}, "HEAD");
+  EXPECT_EQ(head.brief(), "200");
+  EXPECT_EQ(head.length, kTen.size());
+  EXPECT_EQ(head.how(), "Holdfast; fwd=stale; detail=refused");
+  EXPECT_EQ(head.field("Age"), "60");
+}
+
+// Else a body would get the head, and the freshness, of a version that it is not.
+TEST_F(FlowTest, HeadByRfcWithoutValidatorsRenewsNothing) {
+  config_.profile = config::CacheProfile::kRfc;
+  start();
+  centre_says(ok(kTen, "X-Version: 1\r\nCache-Control: max-age=1\r\n"));
+  ask(kNumbers);
+  ASSERT_TRUE(settle());
+  unix_ms_ += kMinute_ms;
+  centre([](OriginConnection& c, const std::string& head) {
+    return head.starts_with("HEAD ")
+               ? c.send("HTTP/1.1 200 OK\r\nX-Version: 2\r\nCache-Control: max-age=9\r\n\r\n")
+               : c.send(ok("another", "X-Version: 2\r\nCache-Control: max-age=9\r\n"));
+  });
+  EXPECT_EQ(ask(kNumbers, {}, "HEAD").field("X-Version"), "2");
+  const auto got = ask(kNumbers);
+  EXPECT_EQ(got.body, "another");
+  EXPECT_EQ(got.how(), "Holdfast; fwd=stale; stored");
+}
+
+TEST_F(FlowTest, A304OfOursTellsHowItCameAbout) {
+  start();
+  centre_says(ok(master(kMac), "ETag: \"1\"\r\n"));
+  ask(kConfig);
+  const auto got = ask(kConfig, {{"If-None-Match", "\"1\""}});
+  EXPECT_EQ(got.brief(), "304");
+  EXPECT_EQ(got.how(), "Holdfast; fwd=stale; fwd-status=304");
+  EXPECT_TRUE(got.fields.has("Age"));
+}
+
 // The centre is asked with GET, so what comes is judged and kept for a GET that came meanwhile.
 TEST_F(FlowTest, HeadOfAChangedFileStoresIt) {
   start();
