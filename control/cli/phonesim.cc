@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // holdfast phonesim: boots a phone that is not there, or hundreds, against a provisioning server.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "control/cli/command.hh"
@@ -16,9 +17,9 @@ using namespace provision;
 using nlohmann::json;
 
 struct PhonesimOptions {
-  std::string model = "polycom", mac;
+  std::string model = "polycom", mac, source;
   RunOptions run;
-  size_t count = 0, parallel = 1;  // count 0: one phone, told in full
+  FleetOptions fleet{.count = 0};  // 0: one phone, told in full
   bool as_json = false, secrets = false;
 };
 
@@ -29,16 +30,22 @@ std::string range_text(const BootStep& step) {
   return std::to_string(step.range->first) + "-" + std::to_string(step.range->second);
 }
 
+std::string method_of(const BootStep& step) {
+  return step.upload ? "PUT" : "GET";
+}
+
 // ---- one phone ---------------------------------------------------------------------------------
 
 json document_of(const FetchRecord& fetch) {
   json row = {{"phase", fetch.step.phase},
               {"kind", fetch.step.kind},
+              {"method", method_of(fetch.step)},
               {"target", fetch.step.target},
               {"mandatory", fetch.step.mandatory},
               {"outcome", fetch.outcome},
               {"status", fetch.answer.status},
               {"bytes", fetch.answer.bytes},
+              {"started_ms", fetch.started_ms},
               {"ms", fetch.answer.ms},
               {"first_byte_ms", fetch.answer.first_byte_ms},
               {"cache_status", fetch.answer.cache_status},
@@ -68,9 +75,10 @@ void print_run(const PhoneRun& run, bool secrets) {
                   "CACHE-STATUS", ">AGE"});
   for (const auto& fetch : run.fetches)
     requests.add({std::string(fetch.step.phase), std::string(fetch.step.kind),
-                  "GET " + fetch.step.target, range_text(fetch.step), fetch.outcome,
-                  std::to_string(fetch.answer.status), std::to_string(fetch.answer.bytes),
-                  decimal(fetch.answer.ms, 1), fetch.answer.cache_status, fetch.answer.age});
+                  method_of(fetch.step) + " " + fetch.step.target, range_text(fetch.step),
+                  fetch.outcome, std::to_string(fetch.answer.status),
+                  std::to_string(fetch.answer.bytes), decimal(fetch.answer.ms, 1),
+                  fetch.answer.cache_status, fetch.answer.age});
   print(requests.to_string());
   Table attributes({"ATTRIBUTE", "VALUE", "FROM", "ALSO IN"});
   for (const auto& a : run.attributes) {
@@ -97,11 +105,16 @@ void run_one(Context& context, const PhonesimOptions& options) {
 // ---- many --------------------------------------------------------------------------------------
 
 json document_of(const FleetReport& report, const PhonesimOptions& options) {
-  json document = {{"model", options.model},          {"url", options.run.client.url},
-                   {"first_mac", options.mac},        {"phones", report.phones},
-                   {"parallel", options.parallel},    {"held", report.held},
-                   {"elapsed_ms", report.elapsed_ms}, {"kinds", json::array()},
-                   {"cache", report.cache},           {"failures", json::array()}};
+  json document = {{"model", options.model},
+                   {"url", options.run.client.url},
+                   {"first_mac", options.mac},
+                   {"phones", report.phones},
+                   {"parallel", options.fleet.parallel},
+                   {"held", report.held},
+                   {"elapsed_ms", report.elapsed_ms},
+                   {"kinds", json::array()},
+                   {"cache", report.cache},
+                   {"failures", json::array()}};
   for (const auto& [kind, r] : report.kinds)
     document["kinds"].push_back({{"kind", kind},
                                  {"requests", r.requests},
@@ -114,6 +127,10 @@ json document_of(const FleetReport& report, const PhonesimOptions& options) {
                                  {"max_ms", r.max_ms}});
   for (const auto& failure : report.failures)
     document["failures"].push_back({{"mac", failure.mac}, {"problem", failure.problem}});
+  for (const auto& [mac, fetch] : report.requests) {
+    document["requests"].push_back(document_of(fetch));
+    document["requests"].back()["mac"] = mac;
+  }
   return document;
 }
 
@@ -135,7 +152,7 @@ void print_fleet(const FleetReport& report) {
 }
 
 void run_many(Context& context, const PhonesimOptions& options) {
-  const FleetReport report = run_fleet(options.run, options.count, options.parallel);
+  const FleetReport report = run_fleet(options.run, options.fleet);
   if (options.as_json) {
     print_json(document_of(report, options));
   } else {
@@ -154,15 +171,25 @@ void run_phonesim(Context& context, PhonesimOptions& options) {
   if (!mac || mac->end != options.mac.size())
     return context.fail(kWrongUse, "--mac " + options.mac + " is no phone's MAC");
   options.mac = options.run.boot.mac = id_of(mac->mac);
-  if (options.count > 0 && mac_after(options.mac, options.count - 1).empty())
+  const size_t more = std::max(options.fleet.count, size_t{1}) - 1;
+  if (mac_after(options.mac, more).empty())
     return context.fail(kWrongUse, "--count: there are not so many MACs from --mac on");
+  if (!options.source.empty()) {
+    options.fleet.source = IpAddress::parse(options.source);
+    if (!options.fleet.source || !address_after(*options.fleet.source, more))
+      return context.fail(
+          kWrongUse, "--source " + options.source + " is no address, or not so many follow it");
+    options.run.client.source = options.fleet.source->to_string();
+  }
+  if (options.run.boot.upload && *model != PhoneModel::polycom)
+    return context.fail(kWrongUse, "--upload is what Polycom phones do");
   // What cannot be used at all is wrong use, not a phone that did not come up.
   ClientOptions first = options.run.client;
   first.certificate_file = with_mac(first.certificate_file, options.mac);
   first.key_file = with_mac(first.key_file, options.mac);
   if (auto client = HttpClient::open(first); !client)
     return context.fail(kWrongUse, client.error());
-  if (options.count == 0) return run_one(context, options);
+  if (options.fleet.count == 0) return run_one(context, options);
   run_many(context, options);
 }
 
@@ -193,13 +220,23 @@ void add_phonesim_command(CLI::App& app, Context& context) {
   sim->add_option("--key", options->run.client.key_file, "https: its key, PEM; may hold {mac}")
       ->needs(certificate);
   sim->add_option("--save", options->run.save_folder, "write the files below DIR/MAC");
-  sim->add_option("--count", options->count, "so many phones, MACs counting up: prints a summary")
-      ->check(CLI::Range(size_t{1}, kMaxPhones));
-  sim->add_option("--parallel", options->parallel, "of them at a time")
+  sim->add_flag("--upload", options->run.boot.upload,
+                "then upload logs and overrides by PUT, as Polycom phones do");
+  sim->add_option("--source", options->source,
+                  "the address to send from, one of this machine; of many phones the first one's, "
+                  "the others count up");
+  auto* count = sim->add_option("--count", options->fleet.count,
+                                "so many phones, MACs counting up: prints a summary")
+                    ->check(CLI::Range(size_t{1}, kMaxPhones));
+  sim->add_option("--parallel", options->fleet.parallel, "of them at a time")
       ->check(CLI::Range(size_t{1}, kMaxParallel))
       ->capture_default_str();
   sim->add_flag("--secrets", options->secrets, "show passwords");
-  sim->add_flag("--json", options->as_json, "print one JSON document");
+  auto* json = sim->add_flag("--json", options->as_json, "print one JSON document");
+  sim->add_flag("--each", options->fleet.each_request,
+                "each request of the many in it, with its times")
+      ->needs(count)
+      ->needs(json);
   sim->callback([&context, options] { run_phonesim(context, *options); });
 }
 

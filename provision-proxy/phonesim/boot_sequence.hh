@@ -23,11 +23,12 @@ std::string_view name_of(PhoneModel model);
 struct BootStep {
   std::string_view phase;  // "boot", "provision", "reboot"
   std::string_view kind;   // "bootrom", "firmware", "firmware-part", "master", "config",
-                           // "overrides", "license", "directory"
+                           // "overrides", "license", "directory", "upload"
   std::string target;
   std::optional<std::pair<uint64_t, uint64_t>> range = {};  // first and last byte
   bool mandatory = false;  // a phone that does not get it does not come up as it should
   bool settings = false;   // its attributes become the phone's
+  std::optional<std::string> upload = {};  // PUT of these bytes
 };
 
 // An answer as far as the phone looks at it.
@@ -41,6 +42,7 @@ struct BootOptions {
   std::string mac;                      // twelve lower-case hex digits
   std::string part = "2345-12500-001";  // Polycom's number of the model, in front of firmware names
   std::string boot_file;                // the others' firmware; empty: the model's usual one
+  bool upload = false;                  // Polycom: logs and overrides, once all is fetched
 };
 
 class BootSequence {

@@ -20,6 +20,8 @@ constexpr uint64_t kMacSpace = uint64_t{1} << 48;
 // Samples of all phones, behind one lock that is held once per phone.
 class Collector {
  public:
+  explicit Collector(bool each_request) : each_request_(each_request) {}
+
   void add(const PhoneRun& run) {
     const std::lock_guard lock(mutex_);
     ++report_.phones;
@@ -29,6 +31,7 @@ class Collector {
       count("all", fetch);
       if (auto outcome = cache_outcome(fetch.answer.cache_status); !outcome.empty())
         ++report_.cache[std::move(outcome)];
+      if (each_request_) report_.requests.push_back({run.mac, fetch});
     }
     if (!run.held && report_.failures.size() < kMaxToldFailures)
       report_.failures.push_back({run.mac, run.problems.empty() ? "" : run.problems.front()});
@@ -55,7 +58,8 @@ class Collector {
     samples_[kind].push_back(fetch.answer.ms);
   }
 
-  std::mutex mutex_;  // guards both
+  const bool each_request_;
+  std::mutex mutex_;  // guards what follows
   FleetReport report_;
   std::map<std::string, std::vector<double>> samples_;
 };
@@ -74,6 +78,16 @@ std::string mac_after(const std::string& mac, uint64_t steps) {
   std::string next(12, '0');
   for (size_t i = next.size(); i-- > 0; number >>= 4) next[i] = "0123456789abcdef"[number & 15];
   return next;
+}
+
+std::optional<IpAddress> address_after(IpAddress address, uint64_t steps) {
+  for (size_t i = address.size(); i-- > 0 && steps > 0; steps >>= 8) {
+    const uint64_t sum = address.bytes.at(i) + (steps & 0xff);
+    address.bytes.at(i) = static_cast<uint8_t>(sum);
+    steps += (sum >> 8) << 8;
+  }
+  if (steps > 0) return std::nullopt;
+  return address;
 }
 
 double percentile(std::vector<double>& sample, double share) {
@@ -95,19 +109,21 @@ std::string cache_outcome(std::string_view cache_status) {
   }
 }
 
-FleetReport run_fleet(const RunOptions& options, size_t count, size_t parallel) {
-  Collector collector;
+FleetReport run_fleet(const RunOptions& options, const FleetOptions& fleet) {
+  Collector collector(fleet.each_request);
   std::atomic<size_t> next{0};
   const auto work = [&] {
-    for (size_t i = next++; i < count; i = next++) {
+    for (size_t i = next++; i < fleet.count; i = next++) {
       RunOptions own = options;
       own.boot.mac = mac_after(options.boot.mac, i);
+      if (fleet.source)
+        own.client.source = address_after(*fleet.source, i).value_or(IpAddress{}).to_string();
       collector.add(run_phone(own));
     }
   };
   const auto start = std::chrono::steady_clock::now();
   std::vector<std::jthread> threads;
-  for (size_t i = 0; i < std::clamp(parallel, size_t{1}, kMaxParallel); ++i)
+  for (size_t i = 0; i < std::clamp(fleet.parallel, size_t{1}, kMaxParallel); ++i)
     threads.emplace_back(work);
   threads.clear();
   FleetReport report = collector.finish();

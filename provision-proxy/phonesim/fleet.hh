@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "media/address.hh"
 #include "provision-proxy/phonesim/phone_run.hh"
 
 namespace holdfast::provision {
@@ -30,14 +31,27 @@ struct FleetReport {
     std::string mac, problem;
   };
   std::vector<Failure> failures;  // the first ones
+  struct Request {
+    std::string mac;
+    FetchRecord fetch;
+  };
+  std::vector<Request> requests;  // all of them, if they were asked for
+};
+
+struct FleetOptions {
+  size_t count = 1, parallel = 1;
+  bool each_request = false;  // tell them all
+  // The first phone sends from here, the others from the addresses that follow.
+  std::optional<IpAddress> source = {};
 };
 
 // `options.boot.mac` is the first phone's; `count` phones from there upwards, `parallel` at a time,
-// each with a connection of its own. There must be so many MACs (mac_after).
-FleetReport run_fleet(const RunOptions& options, size_t count, size_t parallel);
+// each with a connection of its own. There must be so many MACs (mac_after), and addresses.
+FleetReport run_fleet(const RunOptions& options, const FleetOptions& fleet);
 
-// The MAC that many further on; empty when there is none.
+// The MAC, the address that many further on; none when there is none.
 std::string mac_after(const std::string& mac, uint64_t steps);
+std::optional<IpAddress> address_after(IpAddress address, uint64_t steps);
 
 // The value at a share of a sample, 0 to 1, by the nearest rank. The sample is sorted on the way.
 double percentile(std::vector<double>& sample, double share);

@@ -91,6 +91,17 @@ size_t on_body(char* data, size_t one, size_t count, void* into) {
   return size;
 }
 
+struct Upload {
+  std::string_view left;
+};
+
+size_t on_upload(char* into, size_t one, size_t count, void* from) {
+  auto& left = static_cast<Upload*>(from)->left;
+  const size_t size = left.copy(into, one * count);
+  left.remove_prefix(size);
+  return size;
+}
+
 size_t on_field(char* data, size_t one, size_t count, void* into) {
   auto& answer = static_cast<Transfer*>(into)->answer;
   const std::string_view line(data, one * count);
@@ -130,6 +141,8 @@ class CurlClient final : public HttpClient {
     set(CURLOPT_ERRORBUFFER, error_.data());
     set(CURLOPT_WRITEFUNCTION, on_body);
     set(CURLOPT_HEADERFUNCTION, on_field);
+    set(CURLOPT_READFUNCTION, on_upload);
+    if (!options.source.empty()) set(CURLOPT_INTERFACE, ("host!" + options.source).c_str());
     if (!options.ca_file.empty()) set(CURLOPT_CAINFO, options.ca_file.c_str());
     if (options.insecure) {
       set(CURLOPT_SSL_VERIFYPEER, 0L);
@@ -152,14 +165,23 @@ class CurlClient final : public HttpClient {
     set(CURLOPT_USERAGENT, user_agent.c_str());
   }
 
-  HttpAnswer get(const HttpQuestion& question) override {
+  HttpAnswer ask(const HttpQuestion& question) override {
     HttpAnswer answer;
     Transfer transfer{curl_, question, answer, std::nullopt};
     const std::string url = base_ + question.target;
     std::string range;
     if (question.range)
       range = std::to_string(question.range->first) + "-" + std::to_string(question.range->second);
+    Upload upload;
+    if (question.upload) upload.left = *question.upload;
     set(CURLOPT_URL, url.c_str());
+    set(CURLOPT_UPLOAD, question.upload ? 1L : 0L);
+    if (question.upload) {
+      set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(upload.left.size()));
+      set(CURLOPT_READDATA, &upload);
+    } else {
+      set(CURLOPT_HTTPGET, 1L);
+    }
     set(CURLOPT_RANGE, range.empty() ? nullptr : range.c_str());
     set(CURLOPT_WRITEDATA, &transfer);
     set(CURLOPT_HEADERDATA, &transfer);

@@ -18,6 +18,7 @@ namespace holdfast::provision {
 struct ClientOptions {
   std::string url;  // http://host:port, with a path in front of all targets if need be
   std::string user_agent;
+  std::string source;                      // the address to send from; empty: the kernel's choice
   int64_t timeout_ms = 10'000;             // of one whole request
   std::string ca_file;                     // https: who may have signed the server's certificate
   bool insecure = false;                   // https: anyone
@@ -27,8 +28,9 @@ struct ClientOptions {
 struct HttpQuestion {
   std::string target;                                       // "/sip.cfg"
   std::optional<std::pair<uint64_t, uint64_t>> range = {};  // first and last byte
-  size_t keep_bytes = 0;     // of the body, in the answer; the rest is counted only
-  std::string save_as = {};  // a file for the whole body of a 200; its folder exists
+  size_t keep_bytes = 0;                   // of the body, in the answer; the rest is counted only
+  std::string save_as = {};                // a file for the whole body of a 200; its folder exists
+  std::optional<std::string> upload = {};  // PUT of these bytes; else GET
 };
 
 struct HttpAnswer {
@@ -47,7 +49,7 @@ class HttpClient {
   static Result<std::unique_ptr<HttpClient>, std::string> open(const ClientOptions& options);
   virtual ~HttpClient() = default;
 
-  virtual HttpAnswer get(const HttpQuestion& question) = 0;
+  virtual HttpAnswer ask(const HttpQuestion& question) = 0;
   virtual void set_user_agent(const std::string& user_agent) = 0;
 };
 

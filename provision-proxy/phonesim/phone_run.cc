@@ -2,6 +2,7 @@
 // Walks a boot sequence with a client.
 #include "provision-proxy/phonesim/phone_run.hh"
 
+#include <chrono>
 #include <filesystem>
 
 #include "provision-proxy/phone/ascii.hh"
@@ -13,6 +14,11 @@ namespace fs = std::filesystem;
 
 bool is_firmware(const BootStep& step) {
   return step.kind == "bootrom" || step.kind == "firmware" || step.kind == "firmware-part";
+}
+
+double unix_ms() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration<double, std::milli>(now).count();
 }
 
 // The updater asks while it boots, the application afterwards.
@@ -28,7 +34,7 @@ std::string user_agent_of(const RunOptions& options, const BootStep& step) {
 
 // The file to save in, its folder made; empty when nothing is saved. Problems are told.
 std::string prepare_file(const RunOptions& options, const BootStep& step, PhoneRun& run) {
-  if (options.save_folder.empty() || step.range) return {};
+  if (options.save_folder.empty() || step.range || step.upload) return {};
   const fs::path file = fs::path(options.save_folder) / options.boot.mac / saved_name(step.target);
   std::error_code error;
   fs::create_directories(file.parent_path(), error);
@@ -43,6 +49,7 @@ std::string prepare_file(const RunOptions& options, const BootStep& step, PhoneR
 
 std::string outcome_of(const BootStep& step, const HttpAnswer& answer) {
   if (answer.broken()) return "failed";
+  if (step.upload) return answer.status >= 200 && answer.status < 300 ? "ok" : "failed";
   if (answer.status == 200 || (step.range && answer.status == 206)) return "ok";
   if (answer.status == 404) return step.mandatory ? "missing" : "absent";
   return "failed";
@@ -86,8 +93,10 @@ PhoneRun run_phone(const RunOptions& options, HttpClient& client,
     question.range = step->range;
     question.keep_bytes = is_firmware(*step) ? kFirmwarePartBytes : kMaxConfigBytes;
     question.save_as = prepare_file(options, *step, run);
+    question.upload = step->upload;
     client.set_user_agent(user_agent_of(options, *step));
-    FetchRecord fetch{*step, client.get(question), {}};
+    const double started_ms = unix_ms();
+    FetchRecord fetch{*step, started_ms, client.ask(question), {}};
     fetch.outcome = outcome_of(*step, fetch.answer);
     const bool ok = fetch.outcome == "ok";
     if (!fetch.held()) {

@@ -14,8 +14,9 @@ namespace holdfast::provision {
 
 struct FetchRecord {
   BootStep step;
-  HttpAnswer answer;    // without its body
-  std::string outcome;  // "ok", "absent" (404 of what may be absent), "missing", "failed"
+  double started_ms = 0;  // Unix time
+  HttpAnswer answer;      // without its body
+  std::string outcome;    // "ok", "absent" (404 of what may be absent), "missing", "failed"
   bool held() const { return outcome == "ok" || outcome == "absent"; }
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Polycom: boot ROM, master file, application, the three once more after DHCP, then the files that
-// the master names, then those that may be absent.
+// the master names, then those that may be absent. Then, if asked to, what it uploads.
 #include <algorithm>
 #include <deque>
 
@@ -47,7 +47,7 @@ class Polycom final : public BootSequence {
   }
 
   void ask(std::string_view kind, std::string target, bool mandatory, bool settings = false) {
-    steps_.push_back({phase_, kind, std::move(target), std::nullopt, mandatory, settings});
+    steps_.push_back({phase_, kind, std::move(target), std::nullopt, mandatory, settings, {}});
   }
 
   void on_master(const BootStep& step, const BootAnswer& answer) {
@@ -65,7 +65,7 @@ class Polycom final : public BootSequence {
     const BodyText body = read_body({text, text.size(), {}});
     files_.clear();
     application_ = kApplication;
-    overrides_ = contacts_ = license_ = "";
+    overrides_ = contacts_ = license_ = logs_ = "";
     if (body.shape != Shape::xml || !body.closed) problem("the master file is not XML that closes");
     for (const auto file : listed_files(body)) {
       if (files_.size() < kMaxConfigFiles) files_.emplace_back(file);
@@ -76,6 +76,7 @@ class Polycom final : public BootSequence {
       if (setting.key == "OVERRIDES_DIRECTORY") overrides_ = folder(setting.value);
       if (setting.key == "CONTACTS_DIRECTORY") contacts_ = folder(setting.value);
       if (setting.key == "LICENSE_DIRECTORY") license_ = folder(setting.value);
+      if (setting.key == "LOG_FILE_DIRECTORY") logs_ = folder(setting.value);
     }
     if (files_.empty()) problem("the master file names no configuration files");
   }
@@ -102,6 +103,18 @@ class Polycom final : public BootSequence {
     if (!own_listed) ask("overrides", own, false, true);
     ask("license", license_ + "/" + options_.mac + "-license.cfg", false);
     ask("directory", contacts_ + "/" + options_.mac + "-directory.xml", false);
+    if (!options_.upload) return;
+    put(logs_ + "/" + options_.mac + "-boot.log", "boot of " + options_.mac + "\n");
+    put(logs_ + "/" + options_.mac + "-app.log", "application of " + options_.mac + "\n");
+    put(own,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<PHONE_CONFIG>\n"
+        "   <OVERRIDES up.simulated=\"" +
+            options_.mac + "\"/>\n</PHONE_CONFIG>\n");
+  }
+
+  void put(std::string target, std::string bytes) {
+    ask("upload", std::move(target), false);
+    steps_.back().upload = std::move(bytes);
   }
 
   BootOptions options_;
@@ -109,7 +122,7 @@ class Polycom final : public BootSequence {
   std::deque<BootStep> steps_;
   std::vector<std::string> files_;
   std::string application_ = kApplication;
-  std::string overrides_, contacts_, license_;
+  std::string overrides_, contacts_, license_, logs_;
 };
 
 }  // namespace

@@ -67,6 +67,13 @@ TEST_F(PhonesimCommand, SummarizesManyPhones) {
   const auto document = nlohmann::json::parse(ran.out);
   EXPECT_EQ(document["phones"], 1);
   EXPECT_EQ(document["held"], 1);
+  EXPECT_FALSE(document.contains("requests"));
+  const Ran each =
+      run("--model sip-station --mac 00908f3bbcba --count 1 --json --each --url " + origin.url());
+  const auto requests = nlohmann::json::parse(each.out)["requests"];
+  EXPECT_EQ(requests.size(), document["kinds"][0]["requests"]);
+  EXPECT_EQ(requests[0]["mac"], "00908f3bbcba");
+  EXPECT_GT(requests[0]["started_ms"], 0);
   const Ran table = run("--model sip-station --mac 00908f3bbcba --count 3 --url " + origin.url());
   EXPECT_EQ(table.status, 1) << table.out;
   EXPECT_TRUE(has(table.out, "1 of 3 phones came up")) << table.out;
@@ -88,6 +95,10 @@ TEST_F(PhonesimCommand, WrongUseIsStatus2) {
            std::string("--mac 0004f2aaaaaa --url ftp://127.0.0.1/"),
            "--mac fefffffffff0 --count 100000000 --url " + origin.url(),
            "--mac 0004f2aaaaaa --key /dev/null --url " + origin.url(),
+           "--mac 0004f2aaaaaa --source here --url " + origin.url(),
+           "--mac 0004f2aaaaaa --count 2 --source 255.255.255.255 --url " + origin.url(),
+           "--mac 00908f000001 --model audiocodes --upload --url " + origin.url(),
+           "--mac 0004f2aaaaaa --count 2 --each --url " + origin.url(),
            "--mac 0004f2aaaaaa --ca /nowhere.pem --url " + origin.url(),
        })
     EXPECT_EQ(run(arguments).status, 2) << arguments;

@@ -106,6 +106,26 @@ TEST(PhoneRun, DoesNotHold) {
   }
 }
 
+TEST(PhoneRun, APolycomPhoneUploads) {
+  ScriptedOrigin origin([files = serving(branch_files())](const OriginRequest& request) {
+    if (request.method != "PUT") return files(request);
+    return request.target.ends_with("-app.log") ? OriginAnswer{504, ""} : OriginAnswer{201, ""};
+  });
+  auto options = options_for(origin);
+  options.boot.upload = true;
+  const PhoneRun run = run_phone(options);
+  EXPECT_FALSE(run.held) << "an upload that nobody took";
+  EXPECT_EQ(run.problems.size(), 1U);
+  std::vector<std::string> uploads;
+  for (const auto& request : origin.requests())
+    if (request.method == "PUT") uploads.push_back(request.target + " " + request.body);
+  ASSERT_EQ(uploads.size(), 3U);
+  EXPECT_EQ(uploads[0], "/0004f2aaaaaa-boot.log boot of 0004f2aaaaaa\n");
+  EXPECT_EQ(uploads[1], "/0004f2aaaaaa-app.log application of 0004f2aaaaaa\n");
+  EXPECT_TRUE(uploads[2].starts_with("/overrides/0004f2aaaaaa-phone.cfg <?xml")) << uploads[2];
+  EXPECT_EQ(run.fetches.back().outcome, "ok");
+}
+
 TEST(PhoneRun, ASilentServerCostsTheTimeoutOnly) {
   ScriptedOrigin origin([](const OriginRequest&) {
     OriginAnswer answer;
@@ -178,7 +198,7 @@ TEST(HttpClient, NobodyListensThere) {
   options.timeout_ms = 2000;
   auto client = HttpClient::open(options);
   ASSERT_TRUE(client);
-  const auto answer = (*client)->get({"/a"});
+  const auto answer = (*client)->ask({"/a"});
   EXPECT_TRUE(answer.broken());
   EXPECT_EQ(answer.status, 0);
 }
@@ -195,7 +215,7 @@ TEST(Fleet, ManyPhonesAtOnce) {
   });
   auto options = options_for(origin);
   options.boot.mac = "0004f2aaaafe";
-  const FleetReport report = run_fleet(options, 10, 4);
+  const FleetReport report = run_fleet(options, {.count = 10, .parallel = 4});
   EXPECT_EQ(report.phones, 10U);
   EXPECT_EQ(report.held, 9U);
   ASSERT_EQ(report.failures.size(), 1U);
@@ -206,6 +226,35 @@ TEST(Fleet, ManyPhonesAtOnce) {
   EXPECT_EQ(report.kinds.at("firmware").bytes, 18000U);
   EXPECT_EQ(report.cache.at("fwd=stale"), 18U);
   EXPECT_GE(report.kinds.at("all").max_ms, report.kinds.at("all").p99_ms);
+}
+
+TEST(Fleet, EachPhoneFromAnAddressOfItsOwn) {
+  ScriptedOrigin origin(serving(branch_files()));
+  auto options = options_for(origin);
+  options.boot.model = PhoneModel::sip_station;
+  options.boot.mac = "00908f3bbcba";
+  const FleetReport report = run_fleet(
+      options, {.count = 2, .each_request = true, .source = IpAddress::parse("127.77.0.255")});
+  std::map<std::string, size_t> asked;
+  for (const auto& request : origin.requests()) ++asked[request.peer];
+  ASSERT_EQ(asked.size(), 2U);
+  EXPECT_GT(asked["127.77.0.255"], 0U);
+  EXPECT_GT(asked["127.77.1.0"], 0U);
+  ASSERT_EQ(report.requests.size(), origin.requests().size());
+  EXPECT_EQ(report.requests.back().mac, "00908f3bbcbb");
+  EXPECT_GE(report.requests.back().fetch.started_ms, report.requests.front().fetch.started_ms);
+}
+
+TEST(Fleet, Addresses) {
+  const auto after = [](const char* text, uint64_t steps) {
+    const auto found = address_after(*IpAddress::parse(text), steps);
+    return found ? found->to_string() : "";
+  };
+  EXPECT_EQ(after("198.18.8.1", 0), "198.18.8.1");
+  EXPECT_EQ(after("198.18.8.1", 499), "198.18.9.244");
+  EXPECT_EQ(after("198.18.255.255", 1), "198.19.0.0");
+  EXPECT_EQ(after("2001:db8::ffff:ffff", 2), "2001:db8::1:0:1");
+  EXPECT_EQ(after("255.255.255.255", 1), "");
 }
 
 TEST(Fleet, Macs) {

@@ -21,6 +21,15 @@ std::string field_of(const std::string& head, const std::string& name) {
       trimmed(std::string_view(head).substr(begin, head.find("\r\n", begin) - begin)));
 }
 
+std::string peer_of(int fd) {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  char text[INET_ADDRSTRLEN] = "";
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0)
+    ::inet_ntop(AF_INET, &address.sin_addr, text, sizeof text);
+  return text;
+}
+
 bool send_all(int fd, const std::string& bytes) {
   for (size_t at = 0; at < bytes.size();) {
     const ssize_t n = ::send(fd, bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL);
@@ -82,9 +91,14 @@ void ScriptedOrigin::serve(int fd) {
     const size_t end = bytes.find("\r\n\r\n");
     if (end != std::string::npos) {
       const std::string head = bytes.substr(0, end + 2);
-      bytes.erase(0, end + 4);
-      if (!answer(fd, head)) break;
-      continue;
+      const std::string length = field_of(head, "content-length");
+      const size_t whole = end + 4 + (length.empty() ? 0 : std::stoul(length));
+      if (bytes.size() >= whole) {
+        std::string body = bytes.substr(end + 4, whole - end - 4);
+        bytes.erase(0, whole);
+        if (!answer(fd, head, std::move(body))) break;
+        continue;
+      }
     }
     const ssize_t n = ::recv(fd, buffer, sizeof buffer, 0);
     if (n <= 0) break;
@@ -93,12 +107,15 @@ void ScriptedOrigin::serve(int fd) {
   ::shutdown(fd, SHUT_RDWR);
 }
 
-bool ScriptedOrigin::answer(int fd, const std::string& head) {
+bool ScriptedOrigin::answer(int fd, const std::string& head, std::string body) {
   OriginRequest request;
   const size_t space = head.find(' ');
   request.target = head.substr(space + 1, head.find(' ', space + 1) - space - 1);
   request.user_agent = field_of(head, "user-agent");
   request.range = field_of(head, "range");
+  request.method = head.substr(0, space);
+  request.body = std::move(body);
+  request.peer = peer_of(fd);
   {
     const std::lock_guard lock(mutex_);
     requests_.push_back(request);

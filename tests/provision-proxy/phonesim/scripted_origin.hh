@@ -13,7 +13,7 @@
 namespace holdfast::provision {
 
 struct OriginRequest {
-  std::string target, user_agent, range;
+  std::string target, user_agent, range, method, body, peer;
 };
 
 struct OriginAnswer {
@@ -41,7 +41,7 @@ class ScriptedOrigin {
  private:
   void accept_all();
   void serve(int fd);
-  bool answer(int fd, const std::string& head);
+  bool answer(int fd, const std::string& head, std::string body);
 
   Handler handler_;
   bool ranges_;
