@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A provisioning server of headquarters, HTTP/1.1, which fails as it is told: lab/origin starts it.
 
-    origin-server.py --root DIR --generate SEED [--firmware-kb N]    makes the files of a branch
+    origin-server.py --root DIR --generate SEED [--firmware-kb N] [--phones N]    makes the files of a branch
     origin-server.py --root DIR --listen 127.0.0.1:8088              serves them
     origin-server.py --control PATH --ask answer denied '*.cfg'      tells a running one what to do
 
@@ -469,6 +469,7 @@ def main():
     parser.add_argument("--root", help="directory of the files")
     parser.add_argument("--generate", type=int, metavar="SEED", help="make the files of a branch, and end")
     parser.add_argument("--firmware-kb", type=int, default=4096, help="size of sip.ld; others follow")
+    parser.add_argument("--phones", type=int, default=10, help="how many have files")
     parser.add_argument("--listen", action="append", default=[], metavar="ADDRESS:PORT")
     parser.add_argument("--tls-listen", action="append", default=[], metavar="ADDRESS:PORT")
     parser.add_argument("--certificate")
@@ -487,7 +488,7 @@ def main():
     elif not options.root:
         parser.error("--root is needed")
     elif options.generate is not None:
-        generate(pathlib.Path(options.root), options.generate, options.firmware_kb)
+        generate(pathlib.Path(options.root), options.generate, options.firmware_kb, options.phones)
     else:
         asyncio.run(Origin(options).run())
 

@@ -2,7 +2,7 @@
 """The files that headquarters has for the ten phones of the branch, from a seed: lab/origin-server.py serves them.
 
 MACs 0004f2000010 to 19 belong to users 1010 to 1019: six Polycoms, two AudioCodes, two SIP Stations. Passwords are
-those of lab/accounts.
+those of lab/accounts. Where there are more phones, the others are Polycoms of users 1020 and up.
 """
 import base64
 import os
@@ -60,7 +60,7 @@ def line_files(number):
         f"provisioning/firmware_url={image}"))
 
 
-def branch_files(seed, firmware_kb):
+def branch_files(seed, firmware_kb, phones):
     """(path, bytes) of everything that headquarters has."""
     draw = random.Random(seed)
     pem = base64.encodebytes(draw.randbytes(900)).decode()
@@ -72,7 +72,8 @@ def branch_files(seed, firmware_kb):
              ("sip.cfg", xml("SIP", **{f"tone__chord__{n}__freq": draw.randrange(4000) for n in range(3000)})),
              ("provisional.cfg", xml("APPLICATION", APP_FILE_PATH="sip.ld", CONFIG_FILES="/phone/provisional.cfg")),
              ("phone/provisional.cfg", xml("PHONE_CONFIG", reg__1__address="provisional"))]
-    for number, kind in PHONES.items():
+    for number in range(phones):
+        kind = PHONES.get(number, "polycom")
         guid = str(uuid.UUID(int=draw.getrandbits(128), version=4))
         texts += polycom_files(number, guid) if kind == "polycom" else line_files(number)
         user = 1010 + number
@@ -84,8 +85,8 @@ def branch_files(seed, firmware_kb):
         yield path, b"HFFW" + path.encode().ljust(60, b"\0") + draw.randbytes(size_kb * 1024)
 
 
-def generate(root, seed, firmware_kb):
-    for path, data in branch_files(seed, firmware_kb):
+def generate(root, seed, firmware_kb, phones=len(PHONES)):
+    for path, data in branch_files(seed, firmware_kb, phones):
         write_whole(root / path, data)
         os.utime(root / path, (MTIME, MTIME))
 

@@ -3,76 +3,18 @@
 
 What crossed the WAN is told by the centre's own log and by what it keeps; what phones got, by themselves.
 """
-import hashlib
-import json
-import pathlib
 import subprocess
 import threading
 import time
 
 import pytest
-from conftest import ROOT
+from booth import HOLDFAST, Booth, mac, wait_for
 
-HOLDFAST = ROOT / "build" / "control" / "holdfast"
-FIRST_MAC = 0x0004F2000010
 PHONES = 6
 FIRMWARE_KB = 512
 FILES_OF_A_BOOT = 15
 OPEN_WITHIN_S = 2  # the first request of an outage is answered by then
 POISONS = ("denied", "empty", "html", "truncated", "other-mac", "provisional", "404", "503")
-
-
-def mac(number):
-    return f"{FIRST_MAC + number:012x}"
-
-
-class Booth:
-    """The lab with its provisioning server and holdfast-provision."""
-
-    def __init__(self, box):
-        self.box = box
-        self.url = f"http://{box.EDGE_LAN4}:8088"
-        self.root = pathlib.Path(box.LAB_STATE) / "origin" / "root"
-
-    def origin(self, *words):
-        return self.box.run("origin", *words).stdout
-
-    def log(self):
-        return [json.loads(line) for line in self.origin("log").splitlines()]
-
-    def put(self, path, body):
-        """A file of the centre's is new."""
-        fresh = pathlib.Path(self.box.LAB_STATE) / "fresh"
-        fresh.write_bytes(body)
-        self.origin("put", path, fresh)
-
-    def boot(self, count=PHONES, held=True):
-        """Phones one after the other by MAC, all at a time; their summary."""
-        done = self.box.exec("branch", HOLDFAST, "phonesim", "--model", "polycom", "--mac", mac(0), "--count", count,
-                             "--parallel", count, "--url", self.url, "--json", check=False)
-        told = json.loads(done.stdout)
-        assert not held or (done.returncode == 0 and told["held"] == count), told
-        return told
-
-    def get(self, path, agent="", *options):
-        """(status, body) as a phone gets it."""
-        fields = ["-A", agent] if agent else []
-        done = subprocess.run(["ip", "netns", "exec", "hf-branch", "curl", "-s", "--max-time", "10", *fields, *options,
-                               "-w", "\n%{http_code}", self.url + path], capture_output=True, check=False)
-        body, _, status = done.stdout.rpartition(b"\n")
-        return int(status), body
-
-    def say(self, *words):
-        done = subprocess.run([HOLDFAST, "provision", *words, "--json", "--provision-socket",
-                               f"{self.box.LAB_STATE}/provision.sock"], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    def origin_state(self):
-        return self.say("status")["origins"][0]["state"]
-
-    def start(self, *options):
-        self.box.run("appliance", "start", "provision", *options)
 
 
 @pytest.fixture(name="booth")
@@ -86,31 +28,24 @@ def booth_fixture(lab):
     return start
 
 
-def wait_for(condition, timeout_s, what):
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.1)
-
-
 def test_phones_boot_with_the_centre_and_without_it(booth):
     booth = booth()
-    booth.boot()
+    booth.boot(PHONES)
     cold = [row for row in booth.log() if row["method"] == "GET" and row["status"] == 200]
     shared = [row for row in cold if row["target"].endswith(".ld")]
     assert len({row["target"] for row in shared}) == len(shared) == 2, "a shared file crossed the WAN more than once"
 
     before = len(booth.log())
-    warm = booth.boot()
+    warm = booth.boot(PHONES)
     again = booth.log()[before:]
     assert again and all(row["sent"] == 0 for row in again if row["status"] in (200, 304)), "a body crossed again"
     assert {row["status"] for row in again} <= {304, 404}
 
     booth.box.fault("wan-cut")
-    first = booth.boot()
+    first = booth.boot(PHONES)
     assert first["kinds"][0]["max_ms"] < OPEN_WITHIN_S * 1000, "a phone waited"
     assert first["kinds"][0]["ok"] == warm["kinds"][0]["ok"]
-    second = booth.boot()
+    second = booth.boot(PHONES)
     assert second["cache"] == {"hit": PHONES * FILES_OF_A_BOOT}, "the centre was asked though it is known to be away"
     status, _ = booth.get("/never-asked-for.cfg")
     assert status == 504
@@ -118,13 +53,13 @@ def test_phones_boot_with_the_centre_and_without_it(booth):
     booth.box.fault("heal")
     wait_for(lambda: booth.origin_state() == "closed", 15, "the centre is not found again")
     before = len(booth.log())
-    booth.boot()
+    booth.boot(PHONES)
     assert len(booth.log()) > before
 
 
 def test_the_line_is_cut_in_the_middle_of_a_boot(booth):
     booth = booth()
-    booth.boot()
+    booth.boot(PHONES)
     told = {}
     boots = threading.Thread(target=lambda: told.update(booth.boot(PHONES)))
     booth.box.fault("delay", "20ms")
@@ -163,23 +98,6 @@ def test_one_url_and_two_phones(booth):
     assert [booth.get("/config.cfg", agent) for agent in agents] == online
     stranger = booth.get("/config.cfg", "curl/7")
     assert stranger[0] == 504, "a stranger was given something"
-
-
-def test_kill_in_the_middle_of_boots(booth):
-    """kill -9 at many moments of filling and revalidating: whatever is given is whole and the centre's."""
-    booth = booth()
-    wanted = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in booth.root.glob("*.*")}
-    for moment in range(6):
-        booth.box.run("fault", "rate", "8mbit", check=False)
-        boots = threading.Thread(target=lambda: booth.boot(held=False))
-        boots.start()
-        time.sleep(0.05 + 0.13 * moment)
-        booth.box.run("appliance", "kill", "provision")
-        boots.join()
-        booth.start()
-        for name in (f"{mac(0)}.cfg", "sip.cfg", "2345-12500-001.sip.ld"):
-            status, body = booth.get("/" + name)
-            assert status == 200 and hashlib.sha256(body).hexdigest() == wanted[name], (moment, name, status, len(body))
 
 
 def test_rollback_and_purge(booth):
