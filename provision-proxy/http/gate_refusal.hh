@@ -37,7 +37,7 @@ namespace holdfast::provision {
   X(head_target_double_escape, 400, "an escaped % before two hexadecimal digits in the path")     \
   X(head_target_overlong, 400, "%C0 or %C1, which only overlong UTF-8 has, in the path")          \
   X(head_target_dot_segments, 400, "a segment .. in the path, plain or escaped")                  \
-  X(head_target_two_slashes, 400, "a path that begins with two slashes")                          \
+  X(head_target_two_slashes, 400, "a path that begins with an escaped slash")                     \
   X(head_obs_fold, 400, "a line that begins with whitespace (RFC 9112 section 5.2)")              \
   X(head_field_no_colon, 400, "a header field without a colon")                                   \
   X(head_field_name_empty, 400, "a header field without a name")                                  \

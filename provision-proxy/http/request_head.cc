@@ -263,7 +263,9 @@ class HeadParser {
     if (has_encoding_ && has_length_) return refuse(GateRefusal::head_two_framings);
     if (has_encoding_ && out_.minor == 0)
       return refuse(GateRefusal::head_transfer_encoding_http_1_0);
-    if (!has_host_) return refuse(GateRefusal::head_host_missing);
+    // RFC 9112 section 3.2 demands it of HTTP/1.1; boot loaders of old phones speak HTTP/1.0.
+    if (!has_host_ && out_.minor == 1) return refuse(GateRefusal::head_host_missing);
+    if (!has_host_) out_.host = {};
     if (out_.form != TargetForm::origin && !same_text(target_.authority, out_.host))
       return refuse(GateRefusal::head_target_authority);
     out_.framing = has_encoding_ ? Framing::chunked : has_length_ ? Framing::length : Framing::none;

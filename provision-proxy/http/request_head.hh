@@ -32,7 +32,7 @@ struct RequestHead {
   std::string_view method;
   std::string_view target;      // "/path?query", also of an absolute form
   std::string_view path;        // the part of `target` before '?'
-  std::string_view host;        // with its port, as it stands in the Host field
+  std::string_view host;        // with its port, as it stands in Host; empty: HTTP/1.0 without
   uint64_t content_length = 0;  // of Framing::length
   size_t head_bytes = 0;        // the body begins there
   int minor = 1;                // HTTP/1.minor: 0 or 1

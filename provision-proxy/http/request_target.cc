@@ -68,7 +68,7 @@ std::optional<GateRefusal> check_escaped_path(std::string_view path) {
     }
     escape = c == '%' ? 1 : escape > 0 && is_byte(c, kHexByte) ? escape + 1 : 0;
     if (escape == 3) return GateRefusal::head_target_double_escape;
-    if (c == '/' && read == 1) return GateRefusal::head_target_two_slashes;
+    if (c == '/' && read == 1 && path[1] != '/') return GateRefusal::head_target_two_slashes;
     if (!segments.take(c)) return GateRefusal::head_target_dot_segments;
   }
   if (!segments.end()) return GateRefusal::head_target_dot_segments;
@@ -134,8 +134,7 @@ std::optional<GateRefusal> parse_request_target(std::string_view text, RequestTa
   const size_t question = out.path_and_query.find('?');
   out.path = out.path_and_query.substr(0, question);
   out.escaped = out.path.find('%') != std::string_view::npos;
-  if (out.escaped || out.path.find("..") != std::string_view::npos ||
-      out.path.substr(0, 2) == "//") {
+  if (out.escaped || out.path.find("..") != std::string_view::npos) {
     if (const auto refusal = check_escaped_path(out.path)) return refusal;
   }
   if (question == std::string_view::npos) return std::nullopt;

@@ -24,8 +24,10 @@ struct RequestTarget {
 
 // `text`: kTargetByte bytes only. What is read differently is refused: segments "..", also when
 // they are escaped, end in an escaped slash, or carry a ';' parameter; NUL, control bytes,
-// backslashes and percent signs that decoding would bring; a path that begins with "//". A segment
-// "." and slashes in a row inside a path lead nowhere else and pass, as phones send them.
+// backslashes and percent signs that decoding would bring; a path that begins with "/%2f". A
+// segment "." and slashes in a row lead nowhere else and pass, as phones send them: in a request
+// "//x" is a path like any other (RFC 9112 section 3.2.1), and names a host only to those who
+// resolve it as a reference, which nobody here does.
 std::optional<GateRefusal> parse_request_target(std::string_view text, RequestTarget& out);
 
 // A name, IPv4 address or bracketed IPv6 address, with or without a port of 1 to 65535: no

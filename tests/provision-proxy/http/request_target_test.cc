@@ -24,7 +24,12 @@ TEST(RequestTarget, PassesPathsAsTheyAre) {
            "/server/cert/ca.cfg",
            "/phone/6f1c-44",
            "/cfg//000000000000.cfg",  // a base URL that ended in a slash
-           "/./sip.cfg",              // stays where it is
+           "//000000000000.cfg",      // one that was nothing but the host and a slash
+           "//other.example/a",       // a path of two segments, the first of them empty
+           "//user@other.example:80/a",
+           "///",
+           "//a%2fb",
+           "/./sip.cfg",  // stays where it is
            "/...",
            "/..a/b..",
            "/.../a",
@@ -82,10 +87,11 @@ TEST(RequestTarget, RefusesTricksByName) {
       {"/%25%32%65%25%32e/", "head_target_double_escape"},
       {"/%c0%af", "head_target_overlong"},
       {"/%C1%9c", "head_target_overlong"},
-      {"//other.example/a", "head_target_two_slashes"},
       {"/%2fother.example/a", "head_target_two_slashes"},
-      {"///", "head_target_two_slashes"},
-      {"http://h//a", "head_target_two_slashes"},
+      {"/%2F/a", "head_target_two_slashes"},
+      {"//..", "head_target_dot_segments"},
+      {"//%2e%2e/a", "head_target_dot_segments"},
+      {"//a/../../b", "head_target_dot_segments"},
       {"http://h/../a", "head_target_dot_segments"},
       {"http:///a", "head_target_form"},
       {"http://?a", "head_target_form"},
