@@ -73,6 +73,7 @@ void OriginHealth::observed(uint64_t now_ms, OriginEvidence evidence, uint64_t s
   const auto weight = options_.weights[static_cast<size_t>(evidence)];
   if (weight == EvidenceWeight::success) {
     succeeded_ms_ = now_ms_;
+    doubts_ = 0;
     if (state_ != OriginState::closed) enter(OriginState::closed, evidence);
     return;
   }
@@ -82,6 +83,14 @@ void OriginHealth::observed(uint64_t now_ms, OriginEvidence evidence, uint64_t s
   }
   if (state_ != OriginState::closed || weight == EvidenceWeight::nothing) return;
   const bool spoke = succeeded_ms_ && *succeeded_ms_ >= sent_ms;
+  if (weight == EvidenceWeight::doubt) {
+    if (spoke || (doubts_ > 0 && *doubted_ms_ >= sent_ms)) return;
+    doubted_ms_ = now_ms_;
+    if (++doubts_ < options_.doubts) return;
+    enter(OriginState::open, evidence);
+    probe_due_ms_ = now_ms_;
+    return;
+  }
   if (weight == EvidenceWeight::failure || !spoke) enter(OriginState::open, evidence);
 }
 
@@ -90,6 +99,7 @@ void OriginHealth::enter(OriginState to, OriginEvidence evidence) {
   state_ = to;
   since_ms_ = now_ms_;
   ++entered_[static_cast<size_t>(to)];
+  if (to != OriginState::half_open) doubts_ = 0;
   if (to != OriginState::open) return;
   reason_ = evidence;
   probe_due_ms_ = now_ms_ + options_.probe_interval_ms;

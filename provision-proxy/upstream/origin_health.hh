@@ -7,8 +7,11 @@
 // Closed: all may try. Open: nobody tries, so nobody waits. Half-open: one probe is under way; what
 // it shows decides. Silence opens it only if nothing else of the origin succeeded since the silent
 // request was sent: one slow file is not a dead centre. A connection that is closed without an
-// answer opens nothing: it keeps nobody waiting, and it may be about one file, or the end of an
-// idle connection that crossed the request.
+// answer is a doubt: it keeps nobody waiting, and it may be about one file, or the end of an idle
+// connection that crossed the request. Three of them in a row open it, each of a request that was
+// sent after the one before was closed (what one restart of the origin does to all that are under
+// way counts once), and none with a success since; whether it was about that file is then looked at
+// at once by a probe, not after the interval.
 //
 // Pure: monotonic milliseconds are handed in; time that runs backwards is held still. One owner.
 #pragma once
@@ -34,7 +37,7 @@ std::string_view name_of(OriginState state);
   X(tls_failed, failure, "TLS fails, or its certificate is not its own") \
   X(connect_silent, silence, "no address takes a connection")            \
   X(silent, silence, "it does not answer in time")                       \
-  X(closed_early, nothing, "it closes connections without an answer")    \
+  X(closed_early, doubt, "it closes connections without an answer")      \
   X(stalled, nothing, "a transfer stood still")                          \
   X(cut_short, nothing, "a body was cut short")                          \
   X(nonsense, nothing, "an answer was not HTTP")
@@ -51,11 +54,13 @@ std::string_view text_of(OriginEvidence evidence);
 enum class EvidenceWeight : uint8_t {
   nothing,
   success,  // it is there
+  doubt,    // opens, if it is the third in a row
   silence,  // opens, unless something succeeded since the request was sent
   failure   // opens at once
 };
 
 struct HealthOptions {
+  unsigned doubts = 3;  // in a row
   uint64_t probe_interval_ms = 10'000;
   std::array<EvidenceWeight, static_cast<size_t>(OriginEvidence::count)> weights;
   HealthOptions();  // the weights of the list above
@@ -86,7 +91,7 @@ class OriginHealth {
   // It ended and showed nothing. Another is due after the interval.
   void probe_lost(uint64_t now_ms);
 
-  // What a request sent at `sent_ms` has shown. Weight `nothing` from the probe keeps it open:
+  // What a request sent at `sent_ms` has shown. Whatever else the probe shows keeps it open:
   // only a success closes.
   void observed(uint64_t now_ms, OriginEvidence evidence, uint64_t sent_ms, bool of_probe = false);
 
@@ -103,7 +108,8 @@ class OriginHealth {
   OriginState state_ = OriginState::closed;
   uint64_t now_ms_, since_ms_;
   uint64_t probe_due_ms_ = 0;
-  std::optional<uint64_t> succeeded_ms_;
+  std::optional<uint64_t> succeeded_ms_, doubted_ms_;
+  unsigned doubts_ = 0;
   std::optional<OriginEvidence> reason_;
   std::vector<OriginTransition> transitions_;
   std::array<uint64_t, static_cast<size_t>(OriginEvidence::count)> seen_{};

@@ -47,6 +47,61 @@ TEST(OriginHealth, EachEvidenceHasItsWeight) {
   }
 }
 
+TEST(OriginHealth, ThreeClosedInARowOpenAndAreLookedAtAtOnce) {
+  OriginHealth health(kStart);
+  health.observed(kStart, answered, kStart - 1);
+  uint64_t now = kStart;
+  for (int i = 0; i < 2; ++i) {
+    health.observed(now + 5, closed_early, now + 1);
+    now += 10;
+    EXPECT_TRUE(health.admits());
+  }
+  health.observed(now + 5, closed_early, now + 1);
+  EXPECT_EQ(health.state(), OriginState::open);
+  EXPECT_EQ(health.reason(), closed_early);
+  EXPECT_EQ(health.probe_due_ms(), now + 5) << "it may be about one file";
+  ASSERT_TRUE(health.take_probe(now + 5));
+  health.observed(now + 6, closed_early, now + 5, true);
+  EXPECT_EQ(health.state(), OriginState::open) << "it is not";
+  EXPECT_EQ(health.probe_due_ms(), now + 6 + kInterval);
+}
+
+TEST(OriginHealth, ASuccessInBetweenBeginsTheRowAnew) {
+  OriginHealth health(kStart);
+  uint64_t now = kStart;
+  for (int i = 0; i < 10; ++i, now += 10) {
+    health.observed(now + 1, closed_early, now);
+    health.observed(now + 4, closed_early, now + 3);
+    health.observed(now + 6, i % 2 == 0 ? answered : gateway_error, now + 5);
+  }
+  EXPECT_EQ(health.entered(OriginState::open), 0U);
+  // One that was sent before the success says nothing after it.
+  health.observed(now + 1, answered, now);
+  for (int i = 2; i < 8; ++i) health.observed(now + 2, closed_early, now);
+  EXPECT_TRUE(health.admits());
+}
+
+// An origin that restarts closes all that is under way.
+TEST(OriginHealth, WhatIsClosedTogetherCountsOnce) {
+  OriginHealth health(kStart);
+  for (uint64_t i = 0; i < 100; ++i) health.observed(kStart + 50 + i, closed_early, kStart + i / 4);
+  EXPECT_TRUE(health.admits());
+  health.observed(kStart + 300, closed_early, kStart + 200);
+  EXPECT_TRUE(health.admits());
+  health.observed(kStart + 302, closed_early, kStart + 301);
+  EXPECT_FALSE(health.admits());
+}
+
+TEST(OriginHealth, AfterItIsBackTheRowBeginsAnew) {
+  OriginHealth health(kStart);
+  for (const uint64_t at : {1, 3, 5}) health.observed(kStart + at + 1, closed_early, kStart + at);
+  ASSERT_TRUE(health.take_probe(kStart + 6));
+  health.observed(kStart + 7, answered, kStart + 6, true);
+  ASSERT_TRUE(health.admits());
+  for (const uint64_t at : {8, 10}) health.observed(kStart + at + 1, closed_early, kStart + at);
+  EXPECT_TRUE(health.admits());
+}
+
 TEST(OriginHealth, SilenceOpensWhenTheLastSuccessIsOlderThanTheRequest) {
   OriginHealth health(kStart);
   health.observed(kStart + 100, answered, kStart);
