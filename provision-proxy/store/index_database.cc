@@ -50,7 +50,8 @@ int keep_number(Keep keep) {
 
 bool Change::empty() const {
   return insert.empty() && update.empty() && supersede.empty() && erase.empty() && used.empty() &&
-         refuse.empty() && trust.empty() && fetches.put.empty() && fetches.gone.empty();
+         refuse.empty() && trust.empty() && remarks.empty() && fetches.put.empty() &&
+         fetches.gone.empty();
 }
 
 IndexDatabase::IndexDatabase(std::unique_ptr<Database> database)
@@ -62,6 +63,8 @@ IndexDatabase::IndexDatabase(std::unique_ptr<Database> database)
       used_(database_->prepare(sql::kUsed)),
       refuse_(database_->prepare(sql::kRefuse)),
       trust_(database_->prepare(sql::kTrust)),
+      remark_(database_->prepare(sql::kRemark)),
+      remark_gone_(database_->prepare(sql::kRemarkGone)),
       fetch_(database_->prepare(sql::kFetch)),
       fetch_gone_(database_->prepare(sql::kFetchGone)),
       rows_(database_->prepare(sql::kRows)),
@@ -85,8 +88,9 @@ Result<std::unique_ptr<IndexDatabase>, DbError> IndexDatabase::open(const std::s
     return DbError{Trouble::kCorrupt,
                    "written by a newer version of Holdfast (schema " + std::to_string(found) + ")"};
   }
-  if (found == 0 &&
-      !(db.execute("BEGIN IMMEDIATE") && db.execute(sql::kVersion1) && db.execute("COMMIT"))) {
+  if (found < kSchemaVersion &&
+      !(db.execute("BEGIN IMMEDIATE") && (found > 0 || db.execute(sql::kVersion1)) &&
+        db.execute(sql::kVersion2) && db.execute("COMMIT"))) {
     DbError error = db.error();
     // Tables where a new database has none: somebody else's file.
     if (error.trouble == Trouble::kOther) error.trouble = Trouble::kCorrupt;
@@ -95,8 +99,8 @@ Result<std::unique_ptr<IndexDatabase>, DbError> IndexDatabase::open(const std::s
   std::unique_ptr<IndexDatabase> index(new IndexDatabase(std::move(database).value()));
   for (const auto* statement :
        {&index->insert_, &index->update_, &index->supersede_, &index->erase_, &index->used_,
-        &index->refuse_, &index->trust_, &index->fetch_, &index->fetch_gone_, &index->rows_,
-        &index->needs_, &index->probe_}) {
+        &index->refuse_, &index->trust_, &index->remark_, &index->remark_gone_, &index->fetch_,
+        &index->fetch_gone_, &index->rows_, &index->needs_, &index->probe_}) {
     if (!*statement) return DbError{Trouble::kCorrupt, "its tables are not ours"};
   }
   return index;
@@ -135,6 +139,19 @@ DbError IndexDatabase::load(LoadedIndex& loaded) {
         {{refused.text(0), refused.text(1), refused.text(2)}, refused.text(3), refused.integer(4)});
   }
   if (refused.failed()) return database_->error();
+  auto remarks =
+      database_->prepare("SELECT origin, target, identity, kind, times, since_ms FROM remarks");
+  for (remarks.with(); remarks.next();) {
+    const int64_t kind = remarks.integer(3);
+    if (kind < 0 || kind >= static_cast<int64_t>(kRemarkKinds) || remarks.integer(4) < 1) {
+      ++loaded.unusable;
+      continue;
+    }
+    loaded.remarks.push_back({{remarks.text(0), remarks.text(1), remarks.text(2)},
+                              static_cast<RemarkKind>(kind),
+                              {remarks.integer(4), remarks.integer(5)}});
+  }
+  if (remarks.failed()) return database_->error();
   auto fetches = database_->prepare(
       "SELECT origin, target, identity, phone, user_agent, at_ms, status, count FROM fetches"
       " ORDER BY at_ms");
@@ -196,6 +213,16 @@ bool IndexDatabase::apply(const Change& change) {
     if (!refuse_.with(key.origin, key.target, key.identity, hash, at_ms).run()) return false;
   for (const auto& [key, hash] : change.trust)
     if (!trust_.with(key.origin, key.target, key.identity, hash).run()) return false;
+  for (const auto& [key, kind, remark] : change.remarks) {
+    const auto number = static_cast<int64_t>(kind);
+    const bool written =
+        remark.times == 0
+            ? remark_gone_.with(key.origin, key.target, key.identity, number).run()
+            : remark_
+                  .with(key.origin, key.target, key.identity, number, remark.times, remark.since_ms)
+                  .run();
+    if (!written) return false;
+  }
   for (const auto& [key, phone] : change.fetches.gone)
     if (!fetch_gone_.with(key.origin, key.target, key.identity, phone).run()) return false;
   for (const auto& [key, f] : change.fetches.put) {

@@ -13,6 +13,7 @@
 #include "base/database.hh"
 #include "provision-proxy/store/entry.hh"
 #include "provision-proxy/store/fetch_log.hh"
+#include "provision-proxy/store/remark.hh"
 
 namespace holdfast::provision {
 
@@ -32,6 +33,7 @@ struct Change {
   std::vector<std::pair<int64_t, int64_t>> used;  // id, time
   std::vector<RefusedBody> refuse;
   std::vector<std::pair<Key, std::string>> trust;  // key, hash
+  std::vector<RemarkRow> remarks;                  // of `times` 0: it goes
   FetchLog::Changes fetches;
 
   bool empty() const;
@@ -41,15 +43,16 @@ struct Change {
 struct LoadedIndex {
   std::vector<std::pair<EntryPtr, int64_t>> entries;  // with their last use, least recent first
   std::vector<RefusedBody> refused;                   // oldest first
-  std::vector<FetchRow> fetches;                      // oldest first
-  int64_t newest_ms = 0;                              // of all times of responses
+  std::vector<RemarkRow> remarks;
+  std::vector<FetchRow> fetches;  // oldest first
+  int64_t newest_ms = 0;          // of all times of responses
   int64_t next_id = 1;
   size_t unusable = 0;  // rows that make no sense
 };
 
 class IndexDatabase {
  public:
-  static constexpr int kSchemaVersion = 1;
+  static constexpr int kSchemaVersion = 2;
 
   // kCorrupt also for what a newer version wrote.
   static Result<std::unique_ptr<IndexDatabase>, DbError> open(const std::string& path);
@@ -76,8 +79,8 @@ class IndexDatabase {
   DbError undo();
 
   std::unique_ptr<Database> database_;
-  Statement insert_, update_, supersede_, erase_, used_, refuse_, trust_, fetch_, fetch_gone_,
-      rows_, needs_, probe_;
+  Statement insert_, update_, supersede_, erase_, used_, refuse_, trust_, remark_, remark_gone_,
+      fetch_, fetch_gone_, rows_, needs_, probe_;
 };
 
 }  // namespace holdfast::provision

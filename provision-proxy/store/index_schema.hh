@@ -29,6 +29,15 @@ INSERT INTO probes VALUES(1, 0);
 PRAGMA user_version = 1;
 )sql";
 
+// What is remembered of a key beside its entries.
+inline constexpr const char* kVersion2 = R"sql(
+CREATE TABLE remarks(
+  origin TEXT NOT NULL, target TEXT NOT NULL, identity TEXT NOT NULL, kind INTEGER NOT NULL,
+  times INTEGER NOT NULL, since_ms INTEGER NOT NULL,
+  PRIMARY KEY(origin, target, identity, kind)) WITHOUT ROWID;
+PRAGMA user_version = 2;
+)sql";
+
 // FULL: what was acknowledged survives a power cut.
 inline constexpr const char* kPragmas =
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
@@ -56,6 +65,9 @@ inline constexpr const char* kFetch =
     "INSERT OR REPLACE INTO fetches VALUES(?1,?2,?3,?4,?5,?6,?7,?8)";
 inline constexpr const char* kFetchGone =
     "DELETE FROM fetches WHERE origin=?1 AND target=?2 AND identity=?3 AND phone=?4";
+inline constexpr const char* kRemark = "INSERT OR REPLACE INTO remarks VALUES(?1,?2,?3,?4,?5,?6)";
+inline constexpr const char* kRemarkGone =
+    "DELETE FROM remarks WHERE origin=?1 AND target=?2 AND identity=?3 AND kind=?4";
 inline constexpr const char* kRows =
     "SELECT id, hash, size FROM entries WHERE hash >= ?1 AND hash < ?2";
 inline constexpr const char* kNeeds = "SELECT 1 FROM entries WHERE hash=?1 LIMIT 1";

@@ -26,7 +26,8 @@ Store::Store(StoreConfig config, StoreHooks hooks)
       index_({config_.max_bytes, config_.max_entries, config_.max_meta_bytes, config_.generations,
               config_.max_variants}),
       cache_(config_.memory_cache_bytes),
-      fetch_log_(config_.max_fetches_of_key, config_.max_fetches) {}
+      fetch_log_(config_.max_fetches_of_key, config_.max_fetches),
+      remarks_(config_.max_remarks) {}
 
 Store::~Store() {
   if (!writer_) return;
@@ -106,6 +107,7 @@ void Store::load(LoadedIndex loaded) {
   });
   for (const auto& entry : older) set_must_validate(entry);
   for (const auto& refused : loaded.refused) mark_refused(refused);
+  for (const auto& row : loaded.remarks) remarks_.put(row.key, row.kind, row.remark);
   for (auto& row : loaded.fetches) fetch_log_.load(std::move(row));
 }
 
@@ -189,6 +191,7 @@ void Store::retry_later(Change change, const std::vector<std::string>& collect) 
   append(unsettled_.erase, change.erase);
   append(unsettled_.refuse, change.refuse);
   append(unsettled_.trust, change.trust);
+  append(unsettled_.remarks, change.remarks);
   unsettled_collect_.insert(unsettled_collect_.end(), collect.begin(), collect.end());
 }
 
@@ -224,6 +227,7 @@ void Store::restore() {
   index_.for_each([&](const EntryPtr& entry) { job.change.insert.push_back(entry); });
   for (const auto& [key, all] : refused_)
     job.change.refuse.insert(job.change.refuse.end(), all.begin(), all.end());
+  job.change.remarks = remarks_.all();
   job.change.fetches = fetch_log_.take_changes(true);
   unsettled_ = {};
   put(std::move(job), {});
@@ -264,6 +268,8 @@ void Store::settle_probe(Outcome& outcome) {
   status_.trouble.clear();
   hooks_.logger(LogLevel::info, "store: the disk takes data again");
   if (!unsettled_.empty()) {
+    // Newer ones may have been written since.
+    for (auto& row : unsettled_.remarks) row.remark = remarks_.of(row.key, row.kind);
     Pending pending;
     pending.redo = unsettled_;
     pending.collect = std::exchange(unsettled_collect_, {});

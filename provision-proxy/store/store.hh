@@ -30,6 +30,7 @@
 #include "provision-proxy/store/fill.hh"
 #include "provision-proxy/store/memory_index.hh"
 #include "provision-proxy/store/reader.hh"
+#include "provision-proxy/store/remark.hh"
 #include "provision-proxy/store/store_status.hh"
 #include "provision-proxy/store/store_writer.hh"
 
@@ -49,6 +50,7 @@ struct StoreConfig {
   size_t max_queue = 2048;  // commits and updates that wait to be written
   size_t max_fetches_of_key = 1024, max_fetches = 32768;
   size_t max_refused_of_key = 8, max_refused = 4096;
+  size_t max_remarks = 16384;       // of each kind
   int64_t flush_used_ms = 600'000;  // how often times of use are written down
   int64_t flush_fetches_ms = 10'000;
   int64_t retry_ms = 5'000;  // how often a failing disk is tried
@@ -107,6 +109,11 @@ class Store {
   // Takes that back: refused bodies of the key may come again, those still there are current.
   void trust(const Key& key, Done done);
   bool is_refused(const Key& key, const std::string& hash) const;
+
+  Remark remark(const Key& key, RemarkKind kind) const { return remarks_.of(key, kind); }
+  // Takes the place of the one before; of `times` 0 takes it away. In memory at once, and written
+  // down soon. False: there is no room for more.
+  bool set_remark(const Key& key, RemarkKind kind, const Remark& remark);
 
   // `done` gets a reader, or kNotFound (the body has gone: find() again), kDamaged (likewise), or
   // kDiskError (it is there, but cannot be read now). Called at once unless a big body is checked.
@@ -179,6 +186,7 @@ class Store {
   FetchLog fetch_log_;
   std::unordered_map<Key, std::vector<RefusedBody>, KeyHash> refused_;
   size_t refused_count_ = 0;
+  Remarks remarks_;
   std::shared_ptr<FillWatch> watch_ = std::make_shared<FillWatch>();
   std::unordered_map<uint64_t, Pending> pending_;  // by ticket
   struct Checking {

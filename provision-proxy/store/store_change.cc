@@ -243,6 +243,15 @@ void Store::invalidate(const Key& key, Done done) {
   forget(std::move(change), {}, std::move(done));
 }
 
+bool Store::set_remark(const Key& key, RemarkKind kind, const Remark& remark) {
+  if (remarks_.of(key, kind) == remark) return true;
+  if (!remarks_.put(key, kind, remark)) return false;
+  Change change;
+  change.remarks.push_back({key, kind, remark});
+  forget(std::move(change), {}, nullptr);
+  return true;
+}
+
 std::vector<EntryPtr> Store::last_good(const Key& key) const {
   std::vector<EntryPtr> good;
   for (const auto& entry : index_.all(key)) {

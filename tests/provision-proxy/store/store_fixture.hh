@@ -17,21 +17,9 @@
 
 #include "provision-proxy/store/store.hh"
 #include "tests/control/store/failing_vfs.hh"
+#include "tests/provision-proxy/store/failing_disk.hh"
 
 namespace holdfast::provision {
-
-class FailingDisk : public Disk {
- public:
-  int write(int fd, std::span<const char> bytes) override {
-    return write_error != 0 ? write_error.load() : Disk::write(fd, bytes);
-  }
-  int sync(int fd) override { return sync_error != 0 ? sync_error.load() : Disk::sync(fd); }
-  int rename(const std::string& from, const std::string& to) override {
-    return rename_error != 0 ? rename_error.load() : Disk::rename(from, to);
-  }
-  void heal() { write_error = sync_error = rename_error = 0; }
-  std::atomic<int> write_error{0}, sync_error{0}, rename_error{0};
-};
 
 inline Meta meta_of(int status, const std::string& mark, int64_t at_ms = 1'000'000) {
   Meta meta;
