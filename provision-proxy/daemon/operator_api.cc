@@ -99,6 +99,15 @@ json uploads_json(const SpoolStatus& spool) {
           {"finished", spool.finished}};
 }
 
+// Those that have counted; each refusal of the gate has its name among them.
+json counts_json(const ListenerCounters& counters) {
+  json counts = json::object();
+  for_each_counter(counters, [&](std::string_view name, std::string_view, uint64_t count) {
+    if (count > 0) counts[std::string(name)] = count;
+  });
+  return counts;
+}
+
 }  // namespace
 
 std::string OperatorApi::status_document() const {
@@ -132,7 +141,11 @@ std::string OperatorApi::status_document() const {
     json addresses = json::array();
     for (const auto& address : sources_.server.addresses(i))
       addresses.push_back(address.to_string());
-    listeners.push_back({{"origin", config.origin}, {"tls", config.tls}, {"addresses", addresses}});
+    listeners.push_back({{"origin", config.origin},
+                         {"tls", config.tls},
+                         {"addresses", addresses},
+                         {"open", sources_.server.counters(i).open},
+                         {"counts", counts_json(sources_.server.counters(i))}});
   }
   json alarms = json::array();
   for (const auto& alarm : sources_.alarms.kept())

@@ -14,6 +14,19 @@
 namespace holdfast::provision {
 namespace {
 
+std::string_view text_of_status(int status) {
+  switch (status) {
+    case 400:
+      return "The request could not be sent to the centre.";
+    case 502:
+      return "The centre's answer is none, and nothing that may be given is kept.";
+    case 503:
+      return "Too much waits for the centre, and nothing that may be given is kept.";
+    default:
+      return "The centre does not answer, and nothing that may be given is kept.";
+  }
+}
+
 constexpr int64_t kStrongAfter_s = 1;  // RFC 9110 section 8.8.2.2
 
 // The shape of an answer before its body: whole, a part, or none.
@@ -150,16 +163,34 @@ Answer own_answer(int status, std::string_view text, const CacheStatus& cache_st
   return answer;
 }
 
-void answer_unavailable(const FlowContext& context, const VisitPtr& visit,
-                        std::string_view detail) {
+void answer_unavailable(const FlowContext& context, const VisitPtr& visit, std::string_view detail,
+                        int status) {
   context.counters.add(FlowCount::unavailable);
-  CacheStatus status;
-  status.forward = ForwardReason::miss;
-  status.detail = detail;
-  Answer answer =
-      own_answer(504, "The centre does not answer, and nothing that may be given is kept.", status);
+  CacheStatus cache_status;
+  cache_status.forward = ForwardReason::miss;
+  cache_status.detail = detail;
+  Answer answer = own_answer(status, text_of_status(status), cache_status);
   if (visit->is_head()) answer.bytes.reset();
   visit->reply(std::move(answer));
+}
+
+int status_of(UpstreamEnd end) {
+  switch (end) {
+    case UpstreamEnd::closed:
+    case UpstreamEnd::truncated:
+    case UpstreamEnd::too_large:
+    case UpstreamEnd::tls:
+    case UpstreamEnd::protocol:
+      return 502;
+    case UpstreamEnd::queue_full:
+    case UpstreamEnd::cancelled:
+      return 503;
+    case UpstreamEnd::bad_request:
+    case UpstreamEnd::source_failed:
+      return 400;
+    default:
+      return 504;
+  }
 }
 
 Fields passing_fields(const Fields& fields, const CacheStatus& status) {

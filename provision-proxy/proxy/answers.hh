@@ -35,8 +35,13 @@ bool answer_arriving(const FlowContext& context, const VisitPtr& visit, const Ar
 
 // Ours: a short text as the body, `detail` in Cache-Status.
 Answer own_answer(int status, std::string_view text, const CacheStatus& cache_status);
-// 504: neither the store nor the origin has an answer.
-void answer_unavailable(const FlowContext& context, const VisitPtr& visit, std::string_view detail);
+// Neither the store nor the origin has an answer: 504, or what status_of() says.
+void answer_unavailable(const FlowContext& context, const VisitPtr& visit, std::string_view detail,
+                        int status = 504);
+// Of an end without an answer: 502 for nonsense (RFC 9110 section 15.6.3), 504 for an origin that
+// does not answer in time or cannot be reached (section 15.6.5), 503 for what was not tried since
+// too much waits, 400 for a request that could not be sent.
+int status_of(UpstreamEnd end);
 
 // Fields of an answer that goes through: those of one hop taken out, Cache-Status put in.
 Fields passing_fields(const Fields& fields, const CacheStatus& status);

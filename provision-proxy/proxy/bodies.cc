@@ -41,6 +41,11 @@ class FollowingBody : public AnswerBody {
         end_(slice.end) {
     token_ = progress_->listen([this] { serve(); });
   }
+  ~FollowingBody() override {
+    const auto rest = token_->rest;
+    token_.reset();
+    if (rest) rest->leave();
+  }
 
   void next(std::function<void(BodyPiece)> then) override {
     waiting_ = std::move(then);
@@ -50,17 +55,21 @@ class FollowingBody : public AnswerBody {
  private:
   void serve() {
     if (!waiting_) return;
+    const bool goes_on = token_->rest != nullptr;  // behind the end of the file
     const auto arrival = reader_->end();
-    if (arrival == Arrival::End::kFailed) return give({BodyState::kFailed, {}});
+    if (arrival == Arrival::End::kFailed && !goes_on) return give({BodyState::kFailed, {}});
     uint64_t there = reader_->size();
-    if (!progress_->settled()) {
+    if (!goes_on && !progress_->settled()) {
       if (there == 0) return;
       --there;
     }
     there = std::min(there, end_);
-    if (at_ >= end_ || (at_ >= there && progress_->settled() && arrival == Arrival::End::kComplete))
-      return give({BodyState::kEnd, {}});
-    if (at_ >= there) return;
+    const bool whole = progress_->settled() && arrival == Arrival::End::kComplete;
+    if (at_ >= end_ || (at_ >= there && whole && !goes_on)) return give({BodyState::kEnd, {}});
+    if (at_ >= there) {
+      if (goes_on) ask_rest();
+      return;
+    }
     buffer_.resize(kPieceBytes);
     const size_t want = static_cast<size_t>(std::min<uint64_t>(kPieceBytes, there - at_));
     const auto piece = reader_->read(at_, std::span(buffer_.data(), want));
@@ -69,11 +78,31 @@ class FollowingBody : public AnswerBody {
     at_ += piece.bytes;
     give({BodyState::kBytes, std::span<const char>(buffer_.data(), piece.bytes)});
   }
+
+  void ask_rest() {
+    if (std::exchange(asks_rest_, true)) return;
+    if (rest_at_ == 0) rest_at_ = reader_->size();
+    token_->rest->next([this](BodyPiece piece) {
+      asks_rest_ = false;
+      if (piece.state != BodyState::kBytes) return give(piece);
+      const uint64_t before = std::min<uint64_t>(piece.bytes.size(), at_ - std::min(at_, rest_at_));
+      rest_at_ += piece.bytes.size();
+      piece.bytes = piece.bytes.subspan(static_cast<size_t>(before));
+      piece.bytes = piece.bytes.first(
+          static_cast<size_t>(std::min<uint64_t>(piece.bytes.size(), end_ - at_)));
+      at_ += piece.bytes.size();
+      if (piece.bytes.empty()) return serve();
+      give(piece);
+    });
+  }
+
   void give(BodyPiece piece) { std::exchange(waiting_, nullptr)(piece); }
 
   std::unique_ptr<Reader> reader_;
   std::shared_ptr<Progress> progress_;
   uint64_t at_, end_;
+  uint64_t rest_at_ = 0;  // of the next byte from the pipe
+  bool asks_rest_ = false;
   std::string buffer_;
   std::function<void(BodyPiece)> waiting_;
   Progress::Token token_;
@@ -91,17 +120,17 @@ std::unique_ptr<AnswerBody> following_body(std::unique_ptr<Reader> reader,
 }
 
 Progress::Token Progress::listen(std::function<void()> hear) {
-  auto token = std::make_shared<std::function<void()>>(std::move(hear));
-  std::erase_if(listeners_, [](const auto& listener) { return listener.expired(); });
-  listeners_.push_back(token);
+  auto token = std::make_shared<Follower>(Follower{std::move(hear), nullptr});
+  std::erase_if(followers_, [](const auto& follower) { return follower.expired(); });
+  followers_.push_back(token);
   return token;
 }
 
 void Progress::tell() {
   // Whoever hears may leave, and others may come.
-  const auto listeners = listeners_;
-  for (const auto& listener : listeners)
-    if (const auto hear = listener.lock()) (*hear)();
+  const auto followers = followers_;
+  for (const auto& one : followers)
+    if (const auto follower = one.lock()) follower->hear();
 }
 
 void Progress::settle() {
@@ -109,17 +138,41 @@ void Progress::settle() {
   tell();
 }
 
+void Progress::overflow(const std::function<void()>& news) {
+  for (const auto& one : followers_)
+    if (const auto follower = one.lock()) follower->rest = std::make_shared<PassPipe>(news, news);
+  tell();
+}
+
+void Progress::push(std::span<const char> bytes) {
+  const auto followers = followers_;
+  for (const auto& one : followers)
+    if (const auto follower = one.lock()) follower->rest->push(bytes);
+}
+
+void Progress::end(bool whole) {
+  const auto followers = followers_;
+  for (const auto& one : followers)
+    if (const auto follower = one.lock()) follower->rest->end(whole);
+}
+
+bool Progress::followed() const {
+  return std::any_of(followers_.begin(), followers_.end(),
+                     [](const auto& follower) { return !follower.expired(); });
+}
+
+bool Progress::full() const {
+  return std::any_of(followers_.begin(), followers_.end(), [](const auto& one) {
+    const auto follower = one.lock();
+    return follower && follower->rest->full();
+  });
+}
+
 class PassPipe::Body : public AnswerBody {
  public:
   explicit Body(std::shared_ptr<PassPipe> pipe) : pipe_(std::move(pipe)) {}
-  ~Body() override {
-    pipe_->waiting_ = nullptr;
-    if (!pipe_->ended_ && pipe_->gone_) std::exchange(pipe_->gone_, nullptr)();
-  }
-  void next(std::function<void(BodyPiece)> then) override {
-    pipe_->waiting_ = std::move(then);
-    pipe_->serve();
-  }
+  ~Body() override { pipe_->leave(); }
+  void next(std::function<void(BodyPiece)> then) override { pipe_->next(std::move(then)); }
 
  private:
   std::shared_ptr<PassPipe> pipe_;
@@ -127,6 +180,16 @@ class PassPipe::Body : public AnswerBody {
 
 std::unique_ptr<AnswerBody> PassPipe::body(const std::shared_ptr<PassPipe>& pipe) {
   return std::make_unique<Body>(pipe);
+}
+
+void PassPipe::next(std::function<void(BodyPiece)> then) {
+  waiting_ = std::move(then);
+  serve();
+}
+
+void PassPipe::leave() {
+  waiting_ = nullptr;
+  if (!ended_ && gone_) std::exchange(gone_, nullptr)();
 }
 
 void PassPipe::push(std::span<const char> bytes) {

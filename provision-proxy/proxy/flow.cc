@@ -20,6 +20,14 @@ std::string fetch_key(const Visit& visit) {
   return key;
 }
 
+// Whose credentials were refused. What is kept for the credentials of a phone is kept by a key of
+// their own already.
+Key refused_key(const Visit& visit) {
+  Key key = visit.key;
+  if (visit.origin->by_rfc()) key.identity = visit.credentials.mark;
+  return key;
+}
+
 }  // namespace
 
 Flow::Flow(FlowContext context, std::vector<OriginPort> origins, FileClasses classes,
@@ -53,7 +61,8 @@ void Flow::handle(Request request, Interim interim, Reply reply) {
     visit->identity = identify_neighbour(config_.neighbour_of(visit->request.peer.ip));
   visit->credentials = credentials_of(visit->request.fields, config_.salt);
   visit->key = key_of(*visit);
-  visit->refused = refused_.contains(fetch_key(*visit));
+  visit->refused = visit->credentials.kind != CredentialKind::none &&
+                   context_.store.remark(refused_key(*visit), RemarkKind::kRefused).times > 0;
   if (!may_have(visit)) return;
   if (visit->request.method != "GET" && visit->request.method != "HEAD") return change(visit);
   if (!visit->origin->by_rfc()) {  // who fetched what, with which firmware
@@ -194,7 +203,7 @@ void Flow::ask(const VisitPtr& visit, const EntryPtr& base, ForwardReason reason
     if (under_way->second->join(visit)) return;
     if (visit->is_head()) return pass(visit, reason);
   }
-  auto fetch = std::make_shared<SharedFetch>(context_, *this, gone_, visit, base, reason);
+  auto fetch = std::make_shared<SharedFetch>(context_, *this, visit, base, reason);
   if (fetch->joinable()) fetches_.insert_or_assign(key, fetch);
   fetch->start();
 }
@@ -205,8 +214,7 @@ void Flow::ask_behind(const VisitPtr& visit, const EntryPtr& base) {
   auto copy = std::make_shared<Visit>(*visit);
   copy->request.method = "GET";
   copy->reply = [](const Answer&) {};
-  auto fetch =
-      std::make_shared<SharedFetch>(context_, *this, gone_, copy, base, ForwardReason::stale);
+  auto fetch = std::make_shared<SharedFetch>(context_, *this, copy, base, ForwardReason::stale);
   fetches_.insert_or_assign(key, fetch);
   fetch->start();
   fetch->forget_visits();
@@ -225,10 +233,15 @@ void Flow::again(const VisitPtr& visit) {
   look_up(visit);
 }
 
-// What the centre has refused is refused while it is away, too.
+// What the centre has refused is refused while it is away, too, and after a restart.
 void Flow::credentials_judged(const Visit& visit, int status) {
-  if (status == 401) refused_.insert(fetch_key(visit));
-  if (status == 200 || status == 304) refused_.erase(fetch_key(visit));
+  const Key key = refused_key(visit);
+  if (status == 200 || status == 304) context_.store.set_remark(key, RemarkKind::kRefused, {});
+  if (status != 401 && status != 403) return;
+  const bool kept = !context_.store.generations(visit.key).empty();
+  if (!kept || context_.store.set_remark(key, RemarkKind::kRefused, {1, context_.unix_ms()}))
+    return;
+  context_.store.remove(visit.key, [](StoreError) {});  // what cannot be marked is not kept
 }
 
 void Flow::fetch_closed(const SharedFetch& fetch) {

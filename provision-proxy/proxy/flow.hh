@@ -12,10 +12,8 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
-#include "provision-proxy/proxy/gone_watch.hh"
 #include "provision-proxy/proxy/phone_upload.hh"
 #include "provision-proxy/proxy/shared_fetch.hh"
 #include "provision-proxy/proxy/spool_replay.hh"
@@ -77,8 +75,6 @@ class Flow : public RequestHandler, public FetchOwner {
   std::vector<OriginPort> origins_;
   FileClasses classes_;
   FlowConfig config_;
-  GoneWatch gone_;
-  std::unordered_set<std::string> refused_;  // no more than are stored
   std::unordered_map<std::string, std::shared_ptr<SharedFetch>>
       fetches_;  // those that may be joined
   UploadRoom upload_room_;

@@ -111,7 +111,7 @@ void Passage::on_end(const UpstreamOutcome& outcome) {
   if (answered_) return;
   if (untaken_)
     return std::exchange(untaken_, nullptr)(name_of(outcome.end), trouble_of(outcome.end));
-  answer_unavailable(context_, visit_, name_of(outcome.end));
+  answer_unavailable(context_, visit_, name_of(outcome.end), status_of(outcome.end));
 }
 
 }  // namespace holdfast::provision

@@ -6,18 +6,19 @@
 #include <charconv>
 
 #include "provision-proxy/cache/freshness.hh"
-#include "provision-proxy/cache/hop_by_hop.hh"
 #include "provision-proxy/cache/reuse.hh"
 #include "provision-proxy/cache/storing.hh"
 #include "provision-proxy/cache/validation.hh"
 #include "provision-proxy/cache/vary.hh"
 #include "provision-proxy/proxy/contract.hh"
+#include "provision-proxy/proxy/gone_watch.hh"
 
 namespace holdfast::provision {
 namespace {
 
 // Where nothing is kept that could be given instead, an origin may take its time.
 constexpr std::chrono::milliseconds kPatienceWithoutCopy{15'000};
+
 std::optional<uint64_t> announced_size(const Fields& fields, BodyFraming framing) {
   if (framing == BodyFraming::none) return 0;
   const auto text = fields.find("Content-Length");
@@ -34,11 +35,10 @@ bool says_gone(int status) {
 
 }  // namespace
 
-SharedFetch::SharedFetch(const FlowContext& context, FetchOwner& owner, GoneWatch& gone,
-                         VisitPtr first, EntryPtr base, ForwardReason reason)
+SharedFetch::SharedFetch(const FlowContext& context, FetchOwner& owner, VisitPtr first,
+                         EntryPtr base, ForwardReason reason)
     : context_(context),
       owner_(owner),
-      gone_(gone),
       origin_(*first->origin),
       first_(std::move(first)),
       base_(std::move(base)),
@@ -63,7 +63,6 @@ void SharedFetch::start() {
   if (!may_give_base(Trouble::unreachable))
     request.answer_timeout = std::max(request.answer_timeout, kPatienceWithoutCopy);
   request.stall_timeout = std::chrono::milliseconds(config.stall_ms);
-  request.max_body_bytes = uint64_t{config.max_object_mib} << 20;
   request_ms_ = context_.unix_ms();
   context_.counters.add(FlowCount::fetches);
   alive_ = shared_from_this();
@@ -145,19 +144,19 @@ void SharedFetch::on_interim(const ResponseHead& head) {
 void SharedFetch::on_head(ResponseHead head, BodyFraming framing) {
   const auto self = shared_from_this();
   response_ms_ = context_.unix_ms();
-  if (base_ && first_->credentials.kind != CredentialKind::none)
+  if (first_->credentials.kind != CredentialKind::none)
     owner_.credentials_judged(*first_, head.status);
   if (head.status == 304 && base_) return not_modified(head);
   head_ = std::move(head);
   size_ = announced_size(head_.fields, framing);
   if (is_error_status(head_.status) && may_give_base(Trouble::error)) {
-    trouble(Trouble::error, "error");
+    trouble(Trouble::error, "error", 502);
     return;
   }
   const auto known = origin_.by_rfc() ? nullptr : known_good();
-  const bool believed_gone = base_ && says_gone(base_->meta.status);
-  if (known && says_gone(head_.status) && !believed_gone && first_->credentials.tell_again()) {
-    if (!gone_.denied(target_text(), response_ms_)) {
+  const bool known_gone = base_ && says_gone(base_->meta.status);
+  if (known && says_gone(head_.status) && !known_gone && first_->credentials.tell_again()) {
+    if (!believed_gone()) {
       context_.counters.add(FlowCount::gone_refused);
       context_.alarms.raise(AlarmKind::gone, target_text(), std::to_string(head_.status));
       base_ = known;
@@ -166,11 +165,19 @@ void SharedFetch::on_head(ResponseHead head, BodyFraming framing) {
       return close();
     }
   } else if (head_.status == 200) {
-    gone_.is_there(target_text());
+    context_.store.set_remark(first_->key, RemarkKind::kDenied, {});
   }
   vary_request_ = vary_request_fields(head_.fields, first_->request.fields);
   if (!storable(origin_, *first_, head_)) return begin_passing();
   begin_fill();
+}
+
+// Where there is no room for the count, never.
+bool SharedFetch::believed_gone() {
+  Remark seen = context_.store.remark(first_->key, RemarkKind::kDenied);
+  const bool believed = denied_long_enough(seen, response_ms_);
+  context_.store.set_remark(first_->key, RemarkKind::kDenied, seen);
+  return believed;
 }
 
 void SharedFetch::not_modified(const ResponseHead& head) {
@@ -207,11 +214,11 @@ void SharedFetch::not_modified(const ResponseHead& head) {
     status.collapsed = true;
   }
   if (!keep) context_.store.remove(base_->key, [](StoreError) {});
-  gone_.is_there(target_text());
+  context_.store.set_remark(first_->key, RemarkKind::kDenied, {});
   close();
 }
 
-void SharedFetch::trouble(Trouble trouble, std::string_view detail) {
+void SharedFetch::trouble(Trouble trouble, std::string_view detail, int status) {
   const bool give = may_give_base(trouble);
   mode_ = Mode::done;
   drop_transfer();
@@ -219,127 +226,15 @@ void SharedFetch::trouble(Trouble trouble, std::string_view detail) {
     give_base(detail);
   } else {
     const auto visits = std::exchange(waiting_, {});
-    for (const auto& visit : visits) answer_unavailable(context_, visit, detail);
+    for (const auto& visit : visits) answer_unavailable(context_, visit, detail, status);
   }
   close();
-}
-
-bool SharedFetch::serves(const Visit& visit) const {
-  return storable(origin_, visit, head_) &&
-         vary_matches({head_.status, &head_.fields, &vary_request_, 0, 0}, visit.request.fields);
 }
 
 void SharedFetch::drop_transfer() {
   if (transfer_ != 0) origin_.upstream->cancel(std::exchange(transfer_, 0));
   patience_.cancel();
   alive_.reset();
-}
-
-// ---- the body -----------------------------------------------------------------------------------
-
-void SharedFetch::begin_passing() {
-  context_.counters.add(FlowCount::not_stored);
-  mode_ = Mode::passing;
-  close();
-  auto visits = std::exchange(waiting_, {});
-  const auto mine = std::find_if(visits.begin(), visits.end(),
-                                 [](const auto& visit) { return !visit->is_head(); });
-  VisitPtr chosen = mine == visits.end() ? nullptr : *mine;
-  for (const auto& visit : visits)
-    if (visit != chosen) owner_.ask_alone(visit);
-  if (!chosen) {  // nobody is left who wants the body
-    mode_ = Mode::done;
-    return drop_transfer();
-  }
-  const auto self = weak_from_this();
-  pipe_ = std::make_shared<PassPipe>(
-      [self] {
-        if (const auto fetch = self.lock()) fetch->origin_.upstream->resume(fetch->transfer_);
-      },
-      [self] {
-        if (const auto fetch = self.lock()) fetch->drop_transfer();
-      });
-  context_.counters.add(FlowCount::passed);
-  CacheStatus status = this->status();
-  Answer answer;
-  answer.status = head_.status;
-  answer.reason = head_.reason;
-  answer.fields = passing_fields(head_.fields, status);
-  answer.length = size_;
-  answer.body = PassPipe::body(pipe_);
-  chosen->reply(std::move(answer));
-}
-
-void SharedFetch::begin_fill() {
-  kept_ = fields_to_store(head_.fields, response_ms_ / 1000);
-  fill_ = context_.store.begin_fill(size_);
-  if (fill_->error() != StoreError::kNone) {
-    context_.alarms.raise(AlarmKind::not_stored, target_text(), text_of(fill_->error()));
-    fill_.reset();
-    return begin_passing();
-  }
-  const bool judge_first = !origin_.by_rfc() && head_.status == 200 &&
-                           first_->file->judge != JudgeKind::none && known_good() != nullptr;
-  mode_ = judge_first ? Mode::holding : Mode::filling;
-  if (judge_first) read_known();
-  if (mode_ == Mode::filling) stream_to_waiting();
-}
-
-void SharedFetch::stream_to_waiting() {
-  for (const auto& visit : std::exchange(waiting_, {})) {
-    if (serves(*visit)) {
-      stream_to(visit);
-    } else {
-      owner_.ask_alone(visit);
-    }
-  }
-}
-
-Fields SharedFetch::first_fields() const {
-  Fields fields = head_.fields;
-  remove_hop_by_hop(fields);
-  if (const auto date = kept_.find("Date")) fields.set("Date", *date);
-  return fields;
-}
-
-void SharedFetch::stream_to(const VisitPtr& visit) {
-  CacheStatus status = this->status();
-  status.stored = true;
-  status.collapsed = visit != first_;
-  // Fields named by no-cache="..." or private="..." go to whom they came for, and no further.
-  const Fields sent = visit == first_ ? first_fields() : kept_;
-  const Arriving arriving{head_, kept_, sent, size_, request_ms_, response_ms_};
-  const auto follow = [this] { return fill_->follow(); };
-  if (answer_arriving(context_, visit, arriving, follow, progress_, status)) {
-    context_.counters.add(FlowCount::fetched);
-  } else {
-    waiting_.push_back(visit);  // a range, and the size is not known before the end
-  }
-}
-
-void SharedFetch::on_body(std::span<const char> bytes) {
-  const auto self = shared_from_this();
-  if (mode_ == Mode::passing) {
-    pipe_->push(bytes);
-    if (pipe_->full()) origin_.upstream->pause(transfer_);
-    return;
-  }
-  if (mode_ != Mode::holding && mode_ != Mode::filling) return;
-  if (sample_.size() < kMaxJudgedBytes)
-    sample_.append(bytes.data(), std::min(bytes.size(), kMaxJudgedBytes - sample_.size()));
-  if (!fill_->write(bytes)) {
-    context_.alarms.raise(AlarmKind::not_stored, target_text(), text_of(fill_->error()));
-    progress_->tell();
-    return trouble(Trouble::error, "not-stored");
-  }
-  if (mode_ == Mode::holding && !judged_whole(first_->file->judge) &&
-      sample_.size() >= kSampleBytes) {
-    if (const auto verdict = judge_now(false); verdict != Plausible::ok)
-      return judged_bad(name_of(verdict), text_of(verdict));
-    mode_ = Mode::filling;
-    stream_to_waiting();
-  }
-  progress_->tell();
 }
 
 // ---- the end ------------------------------------------------------------------------------------
@@ -355,86 +250,28 @@ void SharedFetch::on_end(const UpstreamOutcome& outcome) {
       mode_ = Mode::done;
       return;
     case Mode::head:
-      if (origin_.by_rfc()) return trouble(trouble_of(outcome.end), name_of(outcome.end));
-      return trouble(outcome.end == UpstreamEnd::queue_full ? Trouble::error : Trouble::unreachable,
-                     name_of(outcome.end));
+      return trouble(origin_.by_rfc() || outcome.end == UpstreamEnd::queue_full
+                         ? trouble_of(outcome.end)
+                         : Trouble::unreachable,
+                     name_of(outcome.end), status_of(outcome.end));
     case Mode::passing:
       mode_ = Mode::done;
       pipe_->end(outcome.end == UpstreamEnd::complete);
+      return;
+    case Mode::overflow:
+      mode_ = Mode::done;
+      progress_->end(outcome.end == UpstreamEnd::complete);
       return;
     case Mode::holding:
     case Mode::filling:
       break;
   }
-  if (outcome.end == UpstreamEnd::complete) return settle();
+  if (outcome.end == UpstreamEnd::complete) return fill_ ? settle() : settle_held();
   if (outcome.end != UpstreamEnd::cancelled)
     context_.alarms.raise(AlarmKind::truncated, target_text(), text_of(outcome.end));
-  fill_->fail();
+  if (fill_) fill_->fail();
   progress_->tell();
-  trouble(Trouble::error, name_of(outcome.end));
-}
-
-void SharedFetch::settle() {
-  size_ = fill_->size();
-  const Plausible verdict = judge_now(true);
-  const bool refused = fill_->complete() && context_.store.is_refused(first_->key, fill_->hash());
-  const auto known = known_good();
-  if (verdict != Plausible::ok || refused) {
-    if (mode_ == Mode::holding || (known && !waiting_.empty())) {
-      progress_->settle();
-      return refused ? judged_bad("rolled-back", "it was rolled back")
-                     : judged_bad(name_of(verdict), text_of(verdict));
-    }
-    if (refused || known || !may_stand_alone(verdict)) {  // it was streamed: kept it will not be
-      context_.counters.add(FlowCount::implausible);
-      context_.alarms.raise(AlarmKind::implausible, target_text(), text_of(verdict));
-      mode_ = Mode::done;
-      stream_to_waiting();
-      progress_->settle();
-      return close();
-    }
-  }
-  if (known && base_ && fill_->hash() == base_->body.hash)
-    context_.counters.add(FlowCount::unchanged);
-  mode_ = Mode::settling;
-  stream_to_waiting();
-  Meta meta;
-  meta.status = head_.status;
-  meta.reason = head_.reason;
-  meta.fields = kept_;
-  meta.vary_request = vary_request_;
-  meta.request_ms = request_ms_;
-  meta.response_ms = meta.validated_ms = response_ms_;
-  const Keep keep = head_.status == 200 && keeps_last_good(origin_, *first_->file) ? Keep::kLastGood
-                                                                                   : Keep::kNormal;
-  context_.store.commit(std::move(fill_), first_->key, std::move(meta), keep,
-                        [self = shared_from_this()](StoreError error, const EntryPtr& entry) {
-                          self->stored(error, entry);
-                        });
-}
-
-void SharedFetch::stored(StoreError error, const EntryPtr& entry) {
-  if (error != StoreError::kNone) {
-    context_.counters.add(FlowCount::not_stored);
-    context_.alarms.raise(AlarmKind::not_stored, target_text(), text_of(error));
-  } else {
-    context_.counters.add(FlowCount::stored);
-  }
-  mode_ = Mode::done;
-  close();
-  progress_->settle();
-  CacheStatus status = this->status();
-  status.collapsed = status.stored = true;
-  for (const auto& visit : std::exchange(waiting_, {})) {  // those who came meanwhile
-    if (error != StoreError::kNone) {
-      owner_.ask_alone(visit);
-    } else if (origin_.by_rfc()) {
-      owner_.again(visit);
-    } else {
-      context_.counters.add(FlowCount::fetched);
-      owner_.serve(visit, entry, status);
-    }
-  }
+  trouble(Trouble::error, name_of(outcome.end), status_of(outcome.end));
 }
 
 void SharedFetch::close() {

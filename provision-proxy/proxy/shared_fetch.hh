@@ -5,6 +5,8 @@
 // Asio thread. Waits for a head, then either renews what is stored (304), fills the store while it
 // streams, holds a body back until it can be judged against the last known good one, or finds that
 // the answer is for one request only: the first who waits gets it, the others ask for themselves.
+// What the store does not take - it is too large, the disk is full - goes to the phones all the
+// same: what is judged first is then held in memory, up to kMaxJudgedBytes.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -16,7 +18,6 @@
 #include "provision-proxy/cache/reuse.hh"
 #include "provision-proxy/phone/plausible.hh"
 #include "provision-proxy/proxy/answers.hh"
-#include "provision-proxy/proxy/gone_watch.hh"
 #include "provision-proxy/proxy/visit.hh"
 
 namespace holdfast::provision {
@@ -40,8 +41,8 @@ class FetchOwner {
 class SharedFetch final : public UpstreamHandler, public std::enable_shared_from_this<SharedFetch> {
  public:
   // `base`: what is stored and asked about; null: nothing. `reason`: why it is fetched.
-  SharedFetch(const FlowContext& context, FetchOwner& owner, GoneWatch& gone, VisitPtr first,
-              EntryPtr base, ForwardReason reason);
+  SharedFetch(const FlowContext& context, FetchOwner& owner, VisitPtr first, EntryPtr base,
+              ForwardReason reason);
 
   void start();
   // Others may wait for it too.
@@ -60,8 +61,9 @@ class SharedFetch final : public UpstreamHandler, public std::enable_shared_from
   enum class Mode : uint8_t {
     head,      // nothing has come
     renewed,   // 304: what follows does not matter
-    holding,   // the body is held back until it is judged
+    holding,   // the body is held back until it is judged; without a fill in memory alone
     filling,   // the body is stored and followed
+    overflow,  // it is followed, and will not be stored
     passing,   // for the first visit alone
     settling,  // complete, and on its way into the store
     done
@@ -78,11 +80,18 @@ class SharedFetch final : public UpstreamHandler, public std::enable_shared_from
   void arm_patience();
   void out_of_patience();
   void not_modified(const ResponseHead& head);
-  void trouble(Trouble trouble, std::string_view detail);
+  // `status` for those to whom nothing that is kept may be given.
+  void trouble(Trouble trouble, std::string_view detail, int status);
+  bool believed_gone();
   // The answer that arrives, or has arrived, is one for this request too, and may be kept.
   bool serves(const Visit& visit) const;
+  uint64_t max_bytes() const;
   void begin_fill();
   void begin_passing();
+  void hold(std::span<const char> bytes);
+  void not_storable(std::span<const char> bytes, StoreError error);
+  void pass_on(std::span<const char> bytes);
+  void followers_moved();
   void stream_to_waiting();
   void stream_to(const VisitPtr& visit);
   Fields first_fields() const;  // of the answer, for the request that it came for
@@ -91,6 +100,7 @@ class SharedFetch final : public UpstreamHandler, public std::enable_shared_from
   Plausible judge_now(bool whole) const;
   void judged_bad(std::string_view name, std::string_view text);
   void settle();
+  void settle_held();
   void stored(StoreError error, const EntryPtr& entry);
   void drop_transfer();
   void give_base(std::string_view detail);
@@ -98,7 +108,6 @@ class SharedFetch final : public UpstreamHandler, public std::enable_shared_from
 
   const FlowContext& context_;
   FetchOwner& owner_;
-  GoneWatch& gone_;
   const OriginPort& origin_;
   VisitPtr first_;
   EntryPtr base_;
@@ -116,7 +125,7 @@ class SharedFetch final : public UpstreamHandler, public std::enable_shared_from
   Fields vary_request_;  // what Vary names, of the first request
   std::optional<uint64_t> size_;
   std::unique_ptr<Fill> fill_;
-  std::string sample_;  // the first bytes of the body, for the judge
+  std::string sample_;  // the first bytes of the body, for the judge; without a fill all
   std::string known_;   // likewise of the last known good one, if it is large
   std::shared_ptr<Progress> progress_ = std::make_shared<Progress>();
   std::shared_ptr<PassPipe> pipe_;

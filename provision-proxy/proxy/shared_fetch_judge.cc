@@ -40,8 +40,8 @@ Plausible SharedFetch::judge_now(bool whole) const {
   fresh.content_encoding = encoding;
   fresh.declared_size = size_;
   fresh.whole = whole;
-  fresh.body = {sample_,
-                whole ? fill_->size() : std::max<uint64_t>(size_.value_or(0), sample_.size() + 1)};
+  fresh.body = {sample_, whole ? size_.value_or(0)
+                               : std::max<uint64_t>(size_.value_or(0), sample_.size() + 1)};
   JudgedBody known;
   std::shared_ptr<const std::string> known_bytes;
   std::string known_encoding;

@@ -2,6 +2,7 @@
 // A centre that is away, hangs, answers errors, or denies what it had.
 #include <thread>
 
+#include "provision-proxy/proxy/gone_watch.hh"
 #include "tests/provision-proxy/proxy/flow_fixture.hh"
 
 namespace holdfast::provision {
@@ -169,7 +170,7 @@ TEST_F(FlowTest, A404AfterAGoodOneIsNotBelievedAtOnce) {
     unix_ms_ += kMinute_ms;
   }
   EXPECT_EQ(alarms(AlarmKind::gone), 5U);
-  unix_ms_ += GoneWatch::kOver_ms;
+  unix_ms_ += kGoneOver_ms;
   EXPECT_EQ(ask(kConfig).brief(), "404 none") << "said for a day";
   unix_ms_ += kMinute_ms;
   EXPECT_EQ(ask(kConfig).brief(), "404 none") << "and from then on";
@@ -179,6 +180,19 @@ TEST_F(FlowTest, A404AfterAGoodOneIsNotBelievedAtOnce) {
   EXPECT_EQ(ask(kConfig).body, master(kMac, "two"));
 }
 
+TEST_F(FlowTest, TheWatchOutlastsRestarts) {
+  start();
+  centre_says(ok(master(kMac), "ETag: \"1\"\r\n"));
+  ask(kConfig);
+  centre_says(with_status("404 Not Found", "none"));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(ask(kConfig).status, 200);
+    restart();
+  }
+  unix_ms_ += kGoneOver_ms;
+  EXPECT_EQ(ask(kConfig).brief(), "404 none") << "said for a day";
+}
+
 TEST_F(FlowTest, A404InBetweenStartsTheWatchAnew) {
   start();
   centre_says(ok(master(kMac), "ETag: \"1\"\r\n"));
@@ -186,24 +200,81 @@ TEST_F(FlowTest, A404InBetweenStartsTheWatchAnew) {
   for (int i = 0; i < 6; ++i) {
     centre_says(with_status("404 Not Found", "none"));
     EXPECT_EQ(ask(kConfig).status, 200);
-    unix_ms_ += GoneWatch::kOver_ms;
+    unix_ms_ += kGoneOver_ms;
     centre_says(ok(master(kMac), "ETag: \"1\"\r\n"));
     EXPECT_EQ(ask(kConfig).status, 200);
   }
 }
 
-TEST_F(FlowTest, ABodyLargerThanAnObjectMayBeIsNoWhole) {
-  config_.max_object_mib = 1;
+struct EndCase {
+  std::string_view answer;  // then it closes
+  int status;
+  std::string_view detail;
+};
+const EndCase kEnds[] = {
+    {"", 502, "closed"},
+    {"SSH-2.0-OpenSSH_9.2\r\n", 502, "protocol"},
+    {"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", 502, "protocol"},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", 502, "protocol"},
+};
+
+TEST_F(FlowTest, AnAnswerThatIsNoneIs502WhereNothingIsKept) {
   start();
-  const auto large = bytes_like_firmware((1 << 20) + 1);
-  centre_says(ok(large));
-  EXPECT_EQ(ask(kFirmware).how(), "Holdfast; fwd=miss; detail=too_large");
-  centre([&](OriginConnection& c, const std::string&) {
-    c.send("HTTP/1.0 200 OK\r\n\r\n" + large);  // it shows on the way only
+  for (const auto& row : kEnds) {
+    centre([&](OriginConnection& c, const std::string&) {
+      c.send(row.answer);
+      return false;
+    });
+    for (const std::string_view method : {"GET", "HEAD", "PUT"}) {
+      const auto got = ask("/a.cfg", {}, method);
+      EXPECT_EQ(got.status, row.status) << row.answer << method;
+      EXPECT_EQ(got.how(), "Holdfast; fwd=miss; detail=" + std::string(row.detail)) << method;
+      EXPECT_EQ(got.body.empty(), method == "HEAD");
+      centre_says(ok("b=1\n"));  // in between, else the breaker has its doubts
+      ask("/b.cfg");
+      centre([&](OriginConnection& c, const std::string&) {
+        c.send(row.answer);
+        return false;
+      });
+    }
+  }
+  centre([](OriginConnection& c, const std::string&) {
+    c.send("HTTP/1.1 200 OK\r\nX: " + std::string(300'000, 'x') + "\r\n\r\n");
     return false;
   });
-  EXPECT_TRUE(ask(kFirmware).failed);
-  EXPECT_EQ(count(FlowCount::stored), 0U);
+  EXPECT_EQ(ask("/c.cfg").status, 502) << "a head without end";
+  centre_says(ok("a=1\n"));
+  EXPECT_EQ(ask("/a.cfg").status, 200);
+}
+
+TEST_F(FlowTest, ACentreThatClosesEachTimeIsKnownToBeAway) {
+  start();
+  centre_says(ok(master(kMac)));
+  ask(kConfig);
+  ASSERT_TRUE(settle());
+  unix_ms_ += kMinute_ms;
+  kill_centre();
+  // Not our fixture's centre, which answers probes.
+  const ScriptedOrigin closer([](OriginConnection& c) { c.read_head(); }, nullptr, "127.0.0.1",
+                              upstream().config().port);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(upstream().health().admits()) << i;
+    EXPECT_EQ(ask(kConfig).how(), "Holdfast; fwd=stale; detail=closed");
+    run_until([] { return false; }, milliseconds(5));
+  }
+  EXPECT_FALSE(upstream().health().admits());
+  EXPECT_EQ(ask(kConfig).how(), "Holdfast; hit; detail=unreachable");
+}
+
+TEST_F(FlowTest, ACentreThatClosesOnOneFileAloneIsFoundToBeThere) {
+  start();
+  centre([](OriginConnection&, const std::string&) { return false; });
+  for (int i = 0; i < 3; ++i) {
+    ask(kConfig);
+    run_until([] { return false; }, milliseconds(5));
+  }
+  EXPECT_TRUE(run_until([&] { return upstream().health().admits(); }));
+  EXPECT_EQ(upstream().health().probes(), 1U) << "at once: the interval is none of ours";
 }
 
 struct ContractCase {

@@ -164,18 +164,22 @@ void FlowTest::SetUp() {
   parts_->directory = testing::TempDir() + "hf-flow-" + std::to_string(::getpid()) + "-" +
                       testing::UnitTest::GetInstance()->current_test_info()->name();
   std::filesystem::remove_all(parts_->directory);
-  StoreConfig store;
-  store.directory = parts_->directory;
+  parts_->alarms =
+      std::make_unique<Alarms>([this] { return unix_ms_; }, [](LogLevel, const std::string&) {});
+  open_store();
+}
+
+void FlowTest::open_store() {
+  store_config_.directory = parts_->directory;
   StoreHooks hooks;
   hooks.unix_ms = [this] { return unix_ms_; };
   hooks.steady_ms = [this] { return unix_ms_; };
   hooks.wake = [] {};
   hooks.logger = [](LogLevel, const std::string&) {};
-  auto opened = Store::open(store, std::move(hooks));
+  hooks.disk = &disk_;
+  auto opened = Store::open(store_config_, std::move(hooks));
   ASSERT_TRUE(opened);
   parts_->store = std::move(opened).value();
-  parts_->alarms =
-      std::make_unique<Alarms>([this] { return unix_ms_; }, [](LogLevel, const std::string&) {});
 }
 
 void FlowTest::TearDown() {
@@ -229,6 +233,14 @@ void FlowTest::restart_flow() {
                   [this] { return unix_ms_; }, parts_->spool.get()},
       std::vector<OriginPort>{{&config_, parts_->upstream.get(), parts_->owner.get()}},
       FileClasses(), std::move(config));
+}
+
+void FlowTest::restart() {
+  EXPECT_TRUE(settle());
+  parts_->flow.reset();
+  parts_->store.reset();
+  open_store();
+  restart_flow();
 }
 
 void FlowTest::centre(Act act) {

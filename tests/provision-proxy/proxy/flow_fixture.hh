@@ -18,6 +18,7 @@
 
 #include "provision-proxy/proxy/flow.hh"
 #include "provision-proxy/spool/spool_worker.hh"
+#include "tests/provision-proxy/store/failing_disk.hh"
 #include "tests/provision-proxy/upstream/bench.hh"
 #include "tests/provision-proxy/upstream/scripted_origin.hh"
 
@@ -82,7 +83,8 @@ class FlowTest : public testing::Test {
   void centre_says(std::string answer);
   void kill_centre();
   void revive_centre();
-  void restart_flow();   // another flow on the same store: nothing but what is stored is known
+  void restart_flow();   // another flow on the same store
+  void restart();        // and another store on the same disk: what is written is all that is known
   size_t asked() const;  // requests that the centre saw
   std::string last_head() const;
 
@@ -108,6 +110,8 @@ class FlowTest : public testing::Test {
   SpoolConfig spool_config_;
   std::optional<OwnerConfig> owner_;
   std::map<std::string, MacAddress> neighbours_;  // by address
+  StoreConfig store_config_;                      // before SetUp()
+  FailingDisk disk_;
   int64_t unix_ms_ = 1'700'000'000'000;
   IpAddress peer_ = *IpAddress::parse("198.18.1.10");
   FlowCounters counters_;
@@ -118,6 +122,8 @@ class FlowTest : public testing::Test {
   Upstream& upstream();
 
  private:
+  void open_store();
+
   struct Parts;
   std::unique_ptr<Parts> parts_;
 };

@@ -68,6 +68,37 @@ TEST_F(FlowTest, CredentialsThatWereRefusedOpenNothingOffline) {
   EXPECT_EQ(ask(kConfig, {{"Authorization", kBasic}}).status, 200) << "taken again";
 }
 
+TEST_F(FlowTest, CredentialsThatWereRefusedAreRefusedAfterARestart) {
+  start();
+  for (const auto profile : {config::CacheProfile::kPhone, config::CacheProfile::kRfc}) {
+    config_.profile = profile;
+    for (const std::string_view refusal : {"401 Unauthorized", "403 Forbidden"}) {
+      centre_says(ok(master(kMac), "ETag: \"1\"\r\nCache-Control: public, max-age=1\r\n"));
+      EXPECT_EQ(ask(kConfig, {{"Authorization", kBasic}}).status, 200);
+      EXPECT_EQ(ask(kConfig, {{"Authorization", kOtherBasic}}).status, 200);
+      ASSERT_TRUE(settle());
+      unix_ms_ += kMinute_ms;
+      centre_says(with_status(refusal, "who?"));
+      EXPECT_EQ(ask(kConfig, {{"Authorization", kBasic}}).status, std::stoi(std::string(refusal)));
+      open_breaker();
+      restart();
+      EXPECT_EQ(ask(kConfig, {{"Authorization", kBasic}}).status, 504) << refusal;
+      EXPECT_EQ(ask(kConfig, {{"Authorization", kOtherBasic}}).status, 200) << "it was not asked";
+      centre_says(ok(master(kMac), "ETag: \"1\"\r\nCache-Control: public, max-age=1\r\n"));
+      revive_centre();
+      ASSERT_TRUE(run_until([&] { return upstream().health().admits(); }));
+      EXPECT_EQ(ask(kConfig, {{"Authorization", kBasic}}).status, 200);
+      ASSERT_TRUE(settle());
+      unix_ms_ += kMinute_ms;
+      open_breaker();
+      restart();
+      EXPECT_EQ(ask(kConfig, {{"Authorization", kBasic}}).status, 200) << "taken again";
+      revive_centre();
+      ASSERT_TRUE(run_until([&] { return upstream().health().admits(); }));
+    }
+  }
+}
+
 // The response of Digest is another one each time; only the centre can tell whether it is right.
 TEST_F(FlowTest, DigestIsAskedEachTimeAndNeverGivenOffline) {
   start();

@@ -7,40 +7,42 @@
 namespace holdfast::provision {
 namespace {
 
-constexpr int64_t kDay_ms = GoneWatch::kOver_ms;
+constexpr int64_t kDay_ms = kGoneOver_ms;
 
 TEST(GoneWatch, OftenAndOverADay) {
-  GoneWatch watch;
-  EXPECT_FALSE(watch.denied("a", 0));
-  EXPECT_FALSE(watch.denied("a", 1));
-  EXPECT_FALSE(watch.denied("a", 2)) << "often, but not long";
-  EXPECT_FALSE(watch.denied("a", kDay_ms - 1));
-  EXPECT_TRUE(watch.denied("a", kDay_ms));
-  EXPECT_FALSE(watch.denied("a", kDay_ms)) << "begins anew";
+  Remark seen;
+  EXPECT_FALSE(denied_long_enough(seen, 0));
+  EXPECT_FALSE(denied_long_enough(seen, 1));
+  EXPECT_FALSE(denied_long_enough(seen, 2)) << "often, but not long";
+  EXPECT_FALSE(denied_long_enough(seen, kDay_ms - 1));
+  EXPECT_TRUE(denied_long_enough(seen, kDay_ms));
+  EXPECT_EQ(seen, Remark{});
+  EXPECT_FALSE(denied_long_enough(seen, kDay_ms)) << "begins anew";
 }
 
 TEST(GoneWatch, LongButNotOften) {
-  GoneWatch watch;
-  EXPECT_FALSE(watch.denied("a", 0));
-  EXPECT_FALSE(watch.denied("a", 2 * kDay_ms));
-  EXPECT_TRUE(watch.denied("a", 2 * kDay_ms));
+  Remark seen;
+  EXPECT_FALSE(denied_long_enough(seen, 0));
+  EXPECT_FALSE(denied_long_enough(seen, 2 * kDay_ms));
+  EXPECT_TRUE(denied_long_enough(seen, 2 * kDay_ms));
 }
 
-TEST(GoneWatch, SeenInBetweenBeginsAnew) {
-  GoneWatch watch;
-  watch.denied("a", 0);
-  watch.denied("a", 1);
-  watch.is_there("a");
-  EXPECT_FALSE(watch.denied("a", kDay_ms));
-  EXPECT_FALSE(watch.denied("b", kDay_ms)) << "another file";
+TEST(GoneWatch, CountsNoFurtherThanNeeded) {
+  Remark seen;
+  for (int64_t i = 1; i <= kGoneTimes; ++i) {
+    denied_long_enough(seen, i);
+    EXPECT_EQ(seen, (Remark{i, 1}));
+  }
+  const Remark full = seen;
+  for (int64_t i = 10; i < 100; ++i) denied_long_enough(seen, i);
+  EXPECT_EQ(seen, full) << "nothing to be written down";
 }
 
-TEST(GoneWatch, IsBounded) {
-  GoneWatch watch;
-  for (size_t i = 0; i < GoneWatch::kMaxWatched; ++i) watch.denied(std::to_string(i), 0);
-  for (int i = 0; i < 5; ++i) EXPECT_FALSE(watch.denied("more", 2 * kDay_ms));
-  watch.denied("1", 1);
-  EXPECT_TRUE(watch.denied("1", kDay_ms));
+TEST(GoneWatch, AClockSetBackBelievesNothing) {
+  Remark seen{kGoneTimes, 5 * kDay_ms};
+  EXPECT_FALSE(denied_long_enough(seen, 0));
+  EXPECT_FALSE(denied_long_enough(seen, 6 * kDay_ms - 1));
+  EXPECT_TRUE(denied_long_enough(seen, 6 * kDay_ms));
 }
 
 }  // namespace
