@@ -2,16 +2,15 @@
 // The options of [sip] and [[sip-listener]].
 #include "control/config/site_options.hh"
 
+#include "dataplane/config/addresses.hh"
+
 namespace holdfast::config {
 namespace {
-
-using Wrong = std::optional<std::string>;
 
 constexpr std::string_view kModes[] = {"path", "rewrite"};
 constexpr std::string_view kFaces[] = {"phones", "centre", "both"};
 constexpr std::string_view kTransports[] = {"udp", "tcp"};
 constexpr size_t kMaxName = 253;
-constexpr size_t kMaxAddresses = 8;
 
 const Option<SipConfig> kSip[] = {
     {{"aliases", "list of texts", "host names, at most 16", "[]",
@@ -57,20 +56,6 @@ const Option<SipConfig> kSip[] = {
      }},
 };
 
-Wrong read_addresses(const TomlValue& value, SipListenerConfig& listener) {
-  std::vector<std::string> texts;
-  const auto check = [](std::string_view text) -> Wrong {
-    const auto ip = IpAddress::parse(text);
-    if (ip && !ip->is_multicast() && !ip->is_unspecified()) return std::nullopt;
-    return quoted(text) + " is no unicast IPv4 or IPv6 address";
-  };
-  if (auto wrong = read_texts(value, texts, kMaxAddresses, 64, check)) return wrong;
-  if (texts.empty()) return "names no address; leave it out for those of the interface";
-  listener.addresses.clear();
-  for (const auto& text : texts) listener.addresses.push_back(*IpAddress::parse(text));
-  return std::nullopt;
-}
-
 const Option<SipListenerConfig> kListener[] = {
     {{"interface", "text", "name of an [[interface]]", "required",
       "The interface behind which the peers are.", "\"lan\""},
@@ -78,7 +63,9 @@ const Option<SipListenerConfig> kListener[] = {
     {{"addresses", "list of texts", "1 to 8 unicast addresses", "the interface's media-addresses",
       "Our addresses on which SIP is taken. The kernel has to have them.",
       "#[\"198.18.1.2\", \"2001:db8:1::2\"]"},
-     read_addresses},
+     [](const TomlValue& v, SipListenerConfig& l) {
+       return read_listen_addresses(v, l.addresses);
+     }},
     {{"port", "whole number", "port, 1 to 65535", "5060", "UDP and TCP port.", ""},
      [](const TomlValue& v, SipListenerConfig& l) { return read_number(v, l.port, 1, 65535); }},
     {{"transports", "list of texts", "udp, tcp", "[\"udp\", \"tcp\"]", "What is listened for.", ""},

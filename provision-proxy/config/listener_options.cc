@@ -2,13 +2,13 @@
 // The options of [[provision-listener]].
 #include "provision-proxy/config/provision_options.hh"
 
+#include "dataplane/config/addresses.hh"
+
 namespace holdfast::config {
 namespace {
 
-using Wrong = std::optional<std::string>;
 using Listener = ProvisionListenerConfig;
 
-constexpr size_t kMaxAddresses = 8;
 constexpr size_t kMaxPath = 4096;
 constexpr std::string_view kClientCertificate[] = {"none", "ask", "require"};
 
@@ -19,7 +19,7 @@ const Option<Listener> kListener[] = {
     {{"addresses", "list of texts", "1 to 8 unicast addresses", "the interface's media-addresses",
       "Our addresses on which phones are served. The kernel has to have them.",
       "#[\"198.18.1.2\", \"2001:db8:1::2\"]"},
-     [](const TomlValue& v, Listener& l) { return read_own_addresses(v, l.addresses); }},
+     [](const TomlValue& v, Listener& l) { return read_listen_addresses(v, l.addresses); }},
     {{"port", "whole number", "port, 1 to 65535", "plain 8088, tls 8089", "TCP port.", "#8088"},
      [](const TomlValue& v, Listener& l) { return read_number(v, l.port, 1, 65535); }},
     {{"origin", "text", "name of a [[provision-origin]]", "the only one",
@@ -62,21 +62,6 @@ const Option<Listener> kListener[] = {
 };
 
 }  // namespace
-
-std::optional<std::string> read_own_addresses(const TomlValue& value,
-                                              std::vector<IpAddress>& addresses) {
-  std::vector<std::string> texts;
-  const auto check = [](std::string_view text) -> Wrong {
-    const auto ip = IpAddress::parse(text);
-    if (ip && !ip->is_multicast() && !ip->is_unspecified()) return std::nullopt;
-    return quoted(text) + " is no unicast IPv4 or IPv6 address";
-  };
-  if (auto wrong = read_texts(value, texts, kMaxAddresses, 64, check)) return wrong;
-  if (texts.empty()) return "names no address; leave it out for those of the interface";
-  addresses.clear();
-  for (const auto& text : texts) addresses.push_back(*IpAddress::parse(text));
-  return std::nullopt;
-}
 
 std::span<const Option<Listener>> provision_listener_options() {
   return kListener;

@@ -51,6 +51,7 @@ struct ProvisionConfig {
   uint32_t max_upload_mib = 64;  // of uploads that wait for an origin
   uint32_t max_connections = 2048;
   uint32_t max_connections_per_address = 128;
+  uint32_t request_s = 10, stall_s = 30;
   uint32_t bandwidth_kbit = 0;  // of all that is fetched; 0 no limit
   uint8_t dscp = 8;             // towards the origins; 0 leaves it unmarked
 };

@@ -57,6 +57,13 @@ const Option<ProvisionConfig> kProvision[] = {
      [](const TomlValue& v, ProvisionConfig& c) {
        return read_number(v, c.max_connections_per_address, 1, 16384);
      }},
+    {{"request-s", "whole number", "seconds, 1 to 600", "10",
+      "A connection on which the head of a request is not complete in this time ends.", ""},
+     [](const TomlValue& v, ProvisionConfig& c) { return read_number(v, c.request_s, 1, 600); }},
+    {{"stall-s", "whole number", "seconds, 1 to 600", "30",
+      "An upload, or an answer that a phone reads, which moves less than 1 KiB in this time ends.",
+      ""},
+     [](const TomlValue& v, ProvisionConfig& c) { return read_number(v, c.stall_s, 1, 600); }},
     {{"bandwidth-kbit", "whole number", "kbit/s, 64 to 100000000, or 0", "0",
       "All that is fetched from the origins together takes no more than this of the WAN. 0: no "
       "limit.",

@@ -15,9 +15,6 @@ std::span<const Option<ProvisionListenerConfig>> provision_listener_options();
 std::span<const Option<ProvisionTftpConfig>> provision_tftp_options();
 std::span<const Option<ProvisionOriginConfig>> provision_origin_options();
 std::span<const Option<ProvisionClassConfig>> provision_class_options();
-// Addresses of ours, 1 to 8.
-std::optional<std::string> read_own_addresses(const TomlValue& value,
-                                              std::vector<IpAddress>& addresses);
 // [dns], which holdfastd reads too.
 std::span<const Option<DnsConfig>> dns_options();
 void read_dns_section(const TomlTable& document, DnsConfig& dns, Faults& faults);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The options of [[provision-tftp]].
+#include "dataplane/config/addresses.hh"
 #include "provision-proxy/config/provision_options.hh"
 
 namespace holdfast::config {
@@ -40,7 +41,7 @@ const Option<Tftp> kTftp[] = {
     {{"addresses", "list of texts", "1 to 8 unicast addresses", "the interface's media-addresses",
       "Our addresses on which phones are served. The kernel has to have them.",
       "#[\"198.18.1.2\", \"2001:db8:1::2\"]"},
-     [](const TomlValue& v, Tftp& t) { return read_own_addresses(v, t.addresses); }},
+     [](const TomlValue& v, Tftp& t) { return read_listen_addresses(v, t.addresses); }},
     {{"port", "whole number", "port, 1 to 65535", "69",
       "UDP port. Phones in recovery mode know no other than 69.", ""},
      [](const TomlValue& v, Tftp& t) { return read_number(v, t.port, 1, 65535); }},

@@ -257,6 +257,8 @@ std::string ProvisionDaemon::Parts::open_flow() {
   ServerLimits limits;
   limits.max_connections = sections.provision.max_connections;
   limits.max_connections_per_address = sections.provision.max_connections_per_address;
+  limits.handshake = limits.head = std::chrono::seconds(sections.provision.request_s);
+  limits.body_progress = limits.write_progress = std::chrono::seconds(sections.provision.stall_s);
   auto server = Server::start(io_, sections.listeners, limits, *flow_, log_line);
   if (!server) return server.error();
   server_ = std::move(server).value();

@@ -7,6 +7,7 @@
 #include "provision-proxy/cache/vary.hh"
 #include "provision-proxy/proxy/contract.hh"
 #include "provision-proxy/proxy/shared_fetch.hh"
+#include "provision-proxy/store/sha256.hh"
 
 namespace holdfast::provision {
 
@@ -156,6 +157,10 @@ void SharedFetch::settle_held() {
   size_ = sample_.size();
   const Plausible verdict = judge_now(true);
   if (verdict != Plausible::ok) return judged_bad(name_of(verdict), text_of(verdict));
+  Sha256 sum;
+  sum.add(sample_);
+  if (context_.store.is_refused(first_->key, sum.hex()))
+    return judged_bad("rolled-back", "it was rolled back");
   context_.counters.add(FlowCount::not_stored);
   mode_ = Mode::done;
   close();

@@ -61,6 +61,7 @@ TEST(ProvisionConfig, EverythingSet) {
       kInterface +
           "[provision]\ndirectory = \"/d\"\nsocket = \"/s\"\nmax-store-mib = 16\ngenerations = 3\n"
           "max-connections = 10\nmax-connections-per-address = 2\nbandwidth-kbit = 64\ndscp = 0\n"
+          "request-s = 3\nstall-s = 4\n"
           "[[provision-listener]]\ninterface = \"lan\"\naddresses = [\"198.18.1.3\"]\norigin = "
           "\"b\"\ntls = true\ncertificate = \"/c\"\nkey = \"/k\"\nclient-ca = \"/a\"\n"
           "client-certificate = \"require\"\nignore-expiry = true\nlegacy = true\n"
@@ -78,6 +79,8 @@ TEST(ProvisionConfig, EverythingSet) {
   const auto& s = file->sections;
   EXPECT_EQ(s.provision.max_connections_per_address, 2U);
   EXPECT_EQ(s.provision.bandwidth_kbit, 64U);
+  EXPECT_EQ(s.provision.request_s, 3U);
+  EXPECT_EQ(s.provision.stall_s, 4U);
   const auto& l = s.listeners.at(0);
   EXPECT_EQ(l.port, 8089);  // that of HTTPS
   EXPECT_EQ(l.addresses.at(0).to_string(), "198.18.1.3");

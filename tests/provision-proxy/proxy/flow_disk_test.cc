@@ -189,6 +189,26 @@ TEST_F(FlowDiskTest, AFullDiskServesOnStoresNothingAndComesBack) {
   }
 }
 
+TEST_F(FlowDiskTest, WhatWasRolledBackDoesNotComeWithAFullDisk) {
+  start();
+  for (const std::string_view word : {"one", "two"}) {
+    centre_says(ok(master(kMac, word)));
+    ask(kConfig);
+    ASSERT_TRUE(settle());
+    unix_ms_ += kMinute_ms;
+  }
+  Key key;
+  store().for_each([&](const EntryPtr& entry) { key = entry->key; });
+  store().rollback(key, [](StoreError error) { EXPECT_EQ(error, StoreError::kNone); });
+  store().drain();
+  fill_disk();
+  for (int i = 0; i < 2; ++i) {
+    const auto got = ask(kConfig);
+    EXPECT_EQ(got.body, master(kMac, "one")) << i;
+    EXPECT_EQ(got.how(), "Holdfast; fwd=stale; detail=rolled-back");
+  }
+}
+
 TEST_F(FlowDiskTest, ADiskThatFillsInTheMiddleCutsNobody) {
   start();
   const auto firmware = bytes_like_firmware(800'000);
