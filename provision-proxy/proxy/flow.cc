@@ -61,8 +61,10 @@ void Flow::handle(Request request, Interim interim, Reply reply) {
     visit->identity = identify_neighbour(config_.neighbour_of(visit->request.peer.ip));
   visit->credentials = credentials_of(visit->request.fields, config_.salt);
   visit->key = key_of(*visit);
-  visit->refused = visit->credentials.kind != CredentialKind::none &&
-                   context_.store.remark(refused_key(*visit), RemarkKind::kRefused).times > 0;
+  const bool may_be_refused =
+      !visit->origin->by_rfc() || visit->credentials.kind != CredentialKind::none;
+  visit->refused =
+      may_be_refused && context_.store.remark(refused_key(*visit), RemarkKind::kRefused).times > 0;
   if (!may_have(visit)) return;
   if (visit->request.method != "GET" && visit->request.method != "HEAD") return change(visit);
   if (!visit->origin->by_rfc()) {  // who fetched what, with which firmware
@@ -233,11 +235,14 @@ void Flow::again(const VisitPtr& visit) {
   look_up(visit);
 }
 
-// What the centre has refused is refused while it is away, too, and after a restart.
+// What the centre has refused is refused while it is away, too, and after a restart. Who has given
+// no credentials is refused by 401 alone: 403 says nothing about them then.
 void Flow::credentials_judged(const Visit& visit, int status) {
   const Key key = refused_key(visit);
   if (status == 200 || status == 304) context_.store.set_remark(key, RemarkKind::kRefused, {});
-  if (status != 401 && status != 403) return;
+  const bool refuses =
+      status == 401 || (status == 403 && visit.credentials.kind != CredentialKind::none);
+  if (!refuses) return;
   const bool kept = !context_.store.generations(visit.key).empty();
   if (!kept || context_.store.set_remark(key, RemarkKind::kRefused, {1, context_.unix_ms()}))
     return;

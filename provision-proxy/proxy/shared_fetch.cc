@@ -144,7 +144,7 @@ void SharedFetch::on_interim(const ResponseHead& head) {
 void SharedFetch::on_head(ResponseHead head, BodyFraming framing) {
   const auto self = shared_from_this();
   response_ms_ = context_.unix_ms();
-  if (first_->credentials.kind != CredentialKind::none)
+  if (!origin_.by_rfc() || first_->credentials.kind != CredentialKind::none)
     owner_.credentials_judged(*first_, head.status);
   if (head.status == 304 && base_) return not_modified(head);
   head_ = std::move(head);

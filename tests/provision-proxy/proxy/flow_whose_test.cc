@@ -68,6 +68,19 @@ TEST_F(FlowTest, CredentialsThatWereRefusedOpenNothingOffline) {
   EXPECT_EQ(ask(kConfig, {{"Authorization", kBasic}}).status, 200) << "taken again";
 }
 
+// A centre that was open to all has got a password.
+TEST_F(FlowTest, WhoHasNoCredentialsIsRefusedOfflineOnceTheCentreAsksForThem) {
+  start();
+  centre_says(ok(master(kMac), "ETag: \"1\"\r\n"));
+  EXPECT_EQ(ask(kConfig).status, 200);
+  centre_says(with_status("401 Unauthorized", "who?"));
+  EXPECT_EQ(ask(kConfig).status, 401);
+  ASSERT_TRUE(settle());
+  open_breaker();
+  restart();
+  EXPECT_EQ(ask(kConfig).status, 504);
+}
+
 TEST_F(FlowTest, CredentialsThatWereRefusedAreRefusedAfterARestart) {
   start();
   for (const auto profile : {config::CacheProfile::kPhone, config::CacheProfile::kRfc}) {
