@@ -14,7 +14,8 @@ namespace holdfast::provision {
 namespace {
 
 constexpr std::string_view kMacToken = "{mac}";
-constexpr size_t kMaxGlobSteps = 1 << 16;  // of one match; a glob that needs more does not match
+constexpr std::string_view kWild = "*?{}";  // what stands outside of them is literal
+constexpr size_t kMaxGlobSteps = 1 << 16;   // of one match; a glob that needs more does not match
 
 // Backtracks over stars; `steps` bounds what odd globs can cost.
 bool match(std::string_view glob, std::string_view whole, size_t at, size_t& steps) {
@@ -45,6 +46,18 @@ bool match(std::string_view glob, std::string_view whole, size_t at, size_t& ste
   return at == whole.size();
 }
 
+bool begins_with(std::string_view text, std::string_view head) {
+  return text.size() >= head.size() && same_text(text.substr(0, head.size()), head);
+}
+bool ends_with(std::string_view text, std::string_view tail) {
+  return text.size() >= tail.size() && same_text(text.substr(text.size() - tail.size()), tail);
+}
+
+// What a glob without a '/' is held against.
+std::string_view last_segment(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+}
+
 }  // namespace
 
 std::string_view name_of(FileKind kind) {
@@ -66,10 +79,7 @@ std::string_view name_of(UploadKind kind) {
 }
 
 bool glob_matches(std::string_view glob, std::string_view path) {
-  if (glob.find('/') == std::string_view::npos) {
-    const size_t slash = path.rfind('/');
-    if (slash != std::string_view::npos) path.remove_prefix(slash + 1);
-  }
+  if (glob.find('/') == std::string_view::npos) path = last_segment(path);
   size_t steps = 0;
   return match(glob, path, 0, steps);
 }
@@ -78,13 +88,24 @@ FileClasses::FileClasses(std::vector<FileClass> operator_rows) : rows_(std::move
   auto built_in = default_file_classes();
   rows_.insert(rows_.end(), std::make_move_iterator(built_in.begin()),
                std::make_move_iterator(built_in.end()));
+  for (size_t row = 0; row < rows_.size(); ++row) {
+    for (const auto& glob : rows_[row].globs) {
+      patterns_.push_back({glob, glob.substr(0, glob.find_first_of(kWild)),
+                           glob.substr(glob.find_last_of(kWild) + 1), row,
+                           glob.find('/') != std::string::npos});
+    }
+  }
 }
 
 const FileClass& FileClasses::classify(std::string_view target) const {
   const std::string path = unescaped(target.substr(0, target.find('?')));
-  for (const FileClass& row : rows_)
-    if (std::ranges::any_of(row.globs, [&](const auto& g) { return glob_matches(g, path); }))
-      return row;
+  const std::string_view name = last_segment(path);
+  for (const Pattern& pattern : patterns_) {
+    const std::string_view held = pattern.of_path ? std::string_view(path) : name;
+    if (ends_with(held, pattern.tail) && begins_with(held, pattern.head) &&
+        glob_matches(pattern.glob, path))
+      return rows_[pattern.row];
+  }
   return rows_.back();
 }
 

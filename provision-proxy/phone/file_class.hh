@@ -73,7 +73,14 @@ class FileClasses {
   const std::vector<FileClass>& rows() const { return rows_; }
 
  private:
+  // A glob of a row, and what a name must begin and end with to be worth a match.
+  struct Pattern {
+    std::string glob, head, tail;
+    size_t row = 0;
+    bool of_path = false;  // held against the whole path, else against the last segment
+  };
   std::vector<FileClass> rows_;
+  std::vector<Pattern> patterns_;  // in the order of the rows
 };
 
 std::vector<FileClass> default_file_classes();

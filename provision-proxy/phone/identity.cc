@@ -97,6 +97,7 @@ bool is_phone_mac(const MacAddress& mac) {
 }
 
 std::string unescaped(std::string_view target) {
+  if (target.find('%') == std::string_view::npos) return std::string(target);
   std::string plain;
   plain.reserve(target.size());
   for (size_t i = 0; i < target.size(); ++i) {
