@@ -98,7 +98,9 @@ bool Flow::may_have(const VisitPtr& visit) {
   question.user_agent = request.fields.find("User-Agent").value_or("");
   question.certificate = request.certificate_mac;
   question.source = request.peer.ip;
-  if (config_.neighbour_of) question.neighbour = config_.neighbour_of(request.peer.ip);
+  // The kernel is asked only where it matters: most files are no single phone's.
+  if (config_.neighbour_of && !macs_in_target(request.target).empty())
+    question.neighbour = config_.neighbour_of(request.peer.ip);
   const auto decision = visit->origin->owner_check->decide(question, context_.unix_ms());
   if (decision.allowed()) return true;
   context_.counters.add(FlowCount::refused);
