@@ -92,7 +92,8 @@ FileClasses::FileClasses(std::vector<FileClass> operator_rows) : rows_(std::move
     for (const auto& glob : rows_[row].globs) {
       patterns_.push_back({glob, glob.substr(0, glob.find_first_of(kWild)),
                            glob.substr(glob.find_last_of(kWild) + 1), row,
-                           glob.find('/') != std::string::npos});
+                           glob.find('/') != std::string::npos,
+                           glob.find(kMacToken) != std::string::npos});
     }
   }
 }
@@ -100,8 +101,10 @@ FileClasses::FileClasses(std::vector<FileClass> operator_rows) : rows_(std::move
 const FileClass& FileClasses::classify(std::string_view target) const {
   const std::string path = unescaped(target.substr(0, target.find('?')));
   const std::string_view name = last_segment(path);
+  const bool has_mac = find_mac(path).has_value();
   for (const Pattern& pattern : patterns_) {
     const std::string_view held = pattern.of_path ? std::string_view(path) : name;
+    if (pattern.of_mac && !has_mac) continue;
     if (ends_with(held, pattern.tail) && begins_with(held, pattern.head) &&
         glob_matches(pattern.glob, path))
       return rows_[pattern.row];

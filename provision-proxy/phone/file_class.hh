@@ -78,6 +78,7 @@ class FileClasses {
     std::string glob, head, tail;
     size_t row = 0;
     bool of_path = false;  // held against the whole path, else against the last segment
+    bool of_mac = false;   // a phone's MAC must be in it
   };
   std::vector<FileClass> rows_;
   std::vector<Pattern> patterns_;  // in the order of the rows

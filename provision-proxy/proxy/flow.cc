@@ -53,12 +53,16 @@ void Flow::handle(Request request, Interim interim, Reply reply) {
   visit->interim = std::move(interim);
   visit->reply = std::move(reply);
   visit->origin = &origins_.at(config_.origin_of_listener.at(visit->request.listener));
-  visit->file = &classes_.classify(visit->request.target);
   const auto agent = visit->request.fields.find("User-Agent").value_or("");
-  visit->identity = identify(visit->request.target, agent, visit->request.certificate_mac);
   const bool by_tftp = visit->request.asked_by == AskedBy::tftp;
-  if (by_tftp && visit->identity.id.empty() && config_.neighbour_of)
-    visit->identity = identify_neighbour(config_.neighbour_of(visit->request.peer.ip));
+  if (visit->origin->by_rfc()) {  // which knows neither phones nor their files
+    visit->file = &classes_.rows().back();
+  } else {
+    visit->file = &classes_.classify(visit->request.target);
+    visit->identity = identify(visit->request.target, agent, visit->request.certificate_mac);
+    if (by_tftp && visit->identity.id.empty() && config_.neighbour_of)
+      visit->identity = identify_neighbour(config_.neighbour_of(visit->request.peer.ip));
+  }
   visit->credentials = credentials_of(visit->request.fields, config_.salt);
   visit->key = key_of(*visit);
   const bool may_be_refused =

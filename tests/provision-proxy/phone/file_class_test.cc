@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "provision-proxy/phone/identity.hh"
+
 namespace holdfast::provision {
 namespace {
 
@@ -112,6 +116,49 @@ TEST(FileClass, Globs) {
   };
   for (const auto& row : rows)
     EXPECT_EQ(glob_matches(row.glob, row.path), row.matches) << row.glob << " " << row.path;
+}
+
+// What is left out before a match is what would not have matched.
+TEST(FileClass, TheFirstGlobThatMatchesDecides) {
+  FileClass odd;
+  odd.name = "odd";
+  odd.globs = {"A{b}c*.X", "sip*sip", "{MAC}.y", "/top/{mac}?z"};
+  const FileClasses classes({odd});
+  const char* targets[] = {"/a{B}cd.x",
+                           "/a{b}d.x",
+                           "/sip",
+                           "/sipsip",
+                           "/sip-SIP",
+                           "/{mac}.y",
+                           "/0004f218dece.y",
+                           "/top/0004f218dece-z",
+                           "/top/00:04:f2:18:de:ce_Z",
+                           "/a/0004f218dece",
+                           "/0004f218dece/a",
+                           "/%30004f218dece.cfg",
+                           "/sep0004f218dece.cnf.xml",
+                           "/xsep0004f218dece.cnf.xml",
+                           "/8b86-d011-b42d-0004f218dece.cfg",
+                           "/b42d-/0004f218dece.cfg",
+                           "/00:04:/f2:18:de:ce:01:02.cfg",
+                           "/bootrom.ld.bootrom.ld",
+                           "/.ld",
+                           "/ld",
+                           "/x?.cfg",
+                           "/languages/x",
+                           "/a.cfg/b.LOG"};
+  for (const char* target : targets) {
+    const std::string path =
+        unescaped(std::string_view(target).substr(0, std::string_view(target).find('?')));
+    const FileClass* wanted = &classes.rows().back();
+    for (const FileClass& row : classes.rows()) {
+      if (std::ranges::none_of(row.globs, [&](const auto& g) { return glob_matches(g, path); }))
+        continue;
+      wanted = &row;
+      break;
+    }
+    EXPECT_EQ(classes.classify(target).name, wanted->name) << target;
+  }
 }
 
 TEST(FileClass, AGlobOfManyStarsEnds) {
