@@ -25,7 +25,7 @@ def add_arguments(parser):
 
 def preflight(options):
     """What is wrong with the request or the machine; None when nothing is."""
-    options.hit_seconds = 1 if options.quick else 3
+    options.hit_seconds = 1 if options.quick else 2
     if options.quick:
         options.patience = min(options.patience, faults.QUICK_PATIENCE_S)
     if os.geteuid() != 0:

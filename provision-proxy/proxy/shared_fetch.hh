@@ -18,6 +18,7 @@
 #include "provision-proxy/cache/reuse.hh"
 #include "provision-proxy/phone/plausible.hh"
 #include "provision-proxy/proxy/answers.hh"
+#include "provision-proxy/proxy/pulse.hh"
 #include "provision-proxy/proxy/visit.hh"
 
 namespace holdfast::provision {
@@ -128,6 +129,7 @@ class SharedFetch final : public UpstreamHandler, public std::enable_shared_from
   std::string sample_;  // the first bytes of the body, for the judge; without a fill all
   std::string known_;   // likewise of the last known good one, if it is large
   std::shared_ptr<Progress> progress_ = std::make_shared<Progress>();
+  Pulse news_;  // of progress_
   std::shared_ptr<PassPipe> pipe_;
 };
 

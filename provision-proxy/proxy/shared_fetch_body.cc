@@ -132,7 +132,7 @@ void SharedFetch::on_body(std::span<const char> bytes) {
     mode_ = Mode::filling;
     stream_to_waiting();
   }
-  progress_->tell();
+  news_.beat();
 }
 
 // ---- what the store does not take ---------------------------------------------------------------
@@ -249,6 +249,7 @@ void SharedFetch::settle() {
     context_.counters.add(FlowCount::unchanged);
   mode_ = Mode::settling;
   stream_to_waiting();
+  progress_->tell();
   Meta meta;
   meta.status = head_.status;
   meta.reason = head_.reason;
