@@ -38,9 +38,14 @@ class System:
         children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [pid, *map(int, children)]
 
+    def _schedule_s(self):
+        """On a CPU, and waiting for one, so far."""
+        times = [machine.schedule_ns(pid) for pid in self._pids()]
+        return sum(ran for ran, _ in times) / 1e9, sum(waited for _, waited in times) / 1e9
+
     def cpu_s(self):
         """CPU time of all its processes so far."""
-        return sum(machine.schedule_ns(pid)[0] for pid in self._pids()) / 1e9
+        return self._schedule_s()[0]
 
     def memory(self, field):
         """VmRSS or VmHWM of all its processes, in MiB."""
@@ -56,12 +61,14 @@ class System:
             pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def hits(self, prefix, port, connections, seconds, rate=0):
-        """The files of a prefix, again and again; with the CPU time that they took."""
-        before = self.cpu_s()
+        """The files of a prefix, again and again; with the CPU time that they took, and the part of its time in which
+        the server wanted its CPU and something else had it."""
+        ran, waited = self._schedule_s()
         words = ["--tls"] if port == TLS_PORT else []
         result = self.place.load("--prefix", prefix, "--address", places.BRANCH, "--port", port, "--connections",
                                  connections, "--seconds", seconds, "--rate", rate, *words)
-        result["server_cpu_s"] = self.cpu_s() - before
+        ran, waited = (after - before for after, before in zip(self._schedule_s(), (ran, waited)))
+        result["server_cpu_s"], result["waited"] = ran, waited / max(ran + waited, 1e-9)
         return result
 
     def get(self, name, port=PORT, **how):
