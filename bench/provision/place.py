@@ -15,6 +15,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 BUILD = HERE.parents[1] / "build"
 LINK, LOAD = BUILD / "lab/hf-link", BUILD / "bench/provision/holdfast-provision-load"
 BRANCH, CENTRE, ORIGIN_PORT = "198.18.61.1", "198.18.61.2", 8080
+MACS = {BRANCH: "02:00:00:00:3d:01", CENTRE: "02:00:00:00:3d:02"}
 RATE = "50mbit"
 SERVER_CPU, OTHER_CPU = 0, 1
 SMALL_FILES, SMALL_BYTES, BIG_BYTES = 100, 2048, 10 << 20
@@ -71,11 +72,15 @@ class Place:
 
     def _lay_link(self):
         branch, wire, centre = self._names
-        for end, far, name, address in (("branch0", "wan0", branch, BRANCH), ("centre0", "lan0", centre, CENTRE)):
-            machine.ip("-n", wire, "link", "add", "name", end, "type", "veth", "peer", "name", far, "netns", name)
+        for end, far, name, address, other in (("branch0", "wan0", branch, BRANCH, CENTRE),
+                                               ("centre0", "lan0", centre, CENTRE, BRANCH)):
+            machine.ip("-n", wire, "link", "add", "name", end, "type", "veth", "peer", "name", far, "address",
+                       MACS[address], "netns", name)
             machine.ip("-n", wire, "link", "set", end, "up")
             machine.ip("-n", name, "addr", "add", f"{address}/24", "dev", far)
             machine.ip("-n", name, "link", "set", far, "up")
+            # A branch's next hop is its router, which is still there when the WAN is cut: no error tells of it.
+            machine.ip("-n", name, "neigh", "add", other, "lladdr", MACS[other], "dev", far, "nud", "permanent")
             # The link takes whole frames with whole checksums.
             subprocess.run(("ip", "netns", "exec", name, "ethtool", "-K", far, "tx", "off", "tso", "off", "gso", "off",
                             "gro", "off"), check=True, capture_output=True)
