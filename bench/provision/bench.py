@@ -3,6 +3,7 @@
 import os
 import shutil
 import statistics
+import subprocess
 
 import faults
 import place as places
@@ -166,7 +167,7 @@ def measure_herd(place, make, name, figure):
     try:
         sent, cpu, before = place.bodies_sent(image), system.cpu_s(), system.memory("VmRSS")
         system.forget_peak()
-        result = system.get(image, connections=HERD)
+        result = system.get(image, system.phone_port, connections=HERD)
         figure.answered(name, result, "herd")
         if result["answers"] != HERD:
             figure.faults.append(f"{name}: {result['answers']} of {HERD} bodies")
@@ -212,5 +213,5 @@ def run(options, output):
     for name in options.case or CASES:
         try:
             CASES[name](options, output)
-        except RuntimeError as failure:
+        except (RuntimeError, subprocess.SubprocessError) as failure:
             output.row("provision", name, "", [], ok=False, reason=" ".join(str(failure).split())[-300:])
