@@ -90,13 +90,13 @@ void print_tftp(const json& status) {
   if (any) print("\n" + trouble.to_string());
 }
 
-void print_listeners(const json& status) {
+// What became of requests before they were any, by name.
+void print_seen(const json& status) {
   Table seen({"LISTENER", "SAW", ">COUNT"});
   for (const auto& l : list(status, "listeners")) {
-    const auto& addresses = list(l, "addresses");
-    const std::string name = addresses.empty() ? "none" : addresses.front().get<std::string>();
-    const json seen_there = l.value("counts", json::object());
-    for (const auto& [what, count] : seen_there.items()) seen.add({name, what, count.dump()});
+    const json counts = l.value("counts", json::object());
+    for (const auto& [what, count] : counts.items())
+      seen.add({addresses_of(l), what, count.dump()});
   }
   if (!seen.empty()) print("\n" + seen.to_string());
 }
@@ -123,7 +123,7 @@ void print_status(const json& status) {
   const json counted = status.value("counts", json::object());
   for (const auto& [name, count] : counted.items()) counts.add({name, count.dump()});
   print(counts.to_string());
-  print_listeners(status);
+  print_seen(status);
   print_tftp(status);
   const auto& alarms = list(status, "alarms");
   if (alarms.empty()) return;
