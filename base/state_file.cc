@@ -43,20 +43,19 @@ std::optional<std::string> read_state_file(const std::string& path, size_t max_b
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return std::nullopt;
   struct stat info {};
-  std::optional<std::string> text;
-  if (::fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
-      info.st_size <= static_cast<off_t>(max_bytes)) {
-    text.emplace(static_cast<size_t>(info.st_size), '\0');
-    size_t got = 0;
-    while (got < text->size()) {
-      const ssize_t n = ::read(fd, text->data() + got, text->size() - got);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) break;
-      got += static_cast<size_t>(n);
-    }
-    text->resize(got);
+  const bool usable = ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+                      info.st_size <= static_cast<off_t>(max_bytes);
+  std::string text(usable ? static_cast<size_t>(info.st_size) : 0, '\0');
+  size_t got = 0;
+  while (got < text.size()) {
+    const ssize_t n = ::read(fd, &text[got], text.size() - got);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    got += static_cast<size_t>(n);
   }
   ::close(fd);
+  if (!usable) return std::nullopt;
+  text.resize(got);
   return text;
 }
 

@@ -143,7 +143,7 @@ class Soak:
         got = await phone.ask(WEB_PORT if cell.by_rfc else PORT, method, cell.path, pause_s, **fields)
         if got is None:
             return False
-        excused = (self.daemon.killed or self.world.broke[cell] >= asked.began - READY_WITHIN_S or
+        excused = (self.daemon.killed or self.world.broke[cell] >= asked.began - LATE_S or
                    self.origin.mode_since >= asked.began)
         self.judge.judge(asked, got, time.monotonic(), excused)
         return True
