@@ -45,7 +45,7 @@ class Judge:
         self.counts["requests"] += 1
         if got.status == 0:
             return None if excused else self.violation(asked, got, "no answer")
-        if got.status == 504 and "x-answer" not in got.fields:
+        if got.status in (502, 504) and "x-answer" not in got.fields:
             return self.unavailable(asked, got)
         if got.status == 304:
             return self.not_modified(asked, got)
