@@ -53,8 +53,8 @@ class Gate:
         box = self.box
         config = box.run("appliance", "config", "--set", f"provision.request-s={PATIENCE_S}", "--set",
                          f"provision.stall-s={PATIENCE_S}", *options).stdout
-        config += (f'[[provision-listener]]\ninterface = "lan"\ntls = true\ncertificate = "{self.state}/origin/ca.pem"\n'
-                   f'key = "{self.state}/origin/key.pem"\n')
+        config += (f'[[provision-listener]]\ninterface = "lan"\ntls = true\n'
+                   f'certificate = "{self.state}/origin/ca.pem"\nkey = "{self.state}/origin/key.pem"\n')
         (self.state / "bad.toml").write_text(config, encoding="utf-8")
         self.process = box.popen("edge", PROVISION, "--config", self.state / "bad.toml", stderr=subprocess.DEVNULL)
         self.until(lambda: (self.state / "provision.sock").exists(), "it does not start")
@@ -246,7 +246,8 @@ def test_no_request_leads_elsewhere(gate):
 
         # What is a path, or a host of no consequence, goes to the centre's server byte for byte, and nowhere else.
         other, before = gate.other, len(gate.asked())
-        paths = [f"//{other}/secret", "///etc/passwd", "//user@host:80/x.cfg", "/a/./b%2fc.cfg", "/x.cfg?u=http://b/../c"]
+        paths = [f"//{other}/secret", "///etc/passwd", "//user@host:80/x.cfg", "/a/./b%2fc.cfg",
+                 "/x.cfg?u=http://b/../c"]
         for path in paths:
             gate.ask(head(f"GET {path}"))
         gate.ask(head(f"GET http://{other}/of-its-own", other))
@@ -316,7 +317,8 @@ def test_slow_and_endless(gate):
         chunked = b"PUT /0004f2000011-app.log HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         for start, piece in ((b"GET / HTTP/1.1\r\n", b"X: y\r\n" * 1000), (b"GET / HTTP/1.1\r\nX: ", b"x" * 10000),
                              (b"GET /", b"x" * 10000), (b"", b"X" * 1000), (chunked + b"5;", b"x" * 10000),
-                             (chunked + b"0\r\n", b"X: y\r\n" * 1000), (chunked, b"10000\r\n" + bytes(65536) + b"\r\n")):
+                             (chunked + b"0\r\n", b"X: y\r\n" * 1000),
+                             (chunked, b"10000\r\n" + bytes(65536) + b"\r\n")):
             with gate.connect(12) as connection:
                 connection.sendall(start)
                 assert flood(connection, piece) < 1 << 30, start
@@ -359,7 +361,8 @@ def test_a_full_disk(gate):
 
     assert get(FIRMWARE) == (200, (root / FIRMWARE[1:]).read_bytes()), "cut where the disk was full"
     gate.until(lambda: gate.say()["store"]["state"] == "the disk is full", "the full disk is not seen")
-    assert [alarm["subject"] for alarm in gate.say()["alarms"] if alarm["kind"] == "not_stored"] == [f"centre {FIRMWARE}"]
+    alarms = gate.say()["alarms"]
+    assert [alarm["subject"] for alarm in alarms if alarm["kind"] == "not_stored"] == [f"centre {FIRMWARE}"]
 
     ballast = (gate.directory / "ballast").open("wb", buffering=0)
     with ballast, contextlib.suppress(OSError):
