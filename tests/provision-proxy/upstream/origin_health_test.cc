@@ -94,11 +94,12 @@ TEST(OriginHealth, WhatIsClosedTogetherCountsOnce) {
 
 TEST(OriginHealth, AfterItIsBackTheRowBeginsAnew) {
   OriginHealth health(kStart);
-  for (const uint64_t at : {1, 3, 5}) health.observed(kStart + at + 1, closed_early, kStart + at);
+  for (const uint64_t at : {1U, 3U, 5U})
+    health.observed(kStart + at + 1, closed_early, kStart + at);
   ASSERT_TRUE(health.take_probe(kStart + 6));
   health.observed(kStart + 7, answered, kStart + 6, true);
   ASSERT_TRUE(health.admits());
-  for (const uint64_t at : {8, 10}) health.observed(kStart + at + 1, closed_early, kStart + at);
+  for (const uint64_t at : {8U, 10U}) health.observed(kStart + at + 1, closed_early, kStart + at);
   EXPECT_TRUE(health.admits());
 }
 
