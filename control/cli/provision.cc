@@ -101,19 +101,26 @@ void print_seen(const json& status) {
   if (!seen.empty()) print("\n" + seen.to_string());
 }
 
+// The breaker's state in words of this side of it.
+std::string reachability(const std::string& state) {
+  if (state == "closed") return "reachable";
+  return state == "half_open" ? "away, being tried" : "away";
+}
+
 void print_status(const json& status) {
   Table origins(
       {"ORIGIN", "URL", "STATE", "REASON", "PROFILE", "STORE", "SERVE STALE", "OWNER CHECK"});
   for (const auto& o : list(status, "origins"))
-    origins.add({text(o, "name"), text(o, "url"), text(o, "state"), text(o, "reason"),
-                 text(o, "profile"), text(o, "store"), text(o, "serve_stale"),
-                 text(o, "owner_check")});
+    origins.add({text(o, "name"), text(o, "url"), reachability(text(o, "state")),
+                 text(o, "state") == "closed" ? "" : text(o, "reason"), text(o, "profile"),
+                 text(o, "store"), text(o, "serve_stale"), text(o, "owner_check")});
   print(origins.to_string());
   print_listeners(status);
   const json store = status.value("store", json::object());
   print("\nstore: " + std::to_string(whole(store, "files")) + " files, " +
         std::to_string(whole(store, "bytes") / 1024) + " KiB of " +
-        std::to_string(whole(store, "max_bytes") / 1024) + "; " + text(store, "state") + "\n");
+        std::to_string(whole(store, "max_bytes") / 1024) + "; " +
+        (text(store, "state") == "none" ? "good" : text(store, "state")) + "\n");
   const json uploads = status.value("uploads", json::object());
   print("uploads that wait: " + std::to_string(whole(uploads, "waiting")) + " and " +
         std::to_string(whole(uploads, "logs")) + " logs, " +

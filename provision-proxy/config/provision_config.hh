@@ -99,11 +99,12 @@ struct ProvisionOriginConfig {
   CacheProfile profile = CacheProfile::kPhone;
   StoreContract store = StoreContract::kRfc;
   StaleContract serve_stale = StaleContract::kRfc;
-  uint32_t answer_ms = 1500;   // request to the first byte of its answer
-  uint32_t connect_ms = 1000;  // of one address
-  uint32_t stall_ms = 10000;   // between two bytes of a body
-  uint32_t probe_s = 10;       // between two probes while it is away
-  std::string ca;              // PEM; empty: the system's
+  uint32_t answer_ms = 1500;     // request to the first byte of its answer
+  uint32_t patience_ms = 15000;  // the same where nothing else could be given
+  uint32_t connect_ms = 1000;    // of one address
+  uint32_t stall_ms = 10000;     // between two bytes of a body
+  uint32_t probe_s = 10;         // between two probes while it is away
+  std::string ca;                // PEM; empty: the system's
   std::string client_certificate;
   std::string client_key;
   uint32_t revalidate_s = 60;  // a file without validators is fetched at most once in so long

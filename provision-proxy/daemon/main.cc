@@ -13,6 +13,7 @@
 #include "dataplane/control/messages.hh"
 #include "provision-proxy/config/provision_config.hh"
 #include "provision-proxy/daemon/provision_daemon.hh"
+#include "provision-proxy/daemon/words.hh"
 
 namespace {
 
@@ -52,16 +53,21 @@ int serve(const config::ProvisionFile& file) {
 
 int main(int argc, char** argv) {
   std::string path = "/etc/holdfast/holdfast.toml";
-  bool check = false;
+  bool check = false, print_words = false;
   CLI::App app{
       "Lets the branch's phones boot: fetches their files from the centre, and keeps them."};
   app.set_version_flag("--version", "holdfast-provision " + std::string(control::kVersion));
   app.add_option("-c,--config", path, "configuration file")->capture_default_str();
   app.add_flag("--check", check, "check the configuration and end");
+  app.add_flag("--print-words", print_words, "print docs/provisioning-words.md and end");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongUse;
+  }
+  if (print_words) {
+    std::fputs(provision::words_markdown().c_str(), stdout);
+    return 0;
   }
   const auto file = config::load_provision(path);
   if (!file) return fail(file.error().to_string());

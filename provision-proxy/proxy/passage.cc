@@ -9,9 +9,6 @@
 namespace holdfast::provision {
 namespace {
 
-// An origin may think about an upload, or about a request that nothing is kept for.
-constexpr std::chrono::milliseconds kPatience{15'000};
-
 std::optional<uint64_t> whole_number(std::optional<std::string_view> text) {
   uint64_t number = 0;
   if (!text) return std::nullopt;
@@ -47,7 +44,10 @@ void Passage::start() {
     request.source = upload_.get();
   }
   request.connect_timeout = std::chrono::milliseconds(config.connect_ms);
-  request.answer_timeout = std::max(std::chrono::milliseconds(config.answer_ms), kPatience);
+  // What can wait does not wait for the centre. Sent twice a PUT does no harm; a POST might.
+  const bool can_wait = untaken_ && visit_->request.method == "PUT";
+  request.answer_timeout = std::chrono::milliseconds(
+      can_wait ? config.answer_ms : std::max(config.answer_ms, config.patience_ms));
   request.stall_timeout = std::chrono::milliseconds(config.stall_ms);
   alive_ = shared_from_this();
   transfer_ = visit_->origin->upstream->start(std::move(request), *this);

@@ -16,8 +16,6 @@
 namespace holdfast::provision {
 namespace {
 
-// Where nothing is kept that could be given instead, an origin may take its time.
-constexpr std::chrono::milliseconds kPatienceWithoutCopy{15'000};
 // Who follows a body hears of more of it no more often. A link of 50 Mbit/s brings a frame each
 // 0.25 ms; to write each of them to a hundred phones would be nothing but system calls.
 constexpr std::chrono::milliseconds kNewsPause{4};
@@ -63,9 +61,9 @@ void SharedFetch::start() {
   if (base_ && base_->meta.status == 200) make_conditional(request.fields, base_->meta.fields);
   const auto& config = *origin_.config;
   request.connect_timeout = std::chrono::milliseconds(config.connect_ms);
-  request.answer_timeout = std::chrono::milliseconds(config.answer_ms);
-  if (!may_give_base(Trouble::unreachable))
-    request.answer_timeout = std::max(request.answer_timeout, kPatienceWithoutCopy);
+  request.answer_timeout = std::chrono::milliseconds(
+      may_give_base(Trouble::unreachable) ? config.answer_ms
+                                          : std::max(config.answer_ms, config.patience_ms));
   request.stall_timeout = std::chrono::milliseconds(config.stall_ms);
   request_ms_ = context_.unix_ms();
   context_.counters.add(FlowCount::fetches);

@@ -10,7 +10,6 @@
 namespace holdfast::provision {
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{15'000};
 constexpr uint64_t kMaxAnswer = uint64_t{1} << 20;  // nobody reads it
 
 // It says "not now", not "no".
@@ -58,7 +57,8 @@ void SpoolReplay::send(std::optional<Upload> upload) {
   request.body = upload_->body;
   request.has_body = true;
   request.connect_timeout = std::chrono::milliseconds(config.connect_ms);
-  request.answer_timeout = std::max(std::chrono::milliseconds(config.answer_ms), kPatience);
+  request.answer_timeout =
+      std::chrono::milliseconds(std::max(config.answer_ms, config.patience_ms));
   request.stall_timeout = std::chrono::milliseconds(config.stall_ms);
   request.max_body_bytes = kMaxAnswer;
   transfer_ = origin_.upstream->start(std::move(request), *this);

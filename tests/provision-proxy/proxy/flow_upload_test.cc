@@ -159,6 +159,19 @@ TEST_F(FlowUpload, TheCentreDiesInTheMiddle) {
   EXPECT_EQ(waiting(), 2U);
 }
 
+TEST_F(FlowUpload, ACentreThatHangsIsWaitedForAnswerMsAndNoLonger) {
+  config_.answer_ms = 150;
+  begin_there();
+  centre([](OriginConnection& c, const std::string&) {
+    c.wait_for_close();
+    return false;
+  });
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(put(kOverrides, overrides("one")).status, 204);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(2));
+  EXPECT_TRUE(run_until([&] { return !upstream().health().admits(); })) << "that was evidence";
+}
+
 TEST_F(FlowUpload, GoesBehindWhatWaits) {
   begin_there();
   open_breaker();
