@@ -17,13 +17,14 @@ CPU = 0
 FIRST_MEDIA_PORT = 10000  # bench/relay/plan.hh
 UNUSED_PAIRS = 100
 SIDES = ("lan", "wan")
+KERNEL_DRIVERS = ("af_packet", "af_xdp")  # their ports have the address of the device
 
 
 def mac(side, last):
     return f"02:00:00:00:{SIDES.index(side) + 1:02x}:{last:02x}"
 
 
-def configuration(folder, calls, huge):
+def configuration(folder, calls, huge, driver="virtio_user", places=None):
     """As docs/configuration.md has it; addresses as in bench/relay/plan.cc."""
     text = [
         "[dataplane]", f'control-socket = "{folder}/dataplane.sock"',
@@ -32,8 +33,9 @@ def configuration(folder, calls, huge):
     last = FIRST_MEDIA_PORT + 2 * (calls + UNUSED_PAIRS) - 1
     for i, side in enumerate(SIDES):
         text += [
-            "[[interface]]", f'name = "{side}"', 'take = "owned"', 'driver = "virtio_user"',
-            f'device = "{folder}/{side}.sock"', f'mac = "{mac(side, 2)}"', f'media-addresses = ["198.{18 + i}.0.2"]',
+            "[[interface]]", f'name = "{side}"', 'take = "owned"', f'driver = "{driver}"',
+            f'device = "{places[i] if places else folder / (side + ".sock")}"',
+            *([] if driver in KERNEL_DRIVERS else [f'mac = "{mac(side, 2)}"']), f'media-addresses = ["198.{18 + i}.0.2"]',
             f'media-ports = "{FIRST_MEDIA_PORT}-{last}"',
             f'static-neighbors = [{{ address = "198.{18 + i}.0.1", mac = "{mac(side, 1)}" }}]']
     return "\n".join(text) + "\n"
@@ -51,11 +53,11 @@ class Holdfast(Device):
     name = "holdfast"
     reflects = False
 
-    def __init__(self, folder, namespace, calls, huge):
+    def __init__(self, folder, namespace, calls, huge, driver="virtio_user", places=None):
         self.folder = folder
         self._make_taps(namespace)
         config = folder / "dataplane.toml"
-        config.write_text(configuration(folder, calls, huge))
+        config.write_text(configuration(folder, calls, huge, driver, places))
         self.log = folder / "dataplane.log"
         with self.log.open("w") as log:
             self.process = machine.start(

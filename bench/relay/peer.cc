@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The traffic program of the relay bench: two vhost-user ports that a device under test connects
-// to; commands on standard input, one JSON line of result for each.
+// The traffic program of the relay bench: two ports, the other ends of those of a device under
+// test (vhost-user sockets, unless told otherwise); commands on standard input, one JSON line of
+// result for each.
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
@@ -31,13 +32,30 @@ constexpr uint16_t kDescriptors = 1'024;
 constexpr auto kAnySocket = static_cast<unsigned>(SOCKET_ID_ANY);
 
 struct Options {
-  std::array<std::string, kSides> sockets;
+  std::array<std::string, kSides> places;
+  std::string driver = "vhost";
   TrafficOptions traffic;
   unsigned cpu = 1;
   unsigned memory_mib = 256;
   bool huge_pages = false;
   bool reflect = false;
 };
+
+// virtio_user sends without a copy: needs more calls than the window holds frames, so that none is
+// written while it is under way.
+const std::vector<std::string> kDrivers = {"vhost", "virtio_user", "memif", "af_packet"};
+
+std::string port_name(const Options& options, size_t side) {
+  return "net_" + options.driver + std::to_string(side);
+}
+
+std::string port_arguments(const Options& options, size_t side) {
+  const std::string& place = options.places[side];
+  if (options.driver == "virtio_user") return ",path=" + place + ",queues=1,queue_size=1024";
+  if (options.driver == "memif") return ",role=server,socket-abstract=no,socket=" + place;
+  if (options.driver == "af_packet") return ",iface=" + place;
+  return ",iface=" + place + ",queues=1";
+}
 
 void start_dpdk(const Options& options) {
   std::vector<std::string> words = {"holdfast-relay-peer",
@@ -58,8 +76,7 @@ void start_dpdk(const Options& options) {
   }
   for (size_t side = 0; side < kSides; ++side) {
     words.emplace_back("--vdev");
-    words.push_back("net_vhost" + std::to_string(side) + ",iface=" + options.sockets[side] +
-                    ",queues=1");
+    words.push_back(port_name(options, side) + port_arguments(options, side));
   }
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
@@ -67,20 +84,20 @@ void start_dpdk(const Options& options) {
     throw std::runtime_error(std::string("DPDK does not start: ") + rte_strerror(rte_errno));
 }
 
-std::array<uint16_t, kSides> open_ports() {
+std::array<uint16_t, kSides> open_ports(const Options& options) {
   rte_mempool* pool = rte_pktmbuf_pool_create("bench_received", kReceiveFrames, kPoolCache, 0,
                                               RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   if (pool == nullptr) throw std::runtime_error("no memory for the frames that come back");
   std::array<uint16_t, kSides> ports{};
   for (size_t side = 0; side < kSides; ++side) {
-    const std::string name = "net_vhost" + std::to_string(side);
+    const std::string name = port_name(options, side);
     rte_eth_conf conf{};
     if (rte_eth_dev_get_port_by_name(name.c_str(), &ports[side]) != 0 ||
         rte_eth_dev_configure(ports[side], 1, 1, &conf) != 0 ||
         rte_eth_rx_queue_setup(ports[side], 0, kDescriptors, kAnySocket, nullptr, pool) != 0 ||
         rte_eth_tx_queue_setup(ports[side], 0, kDescriptors, kAnySocket, nullptr) != 0 ||
         rte_eth_dev_start(ports[side]) != 0) {
-      throw std::runtime_error("no vhost-user port " + name);
+      throw std::runtime_error("no port " + name);
     }
   }
   return ports;
@@ -147,7 +164,7 @@ json perform(const std::string& line, Traffic& traffic, const std::array<uint16_
 int serve(const Options& options) {
   try {
     start_dpdk(options);
-    const auto ports = open_ports();
+    const auto ports = open_ports(options);
     {
       Traffic traffic(options.traffic, ports);
       std::cout << json{{"ready", true}} << std::endl;
@@ -170,9 +187,10 @@ int serve(const Options& options) {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app{"Sends RTP to a device under test over vhost-user and takes back what it relays."};
-  app.add_option("--lan", options.sockets[0], "path of the vhost-user socket of lan")->required();
-  app.add_option("--wan", options.sockets[1], "path of the vhost-user socket of wan")->required();
+  CLI::App app{"Sends RTP to a device under test and takes back what it relays."};
+  app.add_option("--lan", options.places[0], "socket or network device of lan")->required();
+  app.add_option("--wan", options.places[1], "socket or network device of wan")->required();
+  app.add_option("--driver", options.driver, "of both ports")->check(CLI::IsMember(kDrivers));
   app.add_option("--calls", options.traffic.calls, "two streams each")
       ->check(CLI::Range(1U, kMaxCalls));
   app.add_option("--bad-every", options.traffic.bad_every,

@@ -45,6 +45,7 @@ void check_device(InterfaceConfig& c, const Places& places, Faults& faults) {
   switch (c.driver) {
     case Driver::kVirtioUser:
     case Driver::kVhost:
+    case Driver::kMemif:
       if (c.device.empty() || c.device[0] != '/') wanted = "the absolute path of a UNIX socket";
       break;
     case Driver::kPci:
@@ -61,6 +62,29 @@ void check_device(InterfaceConfig& c, const Places& places, Faults& faults) {
     faults.add(
         places, "device",
         quoted(c.device) + " does not suit driver " + driver + "; give " + std::string(wanted));
+  }
+}
+
+// A local address that is the same at each start, so that the neighbours' caches stay true.
+MacAddress lasting_mac(const InterfaceConfig& c) {
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (const char byte : c.name + '\n' + c.device)
+    hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
+  MacAddress mac;
+  mac.bytes[0] = 0x02;
+  for (size_t i = 1; i < mac.bytes.size(); ++i, hash >>= 8)
+    mac.bytes[i] = static_cast<uint8_t>(hash);
+  return mac;
+}
+
+void check_mac(InterfaceConfig& c, const Places& places, Faults& faults) {
+  if (c.mac && !on_socket(c.driver)) {
+    faults.add(places, "mac",
+               "driver " + std::string(to_string(c.driver)) +
+                   " cannot be given an address, only virtio_user, vhost and memif can; remove "
+                   "this line");
+  } else if (!c.mac && (c.driver == Driver::kVirtioUser || c.driver == Driver::kMemif)) {
+    c.mac = lasting_mac(c);
   }
 }
 
@@ -171,10 +195,9 @@ void complete_interface(InterfaceConfig& c, const Places& places, Faults& faults
                    " cannot share a device with the kernel; use af_xdp, or set take = \"owned\"");
   }
   check_device(c, places, faults);
-  if (c.mac && c.driver != Driver::kVirtioUser) {
-    faults.add(places, "mac",
-               "driver " + std::string(to_string(c.driver)) +
-                   " cannot be given an address, only virtio_user can; remove this line");
+  check_mac(c, places, faults);
+  if (places.has("memif-id") && c.driver != Driver::kMemif) {
+    faults.add(places, "memif-id", "is of driver memif only; remove this line");
   }
   if (places.has("pcp") && c.vlan == 0) {
     faults.add(places, "pcp", "is carried in a VLAN tag; set vlan too, or remove this line");

@@ -28,7 +28,12 @@ inline constexpr size_t kMaxErrors = 20;                // the rest is summed up
 
 enum class HugePages : uint8_t { kAuto, kYes, kNo };
 enum class Take : uint8_t { kShared, kOwned };
-enum class Driver : uint8_t { kAfXdp, kAfPacket, kVirtioUser, kVhost, kRing, kNull, kPci };
+enum class Driver : uint8_t { kAfXdp, kAfPacket, kVirtioUser, kVhost, kMemif, kRing, kNull, kPci };
+
+// Drivers whose port is a UNIX socket that another program of this machine has the other end of.
+constexpr bool on_socket(Driver driver) {
+  return driver == Driver::kVirtioUser || driver == Driver::kVhost || driver == Driver::kMemif;
+}
 
 // The words of the configuration file ("af_xdp", "shared", ...).
 std::string_view to_string(HugePages);
@@ -55,7 +60,9 @@ struct InterfaceConfig {
   Take take = Take::kShared;
   Driver driver = Driver::kAfXdp;
   std::string device;  // netdev name, socket path or PCI address (0000:0a:00.0); empty: ring, null
-  std::optional<MacAddress> mac;   // unicast; virtio_user only, and only when the file sets it
+  std::optional<MacAddress> mac;   // unicast; always set once checked for virtio_user and memif,
+                                   // for vhost when the file sets it, never for the others
+  uint32_t memif_id = 0;           // memif only: the interface of the server that is meant
   uint16_t vlan = 0;               // 802.1Q id, 0 untagged
   uint8_t pcp = 5;                 // 802.1p priority of media frames, with a VLAN only
   uint16_t mtu = 1500;             // bytes of an IP packet

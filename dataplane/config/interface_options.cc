@@ -2,6 +2,7 @@
 // The options of [[interface]].
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "dataplane/config/options.hh"
 
@@ -15,7 +16,7 @@ constexpr size_t kMaxName = 11;  // "hf-" and the name stay below the kernel's 1
 constexpr size_t kMaxDevice = 107;
 constexpr std::string_view kTakes[] = {"shared", "owned"};
 constexpr std::string_view kDrivers[] = {"af_xdp", "af_packet", "virtio_user", "vhost",
-                                         "ring",   "null",      "pci"};
+                                         "memif",  "ring",      "null",        "pci"};
 
 Wrong read_name(const TomlValue& value, Section& s) {
   std::string name;
@@ -163,26 +164,34 @@ const Option<InterfaceConfig> kOptions[] = {
       "kernel through a tap.",
       ""},
      [](const TomlValue& v, Section& s) { return read_word(v, s.take, kTakes); }},
-    {{"driver", "text", "af_xdp, af_packet, virtio_user, vhost, ring, null, pci", "\"af_xdp\"",
+    {{"driver", "text", "af_xdp, af_packet, virtio_user, vhost, memif, ring, null, pci",
+      "\"af_xdp\"",
       "How the device is driven. A shared interface takes af_xdp only. af_packet is for devices "
-      "without XDP, and slower.",
+      "without XDP, and slower. virtio_user, vhost and memif join a virtual switch or another "
+      "DPDK program on this machine. ring and null are for tests. See deploy.md.",
       ""},
      [](const TomlValue& v, Section& s) { return read_word(v, s.driver, kDrivers); }},
     {{"device", "text", "see help", "required, but for ring and null",
-      "af_xdp, af_packet: name of the kernel's network device. virtio_user, vhost: path of the "
-      "UNIX "
-      "socket. pci: address such as 0000:03:00.0; 03:00.0 is "
-      "the same.",
+      "af_xdp, af_packet: name of the kernel's network device. virtio_user, memif: path of the "
+      "UNIX socket at which the other side listens; vhost: of the one that is made here. pci: "
+      "address such as 0000:03:00.0; 03:00.0 is the same.",
       "\"eth0\""},
      [](const TomlValue& v, Section& s) { return read_text(v, s.device, kMaxDevice); }},
-    {{"mac", "text", "MAC address", "the driver's choice",
-      "Ethernet address of a virtio_user interface; the other drivers take none.",
+    {{"mac", "text", "MAC address", "see help",
+      "Ethernet address of a virtio_user, vhost or memif interface; the other drivers take none. "
+      "virtio_user and memif have a local one made of name and device, the same at each start, "
+      "vhost the one that DPDK gives.",
       "#\"02:00:00:00:00:01\""},
      [](const TomlValue& v, Section& s) -> Wrong {
        MacAddress mac;
        if (auto wrong = read_unicast_mac(v, mac)) return wrong;
        s.mac = mac;
        return std::nullopt;
+     }},
+    {{"memif-id", "whole number", "0 to 4294967295", "0",
+      "memif only: which interface of the server at the socket this one is.", ""},
+     [](const TomlValue& v, Section& s) {
+       return read_number(v, s.memif_id, 0, std::numeric_limits<uint32_t>::max());
      }},
     {{"vlan", "whole number", "802.1Q id, 0 to 4094", "0",
       "VLAN of the voice traffic; the tag is put on and taken off here. 0: untagged.", ""},

@@ -19,6 +19,7 @@ namespace {
 
 constexpr uint16_t kDescriptors = 1024;
 constexpr unsigned kPoolCache = 256;
+constexpr uint16_t kMemifBuffer = 2048;  // its driver's own default
 constexpr auto kAnySocket = static_cast<unsigned>(SOCKET_ID_ANY);
 
 struct DriverArguments {
@@ -26,6 +27,11 @@ struct DriverArguments {
   std::string device;
   std::string arguments;
 };
+
+// A frame in one buffer.
+uint16_t memif_buffer(uint16_t longest_frame) {
+  return std::max<uint16_t>(kMemifBuffer, static_cast<uint16_t>((longest_frame + 63) / 64 * 64));
+}
 
 DriverArguments arguments_for(const PortRequest& request) {
   const std::string device = "net_" + request.driver + "_" + request.name;
@@ -45,6 +51,14 @@ DriverArguments arguments_for(const PortRequest& request) {
     return {"vdev", device, arguments};
   }
   if (request.driver == "vhost") return {"vdev", device, "iface=" + request.device + ",queues=1"};
+  if (request.driver == "memif") {
+    // A client, never a server: the driver's server (22.11) crashes when its client dies.
+    std::string arguments = "role=client,socket-abstract=no,socket=" + request.device +
+                            ",id=" + std::to_string(request.memif_id) +
+                            ",bsize=" + std::to_string(memif_buffer(request.longest_frame));
+    if (request.mac) arguments += ",mac=" + request.mac->to_string();
+    return {"vdev", device, arguments};
+  }
   if (request.driver == "pci") return {"pci", request.device, ""};
   return {"vdev", device, ""};  // ring, null
 }
@@ -104,6 +118,7 @@ Result<std::unique_ptr<EthernetPort>, std::string> EthernetPort::open(const Port
   if (rte_eth_dev_get_port_by_name(driver.device.c_str(), &id) != 0)
     return what + ": DPDK made no port of it";
   std::unique_ptr<EthernetPort> port(new EthernetPort(id));
+  if (request.driver == "vhost") port->given_mac_ = request.mac;
   if (std::string error = set_up_queues(id, pool); !error.empty()) return what + ": " + error;
   const std::vector<int> after = packet_sockets();
   std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
@@ -127,7 +142,10 @@ void EthernetPort::stop() {
   started_ = false;
 }
 
+// A vhost port has no filter: it hands over what the other side sends, and its address is what we
+// say it is.
 MacAddress EthernetPort::mac() const {
+  if (given_mac_) return *given_mac_;
   rte_ether_addr address{};
   rte_eth_macaddr_get(id_, &address);
   MacAddress mac;

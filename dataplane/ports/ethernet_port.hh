@@ -18,10 +18,12 @@ namespace holdfast::dataplane {
 
 struct PortRequest {
   std::string name;               // of the interface; becomes part of the DPDK device name
-  std::string driver;             // af_xdp, af_packet, virtio_user, vhost, ring, null, pci
+  std::string driver;             // af_xdp, af_packet, virtio_user, vhost, memif, ring, null, pci
   std::string device;             // kernel device, socket path or PCI address
   std::string xdp_program;        // af_xdp only
-  std::optional<MacAddress> mac;  // virtio_user: the address the port shall have
+  std::optional<MacAddress> mac;  // virtio_user, vhost, memif: the address the port shall have
+  uint32_t memif_id = 0;          // memif only
+  uint16_t longest_frame = 1518;  // bytes
 };
 
 // Start-up only. After start() the queues belong to the port's lcore.
@@ -51,6 +53,7 @@ class EthernetPort {
  private:
   explicit EthernetPort(uint16_t id) : id_(id) {}
   uint16_t id_;
+  std::optional<MacAddress> given_mac_;  // of a driver that has none to set
   bool started_ = false;
   std::vector<int> wake_fds_;
 };

@@ -11,6 +11,8 @@
 #include <stdexcept>
 
 #include "dataplane/frame/wire.hh"
+#include "dataplane/host/pci_device.hh"
+#include "dataplane/host/unix_socket.hh"
 #include "dataplane/kernel/guards.hh"
 #include "dataplane/kernel/xdp_steer.hh"
 #include "dataplane/runtime/footprint.hh"
@@ -85,14 +87,33 @@ std::string silence_owned(const config::DataplaneConfig& config) {
   return {};
 }
 
+// Before the start. No connection is tried: a peer may take it for the real one.
+std::string socket_trouble(const InterfaceConfig& interface) {
+  const std::filesystem::path path(interface.device);
+  const std::string driver(to_string(interface.driver));
+  if (interface.driver != Driver::kVhost && access(path.c_str(), F_OK) != 0)
+    return "no socket for " + driver + " at " + path.string() + "; start the other side first";
+  if (access(path.parent_path().c_str(), X_OK) != 0)
+    return "no folder " + path.parent_path().string() + " for the socket of driver " + driver;
+  return {};
+}
+
+// virtio_user and memif connect when they are opened and started, or not at all.
+std::string why_not_open(const InterfaceConfig& interface) {
+  if (!config::on_socket(interface.driver) || interface.driver == Driver::kVhost) return {};
+  const AtPath found = look_at_socket(interface.device);
+  if (found == AtPath::stale) return "; nobody serves that socket, start the other side first";
+  return found == AtPath::no_socket ? "; that is no socket" : "";
+}
+
 std::string open_ports(const config::DataplaneConfig& config, Assembly& parts) {
   uint16_t longest = 0;
   for (const InterfaceConfig& i : config.interfaces) longest = std::max(longest, i.mtu);
   const uint32_t frames = static_cast<uint32_t>(config.interfaces.size()) * kFramesPerPort +
                           static_cast<uint32_t>(config.cpus.size()) * kFramesPerCore;
   std::string error;
-  parts.pool =
-      make_packet_pool(frames, static_cast<uint16_t>(longest + kEthernetSize + kVlanSize), error);
+  longest = static_cast<uint16_t>(longest + kEthernetSize + kVlanSize);
+  parts.pool = make_packet_pool(frames, longest, error);
   if (parts.pool == nullptr) return error;
   for (const InterfaceConfig& interface : config.interfaces) {
     if (interface.driver == Driver::kAfXdp) {
@@ -100,13 +121,19 @@ std::string open_ports(const config::DataplaneConfig& config, Assembly& parts) {
       if (!link) return link.error();
       if (const Outcome cleared = detach_steer(link->ifindex); !cleared) return cleared.error();
     }
+    if (interface.driver == Driver::kVhost) {
+      if (error = free_socket_path(interface.device); !error.empty())
+        return "interface " + interface.name + ": " + error;
+    }
     auto port = EthernetPort::open({.name = interface.name,
                                     .driver = std::string(to_string(interface.driver)),
                                     .device = interface.device,
                                     .xdp_program = xdp_program_path(config),
-                                    .mac = interface.mac},
+                                    .mac = interface.mac,
+                                    .memif_id = interface.memif_id,
+                                    .longest_frame = longest},
                                    parts.pool);
-    if (!port) return port.error();
+    if (!port) return port.error() + why_not_open(interface);
     parts.ports.push_back(std::move(port).value());
   }
   return {};
@@ -251,7 +278,7 @@ std::string launch(const config::DataplaneConfig& config, Assembly& parts) {
   for (size_t i = 0; i < config.interfaces.size(); ++i) {
     const InterfaceConfig& interface = config.interfaces[i];
     if (std::string error = parts.ports[i]->start(); !error.empty())
-      return "interface " + interface.name + ": " + error;
+      return "interface " + interface.name + ": " + error + why_not_open(interface);
     if (interface.driver != Driver::kAfXdp) continue;
     const auto link = find_link(interface.device);
     if (!link) return link.error();
@@ -316,8 +343,12 @@ std::string preflight(const config::DataplaneConfig& config) {
     if (interface.driver == Driver::kAfXdp && access(xdp_program_path(config).c_str(), R_OK) != 0) {
       return what + "no XDP program at " + xdp_program_path(config) + "; set xdp-program";
     }
-    if (interface.driver == Driver::kVirtioUser && access(interface.device.c_str(), F_OK) != 0) {
-      return what + "no vhost-user socket at " + interface.device;
+    if (interface.driver == Driver::kPci) {
+      if (std::string error = pci_trouble(interface.device); !error.empty())
+        return what + "pci: " + error;
+    }
+    if (config::on_socket(interface.driver)) {
+      if (std::string error = socket_trouble(interface); !error.empty()) return what + error;
     }
     if (!on_kernel_device(interface)) continue;
     const auto link = find_link(interface.device);

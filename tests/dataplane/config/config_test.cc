@@ -78,6 +78,20 @@ TEST(Config, OwnedInterfaceTakesAfXdpUnlessToldOtherwise) {
   EXPECT_EQ(config->interfaces[0].tap, "hf-lan");
 }
 
+TEST(Config, PortsOnSocketsKeepTheirAddressFromStartToStart) {
+  const auto mac_of = [](const std::string& driver, const std::string& device) {
+    const auto config = parse_config(
+        virtual_lan("driver = \"" + driver + "\"\ndevice = \"" + device + "\""), "hf.toml");
+    return config && config->interfaces[0].mac ? config->interfaces[0].mac->to_string() : "none";
+  };
+  const std::string first = mac_of("memif", "/run/a.sock");
+  EXPECT_EQ(first.substr(0, 3), "02:");
+  EXPECT_EQ(mac_of("memif", "/run/a.sock"), first);
+  EXPECT_NE(mac_of("memif", "/run/b.sock"), first);
+  EXPECT_EQ(mac_of("virtio_user", "/run/a.sock").substr(0, 3), "02:");
+  EXPECT_EQ(mac_of("vhost", "/run/a.sock"), "none");
+}
+
 TEST(Config, PciAddressIsWrittenAsDpdkDoes) {
   for (const std::string device : {"0A:00.1", "0a:00.1", "0000:0A:00.1"}) {
     const auto config =
@@ -179,12 +193,14 @@ const Case kInterface[] = {
      I "driver: af_packet cannot share a device with the kernel; use af_xdp, or set take = "
        "\"owned\""},
     {lan("driver = \"af-xdp\""),
-     I "driver: \"af-xdp\" is not one of af_xdp, af_packet, virtio_user, vhost, ring, null, pci "
-       "(did you mean \"af_xdp\"?)"},
+     I "driver: \"af-xdp\" is not one of af_xdp, af_packet, virtio_user, vhost, memif, ring, "
+       "null, pci (did you mean \"af_xdp\"?)"},
     {lan("mac = \"02:00:00:00:00:01\""),
-     I "mac: driver af_xdp cannot be given an address, only virtio_user can; remove this line"},
+     I "mac: driver af_xdp cannot be given an address, only virtio_user, vhost and memif can; "
+       "remove this line"},
     {virtual_lan("mac = \"02:00:00:00:00:01\"\ndriver = \"ring\""),
-     I "mac: driver ring cannot be given an address, only virtio_user can; remove this line"},
+     I "mac: driver ring cannot be given an address, only virtio_user, vhost and memif can; remove "
+       "this line"},
     {virtual_lan("mac = \"02:00:00:00:00:01\"\ndriver = \"virtio_user\"\ndevice = \"/run/v.sock\""),
      "no error"},
     {virtual_lan("mac = \"01:00:00:00:00:01\"\ndriver = \"null\""),
@@ -195,6 +211,18 @@ const Case kInterface[] = {
      I "device: driver null has no device; remove this line"},
     {virtual_lan("device = \"eth0\"\ndriver = \"vhost\""),
      I "device: \"eth0\" does not suit driver vhost; give the absolute path of a UNIX socket"},
+    {virtual_lan("device = \"memif.sock\"\ndriver = \"memif\""), I
+     "device: \"memif.sock\" does not suit driver memif; give the absolute path of a UNIX socket"},
+    {virtual_lan("memif-id = 7\ndriver = \"memif\"\ndevice = \"/run/m.sock\""), "no error"},
+    {virtual_lan("memif-id = -1\ndriver = \"memif\"\ndevice = \"/run/m.sock\""),
+     I "memif-id: -1 is out of bounds; choose 0 to 4294967295"},
+    {virtual_lan("memif-id = 0\ndriver = \"vhost\"\ndevice = \"/run/m.sock\""),
+     I "memif-id: is of driver memif only; remove this line"},
+    {virtual_lan("driver = \"memif\""),
+     "hf.toml:1: interface.lan.device: is missing; driver memif needs it"},
+    {"[[interface]]\nname = \"lan\"\ndevice = \"/run/m.sock\"\nmedia-addresses = [\"198.18.1.2\"]\n"
+     "driver = \"memif\"\n",
+     I "driver: memif cannot share a device with the kernel; use af_xdp, or set take = \"owned\""},
     {virtual_lan("device = \"0000:03:00.0\"\ndriver = \"pci\""), "no error"},
     {virtual_lan("device = \"03:00.0\"\ndriver = \"pci\""), "no error"},
     {virtual_lan("device = \"00000:03:00.0\"\ndriver = \"pci\""),

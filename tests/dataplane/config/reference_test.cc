@@ -31,6 +31,8 @@ TEST(Reference, EveryCommentedDefaultIsAccepted) {
     if (owned_only) text += "take = \"owned\"\n";
     if (option.starts_with("mac")) {
       text += "take = \"owned\"\ndriver = \"virtio_user\"\ndevice = \"/run/v.sock\"\n";
+    } else if (option.starts_with("memif-id")) {
+      text += "take = \"owned\"\ndriver = \"memif\"\ndevice = \"/run/m.sock\"\n";
     } else {
       text += "device = \"eth0\"\n";
     }
