@@ -49,5 +49,6 @@ void add_provision_commands(CLI::App& app, Context& context);
 void add_check_config_command(CLI::App& app, Context& context);
 void add_phonesim_command(CLI::App& app, Context& context);
 void add_dhcp_options_command(CLI::App& app, Context& context);
+void add_doctor_command(CLI::App& app, Context& context);
 
 }  // namespace holdfast::cli

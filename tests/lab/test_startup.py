@@ -118,6 +118,27 @@ def test_refused_configurations_leave_nothing(place):
     assert not wrong, "\n".join(wrong)
 
 
+def test_doctor_foresees_what_a_start_would_meet(place):
+    """With the lab's configuration, and with some that are refused; nothing is touched."""
+    doctor = ROOT / "build" / "control" / "holdfast", "doctor", "--json", "--config", place.config
+    foreseen = {"interface_that_is_not_there": ("interface wan", "device"), "cpu_that_is_not_there": ("cpu", "cpus"),
+                "card_that_is_not_there": ("driver", "pci"), "memif_socket_that_is_not_there": ("interface lan", "socket"),
+                "folder_for_a_vhost_socket_that_is_not_there": ("interface lan", "socket")}
+    before = place.traces()
+    for name, change, _ in [("good", ("cpus = [0]", "cpus = [0]"), []), *WRONG_CONFIGURATIONS]:
+        if name not in foreseen and name != "good":
+            continue
+        place.configure(change)
+        done = place.box.exec("edge", *doctor, check=False, timeout=SOON_S)
+        report = json.loads(done.stdout)
+        against = [(row["group"], row["name"]) for row in report["rows"]
+                   if row["needed"] and row["state"] == "not usable"]
+        wanted = [foreseen[name]] if name in foreseen else []
+        assert (done.returncode, against) == (len(wanted), wanted), (name, done)
+        assert (report["state"] == "not usable") == bool(wanted) and report["configured"]
+    assert place.traces() == before
+
+
 def test_configurations_that_cannot_be_read(place, tmp_path):
     before = place.traces()
     place.configure(("cpus = [0]", "cpus = [0]"))
