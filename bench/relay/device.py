@@ -35,7 +35,8 @@ def configuration(folder, calls, huge, driver="virtio_user", places=None):
         text += [
             "[[interface]]", f'name = "{side}"', 'take = "owned"', f'driver = "{driver}"',
             f'device = "{places[i] if places else folder / (side + ".sock")}"',
-            *([] if driver in KERNEL_DRIVERS else [f'mac = "{mac(side, 2)}"']), f'media-addresses = ["198.{18 + i}.0.2"]',
+            *([] if driver in KERNEL_DRIVERS else [f'mac = "{mac(side, 2)}"']),
+            f'media-addresses = ["198.{18 + i}.0.2"]',
             f'media-ports = "{FIRST_MEDIA_PORT}-{last}"',
             f'static-neighbors = [{{ address = "198.{18 + i}.0.1", mac = "{mac(side, 1)}" }}]']
     return "\n".join(text) + "\n"

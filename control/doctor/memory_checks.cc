@@ -12,7 +12,7 @@ constexpr uint64_t kHugePageMib = 2;
 constexpr int kCapNetAdmin = 12;
 constexpr int kCapNetRaw = 13;
 constexpr int kCapIpcLock = 14;
-constexpr int kCapBpf = 39;
+constexpr int kCapSysAdmin = 21;  // to open an XDP program that is attached already
 
 void check_rights(const std::string& status, Rows& rows) {
   const std::string mask = value_of(status, "CapEff");
@@ -25,7 +25,7 @@ void check_rights(const std::string& status, Rows& rows) {
   need(kCapNetAdmin, "CAP_NET_ADMIN");
   need(kCapNetRaw, "CAP_NET_RAW");
   need(kCapIpcLock, "CAP_IPC_LOCK");
-  need(kCapBpf, "CAP_BPF");
+  need(kCapSysAdmin, "CAP_SYS_ADMIN");
   if (!value_of(status, "Uid").starts_with("0\t")) {
     rows.warn("rights", "this is not root, as the dataplane must be; some rows see less",
               "run holdfast doctor as root");

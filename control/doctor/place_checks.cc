@@ -7,7 +7,8 @@ namespace {
 
 constexpr uint64_t kMiB = 1024 * 1024;
 constexpr uint64_t kLittleRecordsMiB = 1024;
-constexpr uint64_t kLittleRunMiB = 64;  // the dataplane's memory file: 1 KiB a leg, at most 64 Ki
+constexpr uint64_t kLegKiB = 2;  // of the dataplane's memory file
+constexpr uint64_t kSmallFilesMiB = 16;
 
 std::string parent(const std::string& path) {
   const size_t slash = path.rfind('/');
@@ -41,7 +42,8 @@ void check_places(const Machine& machine, const config::SiteConfig* site, std::v
   Rows rows(all, "folder");
   const config::DataplaneConfig dataplane =
       site == nullptr ? config::DataplaneConfig{} : site->dataplane;
-  check_place(machine, "sockets", parent(dataplane.control_socket), kLittleRunMiB, rows);
+  check_place(machine, "sockets", parent(dataplane.control_socket),
+              kSmallFilesMiB + dataplane.max_legs * kLegKiB / 1024, rows);
   if (site == nullptr) return;
   if (site->daemon)
     check_place(machine, "records", site->daemon->storage.directory, kLittleRecordsMiB, rows);

@@ -70,7 +70,8 @@ const Option<DataplaneConfig> kOptions[] = {
        return read_number(v, c.idle_sleep_us, 0, 10000);
      }},
     {{"xdp-program", "text", "absolute path, or empty", "\"\"",
-      "Object file of the XDP program for af_xdp interfaces. Empty: the one beside the binary.",
+      "Object file of the XDP program for af_xdp interfaces. Empty: the one beside the binary, or "
+      "the installed one.",
       ""},
      [](const TomlValue& v, DataplaneConfig& c) -> Wrong {
        if (v.text() != nullptr && v.text()->empty()) return std::nullopt;

@@ -329,7 +329,8 @@ std::string xdp_program_path(const config::DataplaneConfig& config) {
   if (!config.xdp_program.empty()) return config.xdp_program;
   std::error_code ignored;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", ignored);
-  return (self.parent_path() / "xdp" / "steer.bpf.o").string();
+  const auto built = self.parent_path() / "xdp" / "steer.bpf.o";
+  return std::filesystem::exists(built, ignored) ? built.string() : HOLDFAST_INSTALLED_XDP;
 }
 
 std::string state_path(const config::DataplaneConfig& config) {

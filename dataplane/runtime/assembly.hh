@@ -55,7 +55,8 @@ std::string preflight(const config::DataplaneConfig& config);
 // again, and nothing is left that was not there before.
 Result<std::unique_ptr<Assembly>, std::string> assemble(const config::DataplaneConfig& config);
 
-// The XDP object that will be used: the configured one, else the one beside the binary.
+// The XDP object that will be used: the configured one, else the one beside the binary, else the
+// installed one.
 std::string xdp_program_path(const config::DataplaneConfig& config);
 
 // The memory file of the lcores' tables: beside the control socket.

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ DATAPLANE = os.environ.get("HF_DATAPLANE", ROOT / "build" / "dataplane" / "holdf
 END_S = 2
 SOON_S = 10
 NOBODY = "65534"
+UNIT = ROOT / "deploy" / "systemd" / "holdfast-dataplane.service"
 
 # name, (text in the lab's configuration, what stands there instead, ...), parts of the line that says what is wrong
 WRONG_CONFIGURATIONS = [
@@ -122,7 +124,8 @@ def test_doctor_foresees_what_a_start_would_meet(place):
     """With the lab's configuration, and with some that are refused; nothing is touched."""
     doctor = ROOT / "build" / "control" / "holdfast", "doctor", "--json", "--config", place.config
     foreseen = {"interface_that_is_not_there": ("interface wan", "device"), "cpu_that_is_not_there": ("cpu", "cpus"),
-                "card_that_is_not_there": ("driver", "pci"), "memif_socket_that_is_not_there": ("interface lan", "socket"),
+                "card_that_is_not_there": ("driver", "pci"),
+                "memif_socket_that_is_not_there": ("interface lan", "socket"),
                 "folder_for_a_vhost_socket_that_is_not_there": ("interface lan", "socket")}
     before = place.traces()
     for name, change, _ in [("good", ("cpus = [0]", "cpus = [0]"), []), *WRONG_CONFIGURATIONS]:
@@ -182,18 +185,26 @@ def test_refused_start_keeps_what_an_earlier_life_left(appliance, tmp_path):
     assert place.traces() == before
 
 
+def as_the_unit_has_it():
+    """Words in front of a program that leave it the capabilities of the systemd unit."""
+    allowed = re.search(r"^CapabilityBoundingSet=(.+)$", UNIT.read_text(encoding="utf-8"), re.MULTILINE)[1].split()
+    names = ",".join("+" + name.removeprefix("CAP_").lower() for name in allowed)
+    return "setpriv", "--no-new-privs", "--inh-caps=-all", f"--bounding-set=-all,{names}"
+
+
 @pytest.mark.parametrize("take", ["shared", "owned"])
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_clean_stop_in_the_middle_of_calls(lab, tmp_path, take, how):
-    """Ends within 2 s with status 0, gives its ports and socket back, and starts again, with its calls."""
+    """Ends within 2 s with status 0, gives its ports and socket back, and starts again, with its calls; all of it with
+    no more rights than the systemd unit gives."""
     box = lab(take=take)
     place = Place(box, tmp_path)
     place.config.write_text(place.text, encoding="utf-8")
     socket = pathlib.Path(box.LAB_STATE) / "dataplane.sock"
     phone, far = (box.phone4(10), 4000), (box.CENTRE4, 30000)
     for life in range(2):
-        process = box.popen("edge", DATAPLANE, "--config", place.config, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            text=True)
+        process = box.popen("edge", *as_the_unit_has_it(), DATAPLANE, "--config", place.config,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert "control socket" in process.stdout.readline()
         legs = json.loads(subprocess.run(
             [ROOT / "build" / "control" / "holdfast", "--socket", socket, "relay", "add", f"c{life}", "--json", "--leg",

@@ -130,7 +130,7 @@ const Case kCases[] = {
      true},
     {"root_of_a_container",
      [](auto& m) { m.write("/proc/self/status", "Uid:\t0\t0\nCapEff:\t0000000000003000\n"); },
-     kShared, "memory", "rights", "warning: root without CAP_IPC_LOCK, CAP_BPF, as in a container",
+     kShared, "memory", "rights", "warning: root without CAP_IPC_LOCK, CAP_SYS_ADMIN, as in a container",
      true},
     {"locked_memory",
      [](auto& m) { m.write("/proc/self/status", "Uid:\t0\t0\nCapEff:\t0000000000003000\n"); },
