@@ -10,6 +10,8 @@
 
 namespace holdfast::dataplane {
 
+class CaptureRing;
+
 // A next hop for one path. Ignored when the path's destination is no longer the one that was asked
 // about.
 struct NextHopUpdate {
@@ -32,7 +34,7 @@ struct PathEvent {
 // does not touch it. Spans have at most kMaxRequestItems items, so that no request holds up the
 // packets for long.
 struct CoreRequest {
-  enum class Kind : uint8_t { install, update, remove, next_hops, snapshot };
+  enum class Kind : uint8_t { install, update, remove, next_hops, snapshot, capture };
   static constexpr size_t kMaxRequestItems = 32;
 
   Kind kind = Kind::snapshot;
@@ -45,6 +47,10 @@ struct CoreRequest {
   std::span<const NextHopUpdate> next_hops;
   std::span<LegSnapshot>
       snapshots;  // snapshot, remove: `index` filled in by the asker, the rest by the lcore
+  // capture: frames of these legs are copied into `capture` from now on; null: no more, and the
+  // lcore forgets the ring.
+  std::span<const LegIndex> captured_legs;
+  CaptureRing* capture = nullptr;
   std::atomic<bool> done{false};
 };
 

@@ -106,6 +106,7 @@ struct alignas(64) Leg {
   uint32_t streams = kNoStream;
   uint32_t stream_count = 0;
   bool in_use = false;
+  bool captured = false;  // its frames are copied
   LegSetup setup;
   FoldedStreams folded;
   alignas(64) std::array<Path, kPaths> paths;
@@ -125,5 +126,6 @@ struct LegSnapshot {
 static_assert(std::is_trivially_copyable_v<Leg>);
 static_assert(offsetof(LegCounters, rx_packets) == 192 && offsetof(LegSetup, address_index) <= 16);
 static_assert(offsetof(Leg, setup) + offsetof(LegSetup, address_index) <= 256);
+static_assert(offsetof(Leg, captured) < 256);
 
 }  // namespace holdfast::dataplane

@@ -175,6 +175,7 @@ void RelayCore::hand_over(rte_mbuf* frame, uint32_t core, const FrameNote& note,
     if (leg != nullptr) {
       ++leg->counters.drops[leg_drop_index(DropReason::handover_full)];
       ++leg->counters.tx_refused_packets;
+      uncopy_frame(*leg);
     }
     return;
   }
@@ -237,6 +238,7 @@ void RelayCore::count_reject(size_t ingress, Leg* leg) {
   if (leg == nullptr || !leg->in_use) return;
   ++leg->counters.drops[leg_drop_index(DropReason::tx_full)];
   ++leg->counters.tx_refused_packets;
+  uncopy_frame(*leg);
 }
 
 unsigned RelayCore::poll_from_kernel(size_t port) {

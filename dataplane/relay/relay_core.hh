@@ -91,6 +91,11 @@ class RelayCore {
   void read_rtcp(Leg& leg, const media::RtcpCompound& compound, uint64_t now_ns);
   void account(Leg& leg, const FrameView& view, const media::RtpPacket& packet, uint64_t now_ns);
 
+  // relay_capture.cc: copies for the operator; `out`: as it leaves by the leg, else as it came
+  void copy_frame(const Leg& leg, const rte_mbuf* frame, bool out);
+  void uncopy_frame(const Leg& leg);  // one that was copied as leaving did not
+  void capture(const CoreRequest& request);
+
   // relay_requests.cc: what the slow thread asks
   unsigned serve_requests();
   void serve(CoreRequest& request);
@@ -122,6 +127,7 @@ class RelayCore {
   std::array<Work, kBurst> joined_;  // what relay_all() does next: at most one for each of a burst
   size_t joined_count_ = 0;
   std::vector<TxBatch> tx_;  // by port
+  CaptureRing* capture_ = nullptr;
   std::vector<std::array<rte_mbuf*, kBurst>>
       kernel_backlog_;  // by port: frames of the kernel that the port refused
   std::vector<uint16_t> kernel_backlog_count_;

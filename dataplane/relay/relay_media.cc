@@ -47,6 +47,8 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
   const uint8_t* bytes = rte_pktmbuf_mtod(frame, const uint8_t*);
   const std::span<const uint8_t> payload(bytes + view.payload_offset, view.payload_size);
 
+  if (leg.captured) [[unlikely]]
+    copy_frame(leg, frame, /*out=*/false);
   const UdpChecksum checksum = check_udp(bytes, view);
   if (!checksum.good) return DropReason::udp_bad_checksum;
   const PathKind path =
@@ -101,6 +103,8 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
   } else {
     ++out_leg.counters.rtcp_tx_packets;
   }
+  if (out_leg.captured) [[unlikely]]
+    copy_frame(out_leg, frame, /*out=*/true);
   if (joined) [[unlikely]] {
     join(frame, out, out_leg, static_cast<uint8_t>(work.joins + 1));
   } else {

@@ -36,6 +36,9 @@ void RelayCore::serve(CoreRequest& request) {
     case CoreRequest::Kind::next_hops:
       for (const NextHopUpdate& update : request.next_hops) apply(update);
       break;
+    case CoreRequest::Kind::capture:
+      capture(request);
+      break;
     case CoreRequest::Kind::snapshot:
       for (LegSnapshot& snapshot : request.snapshots) {
         const Leg* leg = leg_of(snapshot.index);
