@@ -66,6 +66,17 @@ class CallBook {
 
   uint32_t legs_in_use() const { return legs_in_use_; }
 
+  // A leg that is there; `serial` tells its call from a later one on the same leg.
+  struct Placed {
+    LegIndex leg = kNoLeg;
+    uint64_t serial = 0;
+    std::string call;
+    std::string interface;
+    SocketAddress local;  // RTP
+  };
+  std::optional<Placed> placed(LegIndex leg) const;
+  std::optional<std::array<LegIndex, 2>> legs_of(const std::string& call) const;
+
   // Every 100 ms or so, with the wall clock: when a minute has ended, shows all legs to minutes(),
   // spread over a few calls.
   void take_minutes(uint64_t unix_ms);

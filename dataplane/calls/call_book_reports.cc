@@ -113,6 +113,24 @@ void CallBook::show(const BookCall& call, std::span<const LegSnapshot> legs, uin
   }
 }
 
+std::optional<CallBook::Placed> CallBook::placed(LegIndex leg) const {
+  if (leg == kNoLeg || leg >= legs_.size() || legs_[leg].call == 0) return std::nullopt;
+  const BookLeg& entry = legs_[leg];
+  const auto call = calls_.find(entry.call);
+  if (call == calls_.end()) return std::nullopt;
+  return Placed{leg,
+                entry.call,
+                call->second.key,
+                interfaces_[entry.setup.port].name,
+                {entry.setup.local, entry.setup.local_port[0]}};
+}
+
+std::optional<std::array<LegIndex, 2>> CallBook::legs_of(const std::string& call) const {
+  const auto key = by_key_.find(call);
+  if (key == by_key_.end()) return std::nullopt;
+  return calls_.at(key->second).legs;
+}
+
 // A call that ends while the walk has yet to come to it ends in the minute that is being told.
 void CallBook::show_last(uint64_t serial, const BookCall& call, std::span<const LegSnapshot> legs) {
   const bool before_walk =

@@ -14,4 +14,11 @@ inline uint64_t unix_ms() {
       duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
 }
 
+// Nanoseconds since 1970.
+inline uint64_t unix_ns() {
+  using namespace std::chrono;
+  return static_cast<uint64_t>(
+      duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count());
+}
+
 }  // namespace holdfast::dataplane

@@ -83,6 +83,15 @@ size_t CoreLine::next_hops(std::span<const NextHopUpdate> updates) {
   return carried;
 }
 
+bool CoreLine::capture(std::span<const LegIndex> legs, CaptureRing* ring) {
+  if (!is_free()) return false;
+  captured_.assign(legs.begin(), legs.end());
+  request_.kind = CoreRequest::Kind::capture;
+  request_.captured_legs = captured_;
+  request_.capture = ring;
+  return ask();
+}
+
 std::span<const LegSnapshot> CoreLine::snapshot(std::span<const LegIndex> legs,
                                                 bool begin_interval) {
   if (is_free()) request_.begin_interval = begin_interval;

@@ -24,6 +24,8 @@ class CoreLine {
   bool update(LegIndex leg, const LegSetup& setup, bool relearn, bool unset);
   size_t next_hops(
       std::span<const NextHopUpdate> updates);  // any number; returns how many were carried out
+  // As CoreRequest has it; null ends the copying.
+  bool capture(std::span<const LegIndex> legs, CaptureRing* ring);
   // False while the lcore still has a request that nobody waits for any more: everything asked now
   // fails at once.
   bool is_free();
@@ -47,6 +49,7 @@ class CoreLine {
   LegSnapshot left_;
   std::vector<LegSnapshot> snapshots_;
   std::vector<NextHopUpdate> updates_;
+  std::vector<LegIndex> captured_;
   std::vector<LegSnapshot> late_;  // removed by a request that nobody waited for
 };
 

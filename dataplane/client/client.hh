@@ -36,6 +36,9 @@ class DataplaneClient {
   Result<CallReport, ClientError> remove(const CallDelete& request);
   Result<StatusReport, ClientError> status();
   Result<MinutePage, ClientError> minutes(const MinuteList& request);  // one page
+  Result<CaptureBegun, ClientError> start(const CaptureStart& request);
+  Result<CapturePage, ClientError> read(const CaptureRead& request);  // does not wait for frames
+  Result<CapturePage, ClientError> stop(const CaptureStop& request);
   // Every page of call.list, put together.
   Result<std::vector<CallReport>, ClientError> calls(bool finished);
 

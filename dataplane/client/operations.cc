@@ -45,6 +45,18 @@ Result<MinutePage, ClientError> DataplaneClient::minutes(const MinuteList& reque
   return perform<MinutePage>(*this, request, minute_page_from);
 }
 
+Result<CaptureBegun, ClientError> DataplaneClient::start(const CaptureStart& request) {
+  return perform<CaptureBegun>(*this, request, capture_begun_from);
+}
+
+Result<CapturePage, ClientError> DataplaneClient::read(const CaptureRead& request) {
+  return perform<CapturePage>(*this, request, capture_page_from);
+}
+
+Result<CapturePage, ClientError> DataplaneClient::stop(const CaptureStop& request) {
+  return perform<CapturePage>(*this, request, capture_page_from);
+}
+
 Result<std::vector<CallReport>, ClientError> DataplaneClient::calls(bool finished) {
   std::vector<CallReport> all;
   CallList page{0, kMaxPageCalls, finished};

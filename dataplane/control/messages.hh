@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "dataplane/control/capture_messages.hh"
 #include "media/address.hh"
 #include "media/result.hh"
 
@@ -54,6 +55,8 @@ inline constexpr uint32_t kDefaultPageMinutes = 256;
   X(kPortTaken, "port_taken", "the local port asked for is taken")                          \
   X(kBadLocalPort, "bad_local_port", "the local port asked for is not in media-ports")      \
   X(kNoFreeLeg, "no_free_leg", "max-legs are in use")                                       \
+  X(kCaptureBusy, "capture_busy", "another capture is under way")                           \
+  X(kUnknownCapture, "unknown_capture", "this connection has no capture of this number")    \
   X(kBusy, "busy", "too much is under way; ask again")                                      \
   X(kInternal, "internal", "a fault of the dataplane")
 
@@ -144,8 +147,8 @@ struct MinuteList {
   uint32_t limit = kDefaultPageMinutes;  // 1 to kMaxPageMinutes
 };
 
-using Operation =
-    std::variant<Hello, CallAdd, LegUpdate, CallDelete, CallList, StatusGet, MinuteList>;
+using Operation = std::variant<Hello, CallAdd, LegUpdate, CallDelete, CallList, StatusGet,
+                               MinuteList, CaptureStart, CaptureRead, CaptureStop>;
 
 struct Request {
   uint64_t id = 0;

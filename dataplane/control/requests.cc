@@ -164,6 +164,17 @@ Operation read_minute_list(Fields& fields, std::string&) {
   return list;
 }
 
+Operation read_capture_start(Fields& fields, std::string&) {
+  return control::read_capture_start(fields);
+}
+
+template <typename T>
+Operation read_capture(Fields& fields, std::string&) {
+  T named;
+  fields.number("capture", named.capture, kMust);
+  return named;
+}
+
 Operation read_status(Fields&, std::string&) {
   return StatusGet{};
 }
@@ -181,6 +192,9 @@ constexpr OperationRow kOperations[] = {
     {"call.list", read_call_list},
     {"status", read_status},
     {"minute.list", read_minute_list},
+    {"capture.start", read_capture_start},
+    {"capture.read", read_capture<CaptureRead>},
+    {"capture.stop", read_capture<CaptureStop>},
 };
 static_assert(std::size(kOperations) == std::variant_size_v<Operation>);
 
@@ -241,6 +255,9 @@ struct ToJson {
     if (o.epoch) j["epoch"] = *o.epoch;
     return j;
   }
+  json operator()(const CaptureStart& o) const { return control::to_json(o); }
+  json operator()(const CaptureRead& o) const { return {{"capture", o.capture}}; }
+  json operator()(const CaptureStop& o) const { return {{"capture", o.capture}}; }
 };
 
 }  // namespace

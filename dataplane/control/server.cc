@@ -46,6 +46,16 @@ void Reply::send(const StatusReport& report) {
 void Reply::send(const MinutePage& page) {
   send_object(dump_json(to_json(page)));
 }
+void Reply::send(const CaptureBegun& begun) {
+  send_object(dump_json(to_json(begun)));
+}
+void Reply::send(const CapturePage& page) {
+  send_object(dump_json(to_json(page)));
+}
+
+uint64_t Reply::client() const {
+  return token_->client_id;
+}
 
 void Reply::fail(ErrorCode code, std::string message) {
   if (const auto server = token_->redeem()) {

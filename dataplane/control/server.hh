@@ -30,7 +30,10 @@ class Reply {
   void send(const CallPage&);      // call.list
   void send(const StatusReport&);  // status
   void send(const MinutePage&);    // minute.list
+  void send(const CaptureBegun&);  // capture.start
+  void send(const CapturePage&);   // capture.read, capture.stop
   void fail(ErrorCode code, std::string message);
+  uint64_t client() const;  // who asked: a number that no other connection gets
 
  private:
   friend class ServerCore;
@@ -45,6 +48,9 @@ class ControlHandler {
   virtual ~ControlHandler() = default;
   // Called from on_ready(). The operation is never Hello. Must not destroy the server.
   virtual void handle(const Request& request, Reply reply) = 0;
+  // A connection has ended, in whatever way; its number is that of Reply::client(). Answers nothing
+  // and destroys nothing.
+  virtual void on_client_gone(uint64_t /*client*/) {}
 };
 
 struct ServerOptions {

@@ -180,7 +180,9 @@ void ServerCore::settle(Client& client) {
   serve_frames(client);
   flush(client);
   if (client.dead || (client.closing && client.unsent() == 0)) {
-    clients_.erase(client.id);
+    const uint64_t id = client.id;
+    clients_.erase(id);
+    handler_.on_client_gone(id);
     return;
   }
   const bool unsent = client.unsent() > 0;

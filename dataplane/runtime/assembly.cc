@@ -255,6 +255,7 @@ std::string open_book(const config::DataplaneConfig& config, Assembly& parts) {
   parts.book = std::make_unique<CallBook>(
       *parts.board, lines, interfaces, config.max_legs,
       parts.state == nullptr ? std::span<SavedCall>{} : parts.state->calls());
+  parts.captures = std::make_unique<CaptureDesk>(*parts.board, lines, *parts.book);
   auto next_hops = NextHops::open([book = parts.book.get()](uint32_t token, const NextHop& hop) {
     book->on_next_hop(token, hop);
   });

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dataplane/calls/call_book.hh"
+#include "dataplane/calls/capture_desk.hh"
 #include "dataplane/config/config.hh"
 #include "dataplane/kernel/instance_lock.hh"
 #include "dataplane/kernel/link.hh"
@@ -41,6 +42,7 @@ struct Assembly {
   std::vector<std::unique_ptr<ExceptionPath>> exceptions;  // by port; null for a shared one
   std::vector<std::unique_ptr<CoreLine>> lines;
   std::unique_ptr<CallBook> book;
+  std::unique_ptr<CaptureDesk> captures;
   std::unique_ptr<NextHops> next_hops;
   bool running = false;  // the lcores have been launched
   std::optional<control::ResumedCalls> resumed;

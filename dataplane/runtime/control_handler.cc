@@ -91,9 +91,19 @@ void ControlRequests::handle(const control::Request& request, control::Reply rep
           reply.send(status());
         } else if constexpr (std::is_same_v<T, control::MinuteList>) {
           reply.send(book.minutes().list(operation));
+        } else if constexpr (std::is_same_v<T, control::CaptureStart>) {
+          answer(reply, parts_->captures->start(operation, reply.client(), steady_ns()));
+        } else if constexpr (std::is_same_v<T, control::CaptureRead>) {
+          answer(reply, parts_->captures->read(operation, reply.client(), steady_ns()));
+        } else if constexpr (std::is_same_v<T, control::CaptureStop>) {
+          answer(reply, parts_->captures->stop(operation, reply.client(), steady_ns()));
         }
       },
       request.operation);
+}
+
+void ControlRequests::on_client_gone(uint64_t client) {
+  parts_->captures->on_client_gone(client);
 }
 
 control::PortStatus ControlRequests::port_status(size_t port) {

@@ -20,6 +20,7 @@ class ControlRequests : public control::ControlHandler {
   void attach(Assembly* parts, const control::ControlServer* server);
 
   void handle(const control::Request& request, control::Reply reply) override;
+  void on_client_gone(uint64_t client) override;
 
  private:
   control::StatusReport status();

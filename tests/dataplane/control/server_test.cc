@@ -13,6 +13,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "tests/dataplane/control/socket_peer.hh"
 
@@ -30,7 +31,9 @@ class RecordingHandler : public ControlHandler {
     if (std::holds_alternative<CallList>(request.operation)) return reply.send(page);
     reply.send(StatusReport{});
   }
+  void on_client_gone(uint64_t client) override { gone.push_back(client); }
   int requests = 0;
+  std::vector<uint64_t> gone;
   bool keep = false, drop = false;
   std::deque<Reply> kept;
   CallPage page{CallList{}};
@@ -343,6 +346,25 @@ TEST_F(Server, ALateAnswerThatOverflowsTheBufferClosesTheClient) {
   EXPECT_EQ(server_->clients(), 0U);
   EXPECT_EQ(counter("closed_slow_reader"), 1U);
   EXPECT_EQ(counter("answers_to_gone"), 1U);
+}
+
+// What a handler keeps for a connection ends with it, however that ends.
+TEST_F(Server, TheHandlerHearsOfEveryConnectionsEnd) {
+  start();
+  handler_.keep = true;
+  auto first = greeted(), second = greeted();
+  for (auto* peer : {first.get(), second.get()}) peer->send({{"id", 1}, {"op", "status"}});
+  while (handler_.requests < 2) SocketPeer::run(*server_);
+  const uint64_t one = handler_.kept[0].client(), other = handler_.kept[1].client();
+  EXPECT_NE(one, other);
+  EXPECT_TRUE(handler_.gone.empty());
+  first.reset();
+  while (server_->clients() > 1) SocketPeer::run(*server_);
+  second->send({{"id", 1}, {"op", "hello"}, {"protocol", 99}});  // the server closes
+  while (server_->clients() > 0) SocketPeer::run(*server_);
+  EXPECT_EQ(handler_.gone.size(), 2U);
+  EXPECT_EQ(std::set<uint64_t>(handler_.gone.begin(), handler_.gone.end()),
+            (std::set<uint64_t>{one, other}));
 }
 
 // meson runs this test at the top of the source tree.
