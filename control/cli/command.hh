@@ -47,6 +47,7 @@ void add_loss_command(CLI::App& report, Context& context);  // below `report`
 void add_sip_commands(CLI::App& app, Context& context);
 void add_provision_commands(CLI::App& app, Context& context);
 void add_check_config_command(CLI::App& app, Context& context);
+void add_capture_command(CLI::App& app, Context& context);
 void add_phonesim_command(CLI::App& app, Context& context);
 void add_dhcp_options_command(CLI::App& app, Context& context);
 void add_doctor_command(CLI::App& app, Context& context);

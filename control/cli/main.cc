@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   cli::add_relay_commands(app, context);
   cli::add_status_command(app, context);
   cli::add_report_command(app, context);
+  cli::add_capture_command(app, context);
   cli::add_sip_commands(app, context);
   cli::add_provision_commands(app, context);
   cli::add_check_config_command(app, context);
