@@ -79,7 +79,9 @@ def test_local_audio_never_crosses_the_wan(branch, tmp_path):
     with branch.record(tmp_path):
         for caller, callee in (("1010", "1011"), ("1013", "1012")):
             phones[caller].call(callee)
-        time.sleep(2)
+        time.sleep(1.5)
+        call_id = next(call["call_id"] for call in branch.say("calls")["live"] if "1010" in call["from"])
+        kept = branch.say("capture", "--call", call_id, "--packets", 100, "-w", tmp_path / "call.pcapng")
         for caller in ("1010", "1013"):
             phones[caller].hang_up()
         time.sleep(0.3)
@@ -88,6 +90,11 @@ def test_local_audio_never_crosses_the_wan(branch, tmp_path):
     assert wires.media("edge-wan") == [] and wires.media("hq0") == []
     both_heard(phones["1010"], phones["1011"], 1.5)
     both_heard(phones["1012"], phones["1013"], 1.5)
+    # What never was on a wire is in a capture of the call by its Call-ID, and no other call is.
+    assert kept["frames"] == 100 and kept["missed"] == 0
+    hosts = {host for p in truth.packets(tmp_path / "call.pcapng") for host in (p.src[0], p.dst[0])}
+    assert phones["1010"].address in hosts and hosts & set(wires.wan_own)
+    assert not hosts & {phones[user].address for user in ("1012", "1013")}
 
 
 def test_hold_and_resume_and_a_hang_up_of_either_side(branch, tmp_path):
