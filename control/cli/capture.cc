@@ -147,7 +147,7 @@ std::string keep(CaptureFile& file, const CaptureOptions& options,
   if (options.packets && frames.size() > *options.packets - counts.frames)
     frames.resize(static_cast<size_t>(*options.packets - counts.frames));
   uint64_t taken = 0;
-  const std::string wrong = file.add(frames, taken);
+  std::string wrong = file.add(frames, taken);
   for (size_t i = 0; i < taken; ++i) ++(frames[i].out ? counts.out : counts.in);
   counts.frames += taken;
   return wrong;
