@@ -32,6 +32,7 @@ namespace holdfast::sip {
   X(server_failed, "5xx from the far side")                                               \
   X(unreachable, "no next hop gave any answer")                                           \
   X(refused_by_us, "our own answer; the detail has its name")                             \
+  X(no_bandwidth, "a link on its way had no room for it")                                 \
   X(media_lost, "no media in any direction and no BYE: an endpoint or its BYE was lost")  \
   X(dialog_gone, "481 or 408 inside the dialog: an endpoint has forgotten the call")      \
   X(lost_track, "it ended while we were away")

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "media/address.hh"
+#include "sip/admission.hh"
 #include "sip/binding_table.hh"
 #include "sip/message_view.hh"
 
@@ -34,6 +35,7 @@ namespace holdfast::sip {
   X(max_breadth_exceeded, 440, "Max-Breadth Exceeded", "no breadth left (RFC 5393)")             \
   X(centre_unreachable, 480, "Temporarily Unavailable", "only the centre could do this")         \
   X(dial_plan_rejected, 480, "Temporarily Unavailable", "no rule of the dial plan fits")         \
+  X(no_bandwidth, 480, "Temporarily Unavailable", "a link on its way has no room for it")        \
   X(no_dialog, 481, "Call/Transaction Does Not Exist", "in a dialog, to us, without a Route")    \
   X(loop_detected, 482, "Loop Detected", "it has been here before, and unchanged")               \
   X(too_many_hops, 483, "Too Many Hops", "Max-Forwards is 0")                                    \
@@ -71,15 +73,16 @@ std::string_view name_of(DropName name);
 std::string_view text_of(DropName name);
 
 // Every way on: X(name, which).
-#define HOLDFAST_SIP_FORWARDS(X)                                         \
-  X(to_centre, "to the centre")                                          \
-  X(register_to_centre, "REGISTER to the centre")                        \
-  X(to_phone, "from the centre or gateway to a phone")                   \
-  X(to_gateway, "from the centre to the gateway")                        \
-  X(emergency, "a call for help, to the gateway")                        \
-  X(local_to_phone, "routed by us to a phone, without the centre")       \
-  X(local_to_gateway, "routed by us to the gateway, without the centre") \
-  X(in_dialog, "by its Route set")                                       \
+#define HOLDFAST_SIP_FORWARDS(X)                                           \
+  X(to_centre, "to the centre")                                            \
+  X(register_to_centre, "REGISTER to the centre")                          \
+  X(to_phone, "from the centre or gateway to a phone")                     \
+  X(to_gateway, "from the centre to the gateway")                          \
+  X(emergency, "a call for help, to the gateway")                          \
+  X(local_to_phone, "routed by us to a phone, without the centre")         \
+  X(local_to_gateway, "routed by us to the gateway, without the centre")   \
+  X(overflow_to_gateway, "to the gateway: the link to the centre is full") \
+  X(in_dialog, "by its Route set")                                         \
   X(in_dialog_no_token, "by its Route set, which has lost our token")
 
 enum class ForwardName : uint8_t {
@@ -122,6 +125,11 @@ struct Forward {
   uint32_t answer_wait_ms = 0;
   bool takes_hand_back = false;  // spends one of UpstreamHealth's
   bool stateless = false;        // RFC 3261 section 16.11: CANCEL and ACK that match nothing
+  // For the book of links: never refused there; known to us as a call between two phones of ours,
+  // so that the link to the centre is asked for only if its answer shows that it is none.
+  bool exempt = false;
+  bool stays_local = false;
+  LinkId overflowed_from = kNoLink;
   // For a REGISTER whose targets all fail: apply it and answer register_refreshed.
   std::optional<RefreshPlan> fallback_refresh;
 };
@@ -132,6 +140,7 @@ struct Reply {
   std::optional<uint32_t> retry_after_s;
   std::vector<std::string> unsupported;  // for 420
   std::optional<RefreshPlan> refresh;    // for register_refreshed: apply it, answer its contacts
+  LinkId full_link = kNoLink;            // for no_bandwidth
 };
 
 struct Drop {

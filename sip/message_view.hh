@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "media/address.hh"
+#include "sip/media_ask.hh"
 #include "sip/uri.hh"
 
 namespace holdfast::sip {
@@ -93,6 +94,7 @@ struct Request {
   std::optional<uint8_t> max_breadth;  // RFC 5393
   std::vector<std::string> proxy_require;
   bool has_body = false;
+  MediaAsk media;  // of an INVITE outside a dialog; filled in by whoever knows our addresses
   Origin origin;
 };
 

@@ -34,9 +34,41 @@ void add_phones(Forward& forward, const std::vector<const Binding*>& bindings) {
   }
 }
 
-void add_gateways(Forward& forward, const RouteConfig& config, const std::string& number) {
-  for (const Gateway& gateway : config.gateways) {
-    if (forward.targets.size() == kMaxTargets) return;
+// The first link that has no room for this call; kNoLink: it may go there. Only an INVITE asks:
+// what else a dialog needs is never in its way.
+LinkId full_link(const Prepared& prepared, LinkId callee) {
+  const RouteState& state = prepared.state;
+  const Request& request = prepared.request;
+  if (state.admission == nullptr || request.method != Method::invite) return kNoLink;
+  CallUse use;
+  use.links = {
+      link_of(state.config, state.upstreams, request.origin.address.ip, request.origin.interface),
+      callee};
+  if (request.media.is_joined && use.links[0] == kCentreLink) use.links[0] = kNoLink;
+  if (request.media.has_sdp) use.demand = request.media.demand;
+  return state.admission->full_link(state.call_key, use);
+}
+
+Decision no_bandwidth(const Prepared& prepared, LinkId link) {
+  Decision decision = reply(prepared, ReplyName::no_bandwidth);
+  if (auto* answer = std::get_if<Reply>(&decision)) answer->full_link = link;
+  return decision;
+}
+
+// Those whose trunks have room, unless it is a call for help. The first that has none, if all have.
+LinkId add_gateways(const Prepared& prepared, Forward& forward, const std::string& number) {
+  const RouteConfig& config = prepared.state.config;
+  LinkId full = kNoLink;
+  bool any = false;
+  for (size_t i = 0; i < config.gateways.size(); ++i) {
+    const Gateway& gateway = config.gateways[i];
+    if (forward.targets.size() == kMaxTargets) break;
+    const LinkId here = forward.exempt ? kNoLink : full_link(prepared, static_cast<LinkId>(i + 1));
+    if (here != kNoLink) {
+      if (full == kNoLink) full = here;
+      continue;
+    }
+    any = true;
     Target target;
     target.hop = hop_to(gateway);
     target.request_uri.user = number;
@@ -47,6 +79,7 @@ void add_gateways(Forward& forward, const RouteConfig& config, const std::string
     target.group = next_group(forward);
     forward.targets.push_back(std::move(target));
   }
+  return any ? kNoLink : full;
 }
 
 void add_centre(const Prepared& prepared, Forward& forward, size_t at_most) {
@@ -83,12 +116,15 @@ std::vector<const Binding*> phones_of(const Prepared& prepared, const Dialled& d
   return state.bindings.find_user(state.now_ms, dialled.number);
 }
 
-// Our own routing, as further groups of `forward`. What stands in the way, if anything.
+// Our own routing, as further groups of `forward`. What stands in the way, if anything; for
+// no_bandwidth, `full` says where.
 std::optional<ReplyName> add_local(const Prepared& prepared, const Dialled& dialled,
-                                   Forward& forward) {
+                                   Forward& forward, LinkId& full) {
   const RouteState& state = prepared.state;
   if (!is_for_phones(prepared.request.method)) return ReplyName::centre_unreachable;
   if (dialled.kind == DialKind::extension) {
+    full = full_link(prepared, kNoLink);  // of the gateway that it comes from
+    if (full != kNoLink) return ReplyName::no_bandwidth;
     add_phones(forward, phones_of(prepared, dialled));
     return std::nullopt;
   }
@@ -98,8 +134,8 @@ std::optional<ReplyName> add_local(const Prepared& prepared, const Dialled& dial
   // Nobody can ask for a password now; that the centre knew the phone has to do.
   if (!state.bindings.is_known_source(state.now_ms, prepared.request.origin))
     return ReplyName::caller_not_registered;
-  add_gateways(forward, state.config, dialled.number);
-  return std::nullopt;
+  full = add_gateways(prepared, forward, dialled.number);
+  return full == kNoLink ? std::nullopt : std::optional(ReplyName::no_bandwidth);
 }
 
 Decision by_ourselves(const Prepared& prepared) {
@@ -107,7 +143,9 @@ Decision by_ourselves(const Prepared& prepared) {
   Forward forward;
   forward.name = dialled.kind == DialKind::extension ? ForwardName::local_to_phone
                                                      : ForwardName::local_to_gateway;
-  if (const auto bad = add_local(prepared, dialled, forward)) {
+  LinkId full = kNoLink;
+  if (const auto bad = add_local(prepared, dialled, forward, full)) {
+    if (*bad == ReplyName::no_bandwidth) return no_bandwidth(prepared, full);
     Decision decision = reply(prepared, *bad);
     auto* answer = std::get_if<Reply>(&decision);
     if (answer != nullptr && *bad == ReplyName::dial_plan_rejected && dialled.reject_code != 0)
@@ -119,6 +157,21 @@ Decision by_ourselves(const Prepared& prepared) {
   return finished(prepared, std::move(forward), {0, prepared.peer, false, true});
 }
 
+// By the dial plan, as without the centre, when the link to it is full and its rule says so.
+std::optional<Decision> overflow(const Prepared& prepared, const Dialled& dialled, LinkId full) {
+  const RouteState& state = prepared.state;
+  if (full != kCentreLink || state.config.centre_limits.when_full != WhenFull::gateway ||
+      prepared.peer != Peer::phone || dialled.kind != DialKind::gateway)
+    return std::nullopt;
+  Forward forward;
+  forward.name = ForwardName::overflow_to_gateway;
+  forward.overflowed_from = full;
+  LinkId gateway = kNoLink;
+  if (add_local(prepared, dialled, forward, gateway)) return std::nullopt;
+  if (forward.targets.size() > 1) forward.answer_wait_ms = state.config.call_budget_ms;
+  return finished(prepared, std::move(forward), {0, prepared.peer, false, false});
+}
+
 Decision by_the_centre(const Prepared& prepared) {
   const Method method = prepared.request.method;
   Forward forward;
@@ -126,8 +179,17 @@ Decision by_the_centre(const Prepared& prepared) {
   add_centre(prepared, forward, method == Method::invite ? kMaxTries : kMaxTargets);
   const size_t tries = forward.targets.size();
   if (tries == 0) return by_ourselves(prepared);
+  const Dialled dialled = dial(prepared);
+  forward.stays_local = dialled.kind == DialKind::extension;
+  const LinkId full = full_link(prepared, forward.stays_local ? kNoLink : kCentreLink);
+  if (full != kNoLink) {
+    if (auto instead = overflow(prepared, dialled, full)) return *std::move(instead);
+    return no_bandwidth(prepared, full);
+  }
+  LinkId no_way_out = kNoLink;  // then the centre is the only way
   if (method == Method::invite || method == Method::cancel)
-    add_local(prepared, dial(prepared), forward);  // a call that only the centre can route waits
+    add_local(prepared, dialled, forward,
+              no_way_out);  // a call that only the centre can route waits
   if (forward.targets.size() > 1)
     forward.answer_wait_ms = prepared.state.config.call_budget_ms / static_cast<uint32_t>(tries);
   return finished(prepared, std::move(forward), {0, prepared.peer, false, false});
@@ -162,7 +224,8 @@ Decision from_the_branch(const Prepared& prepared) {
 Decision for_help(const Prepared& prepared, const std::string& number) {
   Forward forward;
   forward.name = ForwardName::emergency;
-  add_gateways(forward, prepared.state.config, number);
+  forward.exempt = true;
+  add_gateways(prepared, forward, number);
   add_centre(prepared, forward, kMaxTries);
   if (forward.targets.empty()) return reply(prepared, ReplyName::dial_plan_rejected);
   if (forward.targets.size() > 1) forward.answer_wait_ms = prepared.state.config.call_budget_ms;
@@ -186,11 +249,19 @@ Decision from_the_centre(const Prepared& prepared) {
   Forward forward;
   forward.name = ForwardName::to_phone;
   add_phones(forward, named_phones(prepared));
-  if (!forward.targets.empty()) return finished(prepared, std::move(forward), {});
+  const LinkId full = full_link(prepared, kNoLink);
+  if (!forward.targets.empty())
+    return full != kNoLink ? no_bandwidth(prepared, full)
+                           : finished(prepared, std::move(forward), {});
 
   forward.name = ForwardName::to_gateway;
-  for (const Gateway& gateway : state.config.gateways)
+  const bool for_help = state.dial_plan.emergency(prepared.uri).has_value();
+  forward.exempt = for_help;
+  for (size_t i = 0; i < state.config.gateways.size(); ++i) {
+    const Gateway& gateway = state.config.gateways[i];
     if (IpAddress::parse(prepared.uri.host) == gateway.address.ip) {
+      const LinkId there = for_help ? kNoLink : full_link(prepared, static_cast<LinkId>(i + 1));
+      if (there != kNoLink) return no_bandwidth(prepared, there);
       Target target;
       target.hop = hop_to(gateway);
       target.request_uri = prepared.uri;
@@ -198,10 +269,13 @@ Decision from_the_centre(const Prepared& prepared) {
       forward.targets.push_back(std::move(target));
       return finished(prepared, std::move(forward), {});
     }
+  }
   if (is_ours(state.config, prepared.uri)) {
     const Dialled dialled = dial(prepared);
-    if (dialled.kind == DialKind::gateway || dialled.kind == DialKind::emergency)
-      add_gateways(forward, state.config, dialled.number);
+    if (dialled.kind == DialKind::gateway || dialled.kind == DialKind::emergency) {
+      const LinkId there = add_gateways(prepared, forward, dialled.number);
+      if (there != kNoLink) return no_bandwidth(prepared, there);
+    }
   } else if (prepared.came_by_our_route) {
     // By our Path to a contact that we have not kept: the centre knows what it does.
     Target target;
@@ -210,6 +284,9 @@ Decision from_the_centre(const Prepared& prepared) {
     const auto hop =
         resolve(state, target.route.empty() ? target.request_uri : target.route.front().uri);
     if (!hop) return reply(prepared, ReplyName::next_hop_unresolved);
+    const LinkId there = full_link(
+        prepared, link_of(state.config, state.upstreams, hop->address.ip, hop->interface));
+    if (there != kNoLink) return no_bandwidth(prepared, there);
     target.hop = *hop;
     forward.name = ForwardName::to_phone;
     forward.targets.push_back(std::move(target));

@@ -48,6 +48,22 @@ Peer peer_of(const RouteState& state, const Origin& origin) {
   return phones ? Peer::phone : Peer::stranger;
 }
 
+LinkId link_of(const RouteConfig& config, const std::vector<Upstream>& upstreams,
+               const IpAddress& ip, std::string_view interface) {
+  for (const Upstream& upstream : upstreams)
+    if (upstream.address.ip == ip) return kCentreLink;
+  for (size_t i = 0; i < config.gateways.size(); ++i)
+    if (config.gateways[i].address.ip == ip && config.gateways[i].interface == interface)
+      return static_cast<LinkId>(i + 1);
+  return kNoLink;
+}
+
+std::vector<AdmissionBook::Link> links_of(const RouteConfig& config) {
+  std::vector<AdmissionBook::Link> links{{"centre", config.centre_limits}};
+  for (const Gateway& gateway : config.gateways) links.push_back({gateway.name, gateway.limits});
+  return links;
+}
+
 bool is_ours(const RouteConfig& config, const Uri& uri) {
   if ((uri.scheme != Scheme::sip && uri.scheme != Scheme::sips) || uri.host.empty()) return false;
   const bool named =

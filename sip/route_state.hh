@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sip/admission.hh"
 #include "sip/binding_table.hh"
 #include "sip/decision.hh"
 #include "sip/dial_plan.hh"
@@ -29,6 +30,7 @@ struct Gateway {
   SocketAddress address;
   Transport transport = Transport::udp;
   std::string interface;
+  LinkLimits limits;  // of its trunk
 };
 
 // How the centre learns the way back to a phone.
@@ -50,6 +52,8 @@ struct RouteConfig {
   // An INVITE is tried elsewhere after this much silence, shared out among the centre's servers.
   // With the second for ringing it keeps to the 4 s that a caller waits at the instant of a cut.
   uint32_t call_budget_ms = 3000;
+  LinkLimits centre_limits;  // of the WAN towards the centre
+  MediaRules media;
 };
 
 struct ResolvedName {
@@ -75,9 +79,16 @@ struct RouteState {
   uint64_t call_key = 0;             // for the Record-Route of a new call
   bool matches_transaction = false;  // ACK, CANCEL: of an INVITE transaction of ours
   std::vector<ResolvedName> names;   // the last good answers, looked up off the loop
+  const AdmissionBook* admission = nullptr;  // null: nothing is limited
 };
 
 Peer peer_of(const RouteState& state, const Origin& origin);
+
+// The link that media to and from there crosses: the centre's, a gateway's, or none, of a phone.
+LinkId link_of(const RouteConfig& config, const std::vector<Upstream>& upstreams,
+               const IpAddress& ip, std::string_view interface);
+// The book's links in the order of their ids.
+std::vector<AdmissionBook::Link> links_of(const RouteConfig& config);
 
 // By address and port, or by one of our names.
 bool is_ours(const RouteConfig& config, const Uri& uri);

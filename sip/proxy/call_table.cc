@@ -105,16 +105,16 @@ void CallTable::failed(uint64_t key, int status, CallEnd why, const std::string&
   call->retry_until_ms = loop_.now_ms() + kRetryMs;
 }
 
-void CallTable::refused(const CallBegan& call, const Request& invite, int status,
+void CallTable::refused(const CallBegan& call, const Request& invite, int status, CallEnd end,
                         const std::string& detail) {
   if (find_live(call.call_key) != nullptr) {  // after a challenge
     attempt(call, invite);
-    return failed(call.call_key, status, CallEnd::refused_by_us, detail);
+    return failed(call.call_key, status, end, detail);
   }
-  ++ended_[static_cast<size_t>(CallEnd::refused_by_us)];
+  ++ended_[static_cast<size_t>(end)];
   if (events_ == nullptr) return;
   events_->began(call);
-  events_->ended({call.call_key, CallEnd::refused_by_us, status, detail, {}});
+  events_->ended({call.call_key, end, status, detail, {}});
 }
 
 void CallTable::seen(uint64_t key, const Request& request, Peer caller, bool by_caller) {

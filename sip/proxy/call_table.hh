@@ -50,7 +50,8 @@ class CallTable {
   void failed(uint64_t key, int status, CallEnd end, const std::string& detail);
 
   // A call that we refused before it began: told, not kept.
-  void refused(const CallBegan& call, const Request& invite, int status, const std::string& detail);
+  void refused(const CallBegan& call, const Request& invite, int status, CallEnd end,
+               const std::string& detail);
 
   // A request in a dialog of the call; makes one that we have forgotten known again.
   void seen(uint64_t key, const Request& request, Peer caller, bool by_caller);
@@ -65,6 +66,8 @@ class CallTable {
   uint64_t find(const std::string& call_id, const std::string& from_tag,
                 const std::string& to_tag) const;
   bool knows(uint64_t key) const { return calls_.contains(key); }
+  // It has ended lately.
+  bool is_over(uint64_t key) const { return over_.contains(key); }
   // The tag of the call's caller; empty: the call is not known.
   std::string caller_tag(uint64_t key) const;
 

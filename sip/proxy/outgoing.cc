@@ -80,6 +80,11 @@ Message make_reply(const Message& request, int status, std::string_view phrase,
   return reply;
 }
 
+void add_no_bandwidth(Message& reply) {
+  reply.push_back(Header::warning, "370 holdfast \"Insufficient bandwidth\"");
+  reply.push_back(Header::reason, "Q.850;cause=34;text=\"No circuit/channel available\"");
+}
+
 void add_contacts(Message& reply, const std::vector<ContactField>& contacts) {
   for (const ContactField& contact : contacts) {
     std::string value = bracketed(contact.uri);

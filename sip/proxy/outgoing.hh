@@ -28,6 +28,8 @@ Message make_copy(const Message& request, const Request& view, const Forward& fo
 // An answer of ours. The tag goes into a To that has none.
 Message make_reply(const Message& request, int status, std::string_view phrase,
                    std::string_view to_tag, std::string_view server_name);
+// Why a link had no room, for a person and for a gateway (RFC 3261 section 20.43, RFC 6432).
+void add_no_bandwidth(Message& reply);
 // 200 to a REGISTER that we answered: its contacts with what is left to each.
 void add_contacts(Message& reply, const std::vector<ContactField>& contacts);
 

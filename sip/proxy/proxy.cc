@@ -41,6 +41,9 @@ void Proxy::load_bindings(const std::vector<SavedBinding>& saved) {
 uint64_t Proxy::bindings_version() const {
   return core_->bindings_version();
 }
+void Proxy::adopt_calls(const std::vector<LiveCall>& listed) {
+  core_->adopt_calls(listed);
+}
 ProxySnapshot Proxy::snapshot() const {
   return core_->snapshot();
 }

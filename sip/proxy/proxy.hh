@@ -19,6 +19,7 @@
 #include "sip/call_events.hh"
 #include "sip/loop.hh"
 #include "sip/media_filter.hh"
+#include "sip/proxy/live_call.hh"
 #include "sip/proxy/proxy_config.hh"
 #include "sip/proxy/proxy_snapshot.hh"
 #include "sip/route_state.hh"
@@ -55,6 +56,10 @@ class Proxy {
   void load_bindings(const std::vector<SavedBinding>& saved);
   // Rises with every change of the bindings, refreshes included: nothing to write while it stands.
   uint64_t bindings_version() const;
+
+  // Calls from before we started as the dataplane lists them, whenever it does: they hold their
+  // links, until they end or are not in the list any more.
+  void adopt_calls(const std::vector<LiveCall>& listed);
 
   // Everything that a page or a command shows, copied.
   ProxySnapshot snapshot() const;

@@ -11,13 +11,18 @@ namespace holdfast::sip {
 
 Proxy::Core::Core(Loop& the_loop, ProxyConfig the_config, MediaFilter* the_media,
                   CallEvents* events, Logger logger)
-    : Wire(the_loop, config_, endpoints_, health_, bindings_, calls_, the_media),
+    : Wire(the_loop, config_, endpoints_, health_, bindings_, calls_, &admission_),
       config_(std::move(the_config)),
       endpoints_(the_loop, config_.limits, config_.dscp, *this),
       health_(the_loop.now_ms(), config_.health,
               [this] { return static_cast<uint32_t>(random()); }),
+      book_(links_of(config_.route)),
+      admission_(book_, config_.route.media, the_media,
+                 [this](const Origin& there) {
+                   return link_of(config_.route, upstreams_, there.address.ip, there.interface);
+                 }),
       bindings_(config_.bindings),
-      calls_(the_loop, config_.limits.max_calls, the_media, events),
+      calls_(the_loop, config_.limits.max_calls, &admission_, events),
       logger_(std::move(logger)),
       health_timer_(the_loop),
       second_timer_(the_loop) {
@@ -63,6 +68,7 @@ ProxySnapshot Proxy::Core::snapshot() const {
   out.health_counters = health_.counters();
   for (const Binding* binding : bindings_.list(out.now_ms)) out.bindings.push_back(*binding);
   out.calls = calls_.list();
+  out.links = book_.links();
   out.draining = draining_;
   out.transactions = transactions();
   out.tcp_connections = endpoints_.connections();

@@ -14,7 +14,9 @@
 #include <unordered_set>
 #include <vector>
 
+#include "sip/proxy/admission_filter.hh"
 #include "sip/proxy/call_table.hh"
+#include "sip/proxy/live_call.hh"
 #include "sip/proxy/proxy.hh"
 #include "sip/proxy/response_context.hh"
 #include "sip/proxy/wire.hh"
@@ -38,6 +40,7 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   void load_bindings(const std::vector<SavedBinding>& saved);
   uint64_t bindings_version() const { return bindings_version_; }
   ProxySnapshot snapshot() const;
+  void adopt_calls(const std::vector<LiveCall>& listed);
 
   // Endpoints::User
   void received(const Origin& origin, std::string_view bytes) override;
@@ -92,6 +95,7 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   void answer(const Incoming& in, const Reply& reply);
   void send_reply(const Incoming& in, int status, const Message& reply);
   Peer peer_at(const Origin& origin) const;
+  void hold_as_seen(const Incoming& in, const Forward& forward);
   RouteState state_of(const Incoming& in, bool matches) const;
   CallBegan began_of(const Incoming& in, const std::string& decision, bool emergency) const;
   std::string server_key(const Incoming& in, std::string_view method) const;
@@ -119,6 +123,8 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   ProxyConfig config_;
   Endpoints endpoints_;
   UpstreamHealth health_;
+  AdmissionBook book_;
+  AdmissionFilter admission_;
   BindingTable bindings_;
   CallTable calls_;
   Logger logger_;

@@ -201,6 +201,7 @@ RouteState Proxy::Core::state_of(const Incoming& in, bool matches) const {
   state.retry_after_s = kRetryAfterS + state.random % kRetryAfterS;
   state.call_key = in.new_call_key != 0 ? in.new_call_key : random();
   state.names = names_;
+  state.admission = &book_;
   return state;
 }
 
@@ -222,6 +223,9 @@ void Proxy::Core::decide(Incoming& in) {
   }
   const Peer peer = peer_at(in.view.origin);
   if (is_initial_invite(in.view)) in.new_call_key = calls_.key_of_retry(in.view, peer);
+  if (is_initial_invite(in.view))
+    in.view.media = read_media_ask(in.message->value(Header::content_type), in.message->body(),
+                                   config_.route.media);
   const RouteState state = state_of(in, cancels != nullptr);
   in.new_call_key = state.call_key;
   Decision decision = route(in.view, state);
@@ -234,18 +238,53 @@ void Proxy::Core::decide(Incoming& in) {
     if (is_initial_invite(in.view)) {
       in.call.call_key = state.call_key;
       calls_.attempt(began_of(in, name, forwarded->name == ForwardName::emergency), in.view);
+      // Beyond the bound of calls nobody would tell of its end.
+      if (calls_.knows(state.call_key)) admission_.begin(state.call_key, *forwarded);
+    } else if (in.call.in_dialog && calls_.knows(in.call.call_key)) {
+      hold_as_seen(in, *forwarded);
     }
     return forwarded->stateless ? forward_stateless(in, std::move(*forwarded))
                                 : forward(in, std::move(*forwarded));
   }
   if (const auto* reply = std::get_if<Reply>(&decision)) {
     // A stranger's attempts are noise, not calls of the branch.
+    const bool full = reply->name == ReplyName::no_bandwidth;
+    book_.count(reply->full_link, AdmissionBook::Count::refused);
     if (is_initial_invite(in.view) && peer != Peer::stranger)
-      calls_.refused(began_of(in, name, false), in.view, reply->code,
-                     std::string(name_of(reply->name)));
+      calls_.refused(
+          began_of(in, name, false), in.view, reply->code,
+          full ? CallEnd::no_bandwidth : CallEnd::refused_by_us,
+          full ? book_.links()[reply->full_link].name : std::string(name_of(reply->name)));
     answer(in, *reply);
     if (cancels != nullptr) cancels->cancel(in.message->value(Header::reason));
   }
+}
+
+// A call from before a restart that the dataplane has not listed: by who sends, and where to.
+void Proxy::Core::hold_as_seen(const Incoming& in, const Forward& forward) {
+  const uint64_t key = in.call.call_key;
+  if (book_.find(key) != nullptr || calls_.is_over(key) || forward.targets.empty()) return;
+  const Origin& from = in.view.origin;
+  const NextHop& to = forward.targets.front().hop;
+  CallUse use;
+  use.links = {link_of(config_.route, upstreams_, from.address.ip, from.interface),
+               link_of(config_.route, upstreams_, to.address.ip, to.interface)};
+  if (in.call.sender == media::Side::callee) std::swap(use.links[0], use.links[1]);
+  admission_.adopt(key, use);
+}
+
+void Proxy::Core::adopt_calls(const std::vector<LiveCall>& listed) {
+  std::vector<IpAddress> phones;
+  for (const Binding* binding : bindings_.list(loop.now_ms()))
+    phones.push_back(binding->source.address.ip);
+  std::unordered_set<uint64_t> there;
+  for (const LiveCall& call : listed) {
+    if (calls_.is_over(call.call_key)) continue;
+    there.insert(call.call_key);
+    if (book_.find(call.call_key) == nullptr || admission_.is_adopted(call.call_key))
+      admission_.adopt(call.call_key, use_of_listed(call, config_.route, upstreams_, phones));
+  }
+  admission_.retain_adopted([&](uint64_t key) { return there.contains(key) || calls_.knows(key); });
 }
 
 CallBegan Proxy::Core::began_of(const Incoming& in, const std::string& decision,
@@ -327,6 +366,7 @@ void Proxy::Core::forward_stateless(Incoming& in, Forward forward) {
 void Proxy::Core::answer(const Incoming& in, const Reply& reply) {
   Message message =
       make_reply(*in.message, reply.code, phrase_of(reply.name), to_tag(in), config_.server_name);
+  if (reply.name == ReplyName::no_bandwidth) add_no_bandwidth(message);
   if (reply.retry_after_s) message.set(Header::retry_after, std::to_string(*reply.retry_after_s));
   for (const std::string& tag : reply.unsupported) message.push_back(Header::unsupported, tag);
   if (reply.refresh) {

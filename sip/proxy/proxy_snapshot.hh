@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "sip/admission.hh"
 #include "sip/binding_table.hh"
 #include "sip/message_view.hh"
 #include "sip/record_route_token.hh"
@@ -50,6 +51,7 @@ struct ProxySnapshot {
   HealthCounters health_counters;
   std::vector<Binding> bindings;
   std::vector<CallStatus> calls;
+  std::vector<LinkStatus> links;  // the centre's, then those of the gateways
   bool draining = false;
   size_t transactions = 0;
   size_t tcp_connections = 0;

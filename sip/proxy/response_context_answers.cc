@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sip/proxy/admission_filter.hh"
 #include "sip/proxy/best_answer.hh"
 #include "sip/proxy/response_branch.hh"
 #include "sip/proxy/response_context.hh"
@@ -252,7 +253,7 @@ void ResponseContext::answer_best() {
   if (cancelled_)
     end = CallEnd::cancelled;
   else if (best.outcome == Outcome::refused)
-    end = CallEnd::refused_by_us;
+    end = best.refusal == kNoBandwidth ? CallEnd::no_bandwidth : CallEnd::refused_by_us;
   else if (best.outcome == Outcome::silent || best.outcome == Outcome::failed)
     end = CallEnd::unreachable;
 
@@ -266,11 +267,12 @@ void ResponseContext::answer_best() {
                                                             : CallEnd::callee_hung_up);
     return maybe_done();
   }
-  if (!best.answer)
-    return answer(status,
-                  make_reply(*start_.request, status, phrase_for(status), start_.to_tag,
-                             wire_.config.server_name),
-                  end, best.refusal);
+  if (!best.answer) {
+    Message reply = make_reply(*start_.request, status, phrase_for(status), start_.to_tag,
+                               wire_.config.server_name);
+    if (best.refusal == kNoBandwidth) add_no_bandwidth(reply);
+    return answer(status, reply, end, best.refusal);
+  }
   Message message = *best.answer;
   if (status != best.status) message.set_status(status, phrase_for(status));
   if (status == 401 || status == 407)  // section 16.7 step 7

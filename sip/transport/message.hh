@@ -49,7 +49,8 @@ namespace holdfast::sip {
   X(server, "Server", 0)                           \
   X(unsupported, "Unsupported", 0)                 \
   X(timestamp, "Timestamp", 0)                     \
-  X(reason, "Reason", 0)
+  X(reason, "Reason", 0)                           \
+  X(warning, "Warning", 0)
 
 enum class Header : uint8_t {
 #define HOLDFAST_X(id, name, compact) id,
