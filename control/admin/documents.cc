@@ -103,6 +103,26 @@ json warnings_of(const SipSnapshot& sip, const store::StoreStatus& store,
   return warnings;
 }
 
+json links_json(const std::vector<sip::LinkStatus>& links) {
+  json list = json::array();
+  for (const auto& link : links) {
+    const bool overflows = link.limits.when_full == sip::WhenFull::gateway;
+    list.push_back({{"name", link.name},
+                    {"calls", link.calls},
+                    {"max_calls", link.limits.max_calls},
+                    {"kbit", link.kbit},
+                    {"max_kbit", link.limits.max_kbit},
+                    {"peak_calls", link.peak_calls},
+                    {"peak_kbit", link.peak_kbit},
+                    {"when_full", overflows ? "gateway" : "refuse"},
+                    {"refused", link.refused},
+                    {"overflowed", link.overflowed},
+                    {"exempt", link.exempt},
+                    {"over", link.over}});
+  }
+  return list;
+}
+
 json live_call_json(const sip::CallStatus& call, uint64_t now_ms) {
   json document = {{"call", key_text(call.call_key)},
                    {"call_id", call.call_id},
@@ -157,6 +177,7 @@ json status_document(const SipSnapshot& sip, const store::StoreStatus& store,
           {"upstreams", {{"up", up}, {"known", sip.proxy.upstreams.size()}}},
           {"registrations", sip.proxy.bindings.size()},
           {"calls", sip.proxy.calls.size()},
+          {"links", links_json(sip.proxy.links)},
           {"transactions", sip.proxy.transactions},
           {"tcp_connections", sip.proxy.tcp_connections},
           {"media",
@@ -233,6 +254,7 @@ json upstreams_document(const SipSnapshot& sip, const names::ResolverStatus& nam
   return {{"state", name_of(sip.proxy.health)},
           {"state_since_s", seconds_since(sip.proxy.now_ms, sip.proxy.health_since_ms)},
           {"servers", std::move(servers)},
+          {"links", links_json(sip.proxy.links)},
           {"transitions", std::move(transitions)},
           {"probes_sent", health.probes_sent},
           {"evidence", std::move(evidence)},

@@ -8,6 +8,8 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "control/cli/table.hh"
+
 namespace holdfast::cli {
 namespace {
 
@@ -90,6 +92,24 @@ std::optional<int64_t> unix_ms_of(std::string_view given, int64_t now_ms) {
     if (end != nullptr && *end == '\0') return int64_t{::timegm(&parts)} * 1000;
   }
   return std::nullopt;
+}
+
+std::string links_table(const nlohmann::json& document) {
+  Table table({"LINK", ">CALLS", ">OF", ">PEAK", ">KBIT/S", ">OF", ">PEAK", "WHEN FULL", ">REFUSED",
+               ">OVERFLOWED", ">EXEMPT", ">OVER"});
+  const auto limit = [](const json& link, const char* member) {
+    const int64_t value = whole(link, member);
+    return value == 0 ? std::string("any") : std::to_string(value);
+  };
+  const auto count = [](const json& link, const char* member) {
+    return std::to_string(whole(link, member));
+  };
+  for (const auto& link : list(document, "links"))
+    table.add({text(link, "name"), count(link, "calls"), limit(link, "max_calls"),
+               count(link, "peak_calls"), count(link, "kbit"), limit(link, "max_kbit"),
+               count(link, "peak_kbit"), text(link, "when_full"), count(link, "refused"),
+               count(link, "overflowed"), count(link, "exempt"), count(link, "over")});
+  return table.empty() ? std::string() : table.to_string();
 }
 
 std::string csv_field(const std::string& text) {

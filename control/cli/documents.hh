@@ -28,6 +28,9 @@ int64_t unix_ms_now();
 
 // A field of CSV (RFC 4180): quotes around one that needs them, doubled inside. One that a
 // spreadsheet would take for a formula is given as text.
+// The table of the links and what calls hold of them, from a document that has "links".
+std::string links_table(const nlohmann::json& document);
+
 std::string csv_field(const std::string& text);
 
 }  // namespace holdfast::cli

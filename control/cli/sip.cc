@@ -104,6 +104,7 @@ void run_upstreams(Context& context, bool as_json) {
     servers.add({text(s, "host"), text(s, "address"), text(s, "transport"),
                  std::to_string(whole(s, "priority")), text(s, "state")});
   print(servers.empty() ? "no server of the centre is known\n" : servers.to_string());
+  if (const std::string links = links_table(*answer); !links.empty()) print("\n" + links);
   const auto& transitions = list(*answer, "transitions");
   if (!transitions.empty()) {
     Table table({"WHEN", "FROM", "TO", "BECAUSE"});

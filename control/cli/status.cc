@@ -84,6 +84,19 @@ void print_daemon(const json& d) {
        std::to_string(whole(records, "queued")), std::to_string(whole(records, "written")),
        std::to_string(whole(records, "dropped"))});
   print("\n" + table.to_string());
+  if (const std::string links = links_table(d); !links.empty()) print("\n" + links);
+}
+
+// What was refused, by name: our own answers, and media for which there was no port or no room.
+void print_refusals(const json& d) {
+  Table table({"ANSWERED OR REFUSED BECAUSE", ">TIMES"});
+  for (const char* member : {"decisions", "counters"}) {
+    const json counts = d.value(member, json::object());
+    for (const auto& [name, count] : counts.items())
+      if (name.starts_with("reply_") || name.starts_with("media_"))
+        table.add({name, std::to_string(whole(counts, name.c_str()))});
+  }
+  if (!table.empty()) print("\n" + table.to_string());
 }
 
 // Both daemons, as far as they are there. A holdfastd that was never started is no failure of a
@@ -108,6 +121,7 @@ void run_status(Context& context, bool as_json) {
   if (daemon) {
     print(status ? "\n" : "");
     print_daemon(*daemon);
+    print_refusals(*daemon);
   } else if (daemon.error().absent) {
     print("\nholdfastd has not been started (" + context.daemon_socket + " is not there)\n");
   }

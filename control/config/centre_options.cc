@@ -8,6 +8,7 @@ namespace {
 using Wrong = std::optional<std::string>;
 
 constexpr std::string_view kFamilies[] = {"both", "ipv4", "ipv6"};
+constexpr std::string_view kWhenFull[] = {"refuse", "gateway"};
 constexpr size_t kMaxHost = 260;  // with a port
 
 Wrong read_servers(const TomlValue& value, CentreConfig& centre) {
@@ -78,6 +79,35 @@ const Option<CentreConfig> kCentre[] = {
       "faces the centre never is.",
       ""},
      [](const TomlValue& v, CentreConfig& c) { return read_word(v, c.families, kFamilies); }},
+    {{"max-calls", "whole number", "calls, 0 to 65536", "0",
+      "Calls at a time whose media crosses the link to the centre; 0: no limit. A call between two "
+      "phones of the branch takes none of it, one that the centre sends back to the branch with "
+      "its "
+      "media takes two. Calls for help are not asked.",
+      ""},
+     [](const TomlValue& v, CentreConfig& c) {
+       return read_number(v, c.limits.max_calls, 0, 65536);
+     }},
+    {{"max-kbit", "whole number", "kbit/s, 0 to 100000000", "0",
+      "The same for the bandwidth of their media in one direction: from codecs, packet time and "
+      "b=AS of the SDP, with the headers of RTP, UDP and IP. 0: no limit.",
+      ""},
+     [](const TomlValue& v, CentreConfig& c) {
+       return read_number(v, c.limits.max_kbit, 0, 100000000);
+     }},
+    {{"link-overhead-bytes", "whole number", "bytes, 0 to 200", "0",
+      "What the link adds to each IP packet, for max-kbit: 18 for Ethernet, 22 with a VLAN tag.",
+      ""},
+     [](const TomlValue& v, CentreConfig& c) {
+       return read_number(v, c.limits.overhead_bytes, 0, 200);
+     }},
+    {{"when-full", "text", "refuse, gateway", "\"refuse\"",
+      "What becomes of a phone's call for which the link has no room: it is refused with 480, or "
+      "goes out by the gateway if the outbound rules of the dial plan take its number.",
+      ""},
+     [](const TomlValue& v, CentreConfig& c) {
+       return read_word(v, c.limits.when_full, kWhenFull);
+     }},
     HOLDFAST_HEALTH("probe-online-ms", "milliseconds, 500 to 600000", "5000",
                     "Time between two OPTIONS to a server that is up.", probe_online_ms, 500,
                     600000),

@@ -31,6 +31,22 @@ const Option<Gateway> kGateway[] = {
     {{"interface", "text", "name of an [[interface]]", "required",
       "The interface behind which it is; it has a [[sip-listener]].", "\"lan\""},
      [](const TomlValue& v, Gateway& g) { return read_text(v, g.interface, 11); }},
+    {{"max-calls", "whole number", "calls, 0 to 65536", "0",
+      "Calls at a time over its trunk; what is over takes the next gateway that has room, or is "
+      "refused with 480. 0: no limit. Calls for help are not asked.",
+      ""},
+     [](const TomlValue& v, Gateway& g) { return read_number(v, g.limits.max_calls, 0, 65536); }},
+    {{"max-kbit", "whole number", "kbit/s, 0 to 100000000", "0",
+      "The same for the bandwidth of their media in one direction, counted as that of [centre].",
+      ""},
+     [](const TomlValue& v, Gateway& g) {
+       return read_number(v, g.limits.max_kbit, 0, 100000000);
+     }},
+    {{"link-overhead-bytes", "whole number", "bytes, 0 to 200", "0",
+      "What the link adds to each IP packet, for max-kbit.", ""},
+     [](const TomlValue& v, Gateway& g) {
+       return read_number(v, g.limits.overhead_bytes, 0, 200);
+     }},
 };
 
 const Option<PrefixRule> kRule[] = {

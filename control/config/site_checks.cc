@@ -95,6 +95,8 @@ void check_centre(const DaemonConfig& config, const DataplaneConfig& dataplane,
   } else if (!servers && !srv) {
     faults.add(places, "servers", "is missing; name the centre's servers, or an srv-name");
   }
+  if (centre.limits.when_full == sip::WhenFull::gateway && config.gateways.empty())
+    faults.add(places, "when-full", "no [[gateway]] could take the call; add one, or refuse");
   if (check_interface(centre.interface, dataplane, places, faults) == nullptr) return;
   const auto reachable = [&](uint8_t family) {
     return has_listener(config, centre.interface, true, centre.transport, family);

@@ -59,6 +59,7 @@ struct CentreConfig {
   sip::Transport transport = sip::Transport::udp;
   AddressFamilies families = AddressFamilies::kBoth;
   sip::HealthConfig health;
+  sip::LinkLimits limits;  // of the WAN towards it
 };
 
 struct MediaConfig {

@@ -31,6 +31,9 @@ namespace holdfast::daemon {
 namespace {
 
 constexpr uint32_t kDrainLookMs = 500;
+// Until the dataplane has listed its calls, and once it has.
+constexpr uint32_t kAdoptSoonMs = 50;
+constexpr uint32_t kAdoptMs = 5000;
 
 int64_t unix_ms() {
   using namespace std::chrono;
@@ -80,6 +83,7 @@ class Daemon::Parts {
   admin::Sources admin_sources();
   void on_signal();
   void look_whether_drained();
+  void look_for_calls_of_before();
 
   const config::SiteConfig site_;
   const config::DaemonConfig& config_;
@@ -98,12 +102,14 @@ class Daemon::Parts {
   int signals_ = -1;
   sip::Loop::Handle signal_watch_ = 0;
   sip::Loop::Handle drain_timer_ = 0;
+  sip::Loop::Handle adopt_timer_ = 0;
 };
 
 Daemon::Parts::~Parts() {
   if (bindings_) bindings_->save();
   if (loop_ && signal_watch_ != 0) loop_->unwatch(signal_watch_);
   if (loop_ && drain_timer_ != 0) loop_->cancel(drain_timer_);
+  if (loop_ && adopt_timer_ != 0) loop_->cancel(adopt_timer_);
   if (signals_ >= 0) ::close(signals_);
 }
 
@@ -139,7 +145,7 @@ std::string Daemon::Parts::open_sip() {
   const auto put = [this](store::Item item) { return writer_->put(std::move(item)); };
   recorder_ = std::make_unique<records::Recorder>(
       records::Recorder::Clock{unix_ms, [this] { return loop_->now_ms(); }}, put);
-  proxy_ = std::make_unique<sip::Proxy>(*loop_, proxy_config_of(config_, keys_), anchor_.get(),
+  proxy_ = std::make_unique<sip::Proxy>(*loop_, proxy_config_of(site_, keys_), anchor_.get(),
                                         recorder_.get(), log_line);
   const auto saved = store::Reader(config_.storage.database()).bindings();
   if (saved) {
@@ -166,6 +172,7 @@ std::string Daemon::Parts::open_sip() {
       });
   proxy_->set_upstreams(resolver_->at_start().upstreams);
   proxy_->set_names(resolver_->at_start().names);
+  look_for_calls_of_before();
   if (const auto error = proxy_->start()) return error->listener + ": " + error->text;
 
   signals_ = open_signals();
@@ -230,6 +237,14 @@ void Daemon::Parts::look_whether_drained() {
     return;
   }
   drain_timer_ = loop_->after(kDrainLookMs, [this] { look_whether_drained(); });
+}
+
+// They hold their links too: so the book is whole again as soon as the dataplane's list is.
+void Daemon::Parts::look_for_calls_of_before() {
+  const bool listed = anchor_->snapshot().state == sip::AnchorState::up;
+  if (listed) proxy_->adopt_calls(live_calls_of(anchor_->last_list()));
+  adopt_timer_ =
+      loop_->after(listed ? kAdoptMs : kAdoptSoonMs, [this] { look_for_calls_of_before(); });
 }
 
 Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}

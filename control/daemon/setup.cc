@@ -2,6 +2,10 @@
 // Copies options to where they are used.
 #include "control/daemon/setup.hh"
 
+#include <map>
+
+#include "sip/anchor/stream_name.hh"
+
 namespace holdfast::daemon {
 namespace {
 
@@ -21,7 +25,8 @@ std::vector<sip::Listener> listeners_of(const config::DaemonConfig& config) {
 
 }  // namespace
 
-sip::ProxyConfig proxy_config_of(const config::DaemonConfig& config, const Keys& keys) {
+sip::ProxyConfig proxy_config_of(const config::SiteConfig& site, const Keys& keys) {
+  const config::DaemonConfig& config = *site.daemon;
   sip::BindingConfig bindings;
   bindings.survival_expiry_min_s = config.sip.survival_expiry_min_s;
   bindings.survival_expiry_max_s = config.sip.survival_expiry_max_s;
@@ -35,6 +40,11 @@ sip::ProxyConfig proxy_config_of(const config::DaemonConfig& config, const Keys&
   route.keys = keys.tokens;
   route.branch_key = keys.branch;
   route.call_budget_ms = config.sip.call_budget_ms;
+  route.centre_limits = config.centre.limits;
+  route.media.policy = config.media.policy;
+  for (const auto& interface : site.dataplane.interfaces)
+    route.media.addresses.insert(route.media.addresses.end(), interface.media_addresses.begin(),
+                                 interface.media_addresses.end());
   sip::ProxyLimits limits;
   limits.max_calls = config.sip.max_calls;
   limits.tcp_idle_ms = config.sip.tcp_idle_s * 1000;
@@ -55,6 +65,27 @@ sip::AnchorConfig anchor_config_of(const config::SiteConfig& site) {
   anchor.hold_timeout_s = site.daemon->media.hold_timeout_s;
   anchor.max_calls = site.daemon->sip.max_calls;
   return anchor;
+}
+
+std::vector<sip::LiveCall> live_calls_of(const std::vector<control::CallReport>& listed) {
+  std::map<uint64_t, sip::LiveCall> calls;
+  for (const auto& report : listed) {
+    const auto name = sip::parse_stream_name(report.call);
+    if (!name || report.legs.size() != 2) continue;
+    sip::LiveCall& call = calls[name->call_key];
+    call.call_key = name->call_key;
+    sip::LiveCall::Stream stream;
+    stream.media = name->media;
+    for (size_t side = 0; side < 2; ++side) {
+      const auto& leg = report.legs[side];
+      const auto& known = leg.learned_source ? leg.learned_source : leg.remote;
+      stream.ends[side] = {leg.interface, known ? known->ip : IpAddress{}};
+    }
+    call.streams.push_back(std::move(stream));
+  }
+  std::vector<sip::LiveCall> all;
+  for (auto& [key, call] : calls) all.push_back(std::move(call));
+  return all;
 }
 
 }  // namespace holdfast::daemon

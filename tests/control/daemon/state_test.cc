@@ -145,7 +145,7 @@ TEST(Setup, TellsTheProxyWhatTheFileSays) {
   Keys keys;
   keys.branch[0] = 1;
   keys.tokens.current[0] = 2;
-  const auto proxy = proxy_config_of(*site->daemon, keys);
+  const auto proxy = proxy_config_of(*site, keys);
   ASSERT_EQ(proxy.route.listeners.size(), 5U);  // two addresses by two transports, and one
   EXPECT_TRUE(proxy.route.listeners[0].faces_phones);
   EXPECT_EQ(proxy.route.listeners[3].address.to_string(), "[2001:db8:1::2]:5060");
