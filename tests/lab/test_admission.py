@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A WAN with room for two calls: the third is refused or leaves by the gateway, help and local calls are not asked, a
-restart forgets none, and at the end nothing is held.
+restart forgets none, and at the end nothing is held. And a box without ports says 503.
 """
+import subprocess
+
 import signalling
-from drill import GATEWAY, Branch, wait_until
+from control import Control, Refused
+from drill import GATEWAY, HOLDFAST, Branch, wait_until
 
 REMOTE = (("1010", "3011"), ("1012", "3012"))
 THIRD, ITS_CALLEE, OUTSIDE = "1013", "3011", "95551234"
@@ -12,6 +15,17 @@ LOCAL = ("1014", "1015")
 
 def centre_link(branch):
     return branch.say("status")["holdfastd"]["links"][0]
+
+
+def take_all_ports(branch):
+    """Calls of another client, until there is no leg or port left; the name of what is missing."""
+    with Control(f"{branch.box.LAB_STATE}/dataplane.sock") as control:
+        for n in range(100000):
+            try:
+                control.ask("call.add", call=f"filler-{n}", legs=[{"interface": "lan"}, {"interface": "wan"}])
+            except Refused as refused:
+                return refused.code
+    raise AssertionError("ports without end")
 
 
 def test_one_call_too_many_ruins_none(tmp_path):
@@ -56,6 +70,14 @@ def test_one_call_too_many_ruins_none(tmp_path):
                 phones[user].hang_up()
             wait_until(lambda: [(each["calls"], each["kbit"]) for each in branch.say("upstreams")["links"]]
                        == [(0, 0), (0, 0)], 5, "links are held by nobody")
+            missing = take_all_ports(branch)
+            mark = phones[THIRD].dial(ITS_CALLEE)
+            assert phones[THIRD].wait("CALL_CLOSED", after=mark)["param"].startswith("503")
+            text = subprocess.run([HOLDFAST, "--socket", f"{branch.box.LAB_STATE}/dataplane.sock", "--daemon-socket",
+                                   f"{branch.box.LAB_STATE}/holdfastd.sock", "status"], capture_output=True, text=True,
+                                  timeout=10, check=True).stdout
+            assert f"media_dataplane_{missing}" in text, text
+            assert centre_link(branch)["calls"] == 0
         ended = {(r["end"], r["detail"], r["status"]) for r in branch.say("calls")["records"]
                  if r["decision"] == "reply_no_bandwidth"}
         assert ended == {("no_bandwidth", "centre", 480)}, ended

@@ -45,6 +45,7 @@ TEST(SiteConfig, DefaultsAreThoseOfThePage) {
   EXPECT_EQ(c.listeners[1].faces, Faces::kCentre);
   ASSERT_EQ(c.centre.servers.size(), 1U);
   EXPECT_EQ(c.centre.servers[0].to_string(), "198.18.3.10:5060");
+  EXPECT_EQ(c.centre.limits, sip::LinkLimits{});
   EXPECT_EQ(c.centre.health.lost_to_fail, sip::HealthConfig{}.lost_to_fail);
   EXPECT_TRUE(c.dial_plan);
   EXPECT_EQ(c.storage.database(), "/var/lib/holdfast/holdfast.db");
@@ -54,10 +55,11 @@ TEST(SiteConfig, DefaultsAreThoseOfThePage) {
 
 TEST(SiteConfig, EverythingSet) {
   const auto site = parse_site(
-      whole("transport = \"tcp\"\nlost-to-fail = 5\nhold-down-ms = 0\n"
+      whole("transport = \"tcp\"\nlost-to-fail = 5\nhold-down-ms = 0\nmax-calls = 20\n"
+            "max-kbit = 2000\nlink-overhead-bytes = 18\nwhen-full = \"gateway\"\n"
             "[sip]\naliases = [\"proxy.branch\"]\ndscp = 0\nregister-mode = \"rewrite\"\n"
             "[[gateway]]\nname = \"pstn\"\naddress = \"[2001:db8:1::20]:5070\"\ninterface = "
-            "\"lan\"\ntransport = \"tcp\"\n"
+            "\"lan\"\ntransport = \"tcp\"\nmax-calls = 8\nmax-kbit = 700\n"
             "[dial-plan]\nemergency = [\"911\", {dialled = \"9911\", sent = \"911\"}]\n"
             "outbound = [{prefix = \"9\", strip = 1, prepend = \"+1\", min-digits = 8, max-digits "
             "= 12}]\nreject-code = 404\n"
@@ -70,6 +72,8 @@ TEST(SiteConfig, EverythingSet) {
   EXPECT_EQ(c.centre.transport, sip::Transport::tcp);
   EXPECT_EQ(c.centre.health.lost_to_fail, 5U);
   EXPECT_EQ(c.gateways.at(0).address.to_string(), "[2001:db8:1::20]:5070");
+  EXPECT_EQ(c.centre.limits, (sip::LinkLimits{20, 2000, 18, sip::WhenFull::gateway}));
+  EXPECT_EQ(c.gateways.at(0).limits, (sip::LinkLimits{8, 700, 0, sip::WhenFull::refuse}));
   EXPECT_EQ(c.media.policy.video, media::MediaAction::refuse);
   EXPECT_EQ(c.media.policy.fax, media::MediaAction::pass);
   EXPECT_EQ(c.media.media_timeout_s, 0U);
@@ -205,6 +209,11 @@ const Case kCentreCases[] = {
      L(17) "centre.interface: no [[sip-listener]] of interface lan faces the centre over udp; add "
            "one, or change faces"},
     {kWithListeners + "interface = \"wan\"\nservers = [\"a\"]", L(15) "centre.domain: is missing"},
+    {whole("when-full = \"gateway\""),
+     L(19) "centre.when-full: no [[gateway]] could take the call; add one, or refuse"},
+    {whole("when-full = \"queue\""),
+     L(19) "centre.when-full: \"queue\" is not one of refuse, gateway"},
+    {whole("max-calls = -1"), L(19) "centre.max-calls: -1 is out of bounds; choose 0 to 65536"},
     {whole("lost-to-fail = 0"), L(19) "centre.lost-to-fail: 0 is out of bounds; choose 1 to 20"},
     {whole("probe-timeout-ms = \"1s\""),
      L(19) "centre.probe-timeout-ms: needs a whole number, not text; leave the quotes out"},
