@@ -14,13 +14,13 @@ namespace holdfast::sip {
 // What is needed to read one.
 struct MediaRules {
   media::MediaPolicy policy;         // lines that it refuses take nothing
-  std::vector<IpAddress> addresses;  // of ours, which media comes to
+  std::vector<IpAddress> addresses;  // inside of the branch: ours, which media comes to, and others
 };
 
 struct MediaAsk {
   bool has_sdp = false;         // and it could be read
   bool says_where = false;      // a line names an address, so the next is known
-  bool is_joined = false;       // each such line names an address of ours: media never leaves us
+  bool is_joined = false;       // each such line names an address inside of the branch
   media::MediaDemand demand{};  // of all lines in use
 };
 

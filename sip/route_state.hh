@@ -30,7 +30,7 @@ struct Gateway {
   SocketAddress address;
   Transport transport = Transport::udp;
   std::string interface;
-  LinkLimits limits;  // of its trunk
+  LinkLimits limits{};  // of its trunk
 };
 
 // How the centre learns the way back to a phone.

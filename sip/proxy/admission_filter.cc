@@ -88,6 +88,7 @@ uint16_t AdmissionFilter::take(uint64_t call_key, Call& call, const MediaMessage
 // The call's first INVITE on its way to one target, and what comes back.
 uint16_t AdmissionFilter::take_first(uint64_t call_key, Call& call, const MediaMessage& message,
                                      const MediaAsk& ask) {
+  if (call.adopted) return 0;  // what was being set up at a restart goes on
   Media media = call.media;
   if (message.status == 0) {
     media.links = {link_of_(message.from), link_of_(message.to)};

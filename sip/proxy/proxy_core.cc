@@ -17,7 +17,8 @@ Proxy::Core::Core(Loop& the_loop, ProxyConfig the_config, MediaFilter* the_media
       health_(the_loop.now_ms(), config_.health,
               [this] { return static_cast<uint32_t>(random()); }),
       book_(links_of(config_.route)),
-      admission_(book_, config_.route.media, the_media,
+      rules_(config_.route.media),
+      admission_(book_, rules_, the_media,
                  [this](const Origin& there) {
                    return link_of(config_.route, upstreams_, there.address.ip, there.interface);
                  }),

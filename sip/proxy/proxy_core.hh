@@ -95,6 +95,8 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   void answer(const Incoming& in, const Reply& reply);
   void send_reply(const Incoming& in, int status, const Message& reply);
   Peer peer_at(const Origin& origin) const;
+  std::vector<IpAddress> phones_now() const;
+  void refresh_rules();
   void hold_as_seen(const Incoming& in, const Forward& forward);
   RouteState state_of(const Incoming& in, bool matches) const;
   CallBegan began_of(const Incoming& in, const std::string& decision, bool emergency) const;
@@ -124,6 +126,9 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   Endpoints endpoints_;
   UpstreamHealth health_;
   AdmissionBook book_;
+  // What is inside the branch: our addresses, the gateways, and the phones as of that version.
+  MediaRules rules_;
+  std::optional<uint64_t> rules_version_;
   AdmissionFilter admission_;
   BindingTable bindings_;
   CallTable calls_;

@@ -223,9 +223,10 @@ void Proxy::Core::decide(Incoming& in) {
   }
   const Peer peer = peer_at(in.view.origin);
   if (is_initial_invite(in.view)) in.new_call_key = calls_.key_of_retry(in.view, peer);
+  if (makes_calls(in.view.method)) refresh_rules();
   if (is_initial_invite(in.view))
-    in.view.media = read_media_ask(in.message->value(Header::content_type), in.message->body(),
-                                   config_.route.media);
+    in.view.media =
+        read_media_ask(in.message->value(Header::content_type), in.message->body(), rules_);
   const RouteState state = state_of(in, cancels != nullptr);
   in.new_call_key = state.call_key;
   Decision decision = route(in.view, state);
@@ -273,10 +274,26 @@ void Proxy::Core::hold_as_seen(const Incoming& in, const Forward& forward) {
   admission_.adopt(key, use);
 }
 
-void Proxy::Core::adopt_calls(const std::vector<LiveCall>& listed) {
+std::vector<IpAddress> Proxy::Core::phones_now() const {
   std::vector<IpAddress> phones;
   for (const Binding* binding : bindings_.list(loop.now_ms()))
     phones.push_back(binding->source.address.ip);
+  return phones;
+}
+
+// Media that is not anchored goes from phone to phone, or to the gateway, by their own addresses.
+void Proxy::Core::refresh_rules() {
+  if (rules_version_ == bindings_version_) return;
+  rules_version_ = bindings_version_;
+  rules_.addresses = phones_now();
+  for (const Gateway& gateway : config_.route.gateways)
+    rules_.addresses.push_back(gateway.address.ip);
+  const std::vector<IpAddress>& ours = config_.route.media.addresses;
+  rules_.addresses.insert(rules_.addresses.end(), ours.begin(), ours.end());
+}
+
+void Proxy::Core::adopt_calls(const std::vector<LiveCall>& listed) {
+  const std::vector<IpAddress> phones = phones_now();
   std::unordered_set<uint64_t> there;
   for (const LiveCall& call : listed) {
     if (calls_.is_over(call.call_key)) continue;

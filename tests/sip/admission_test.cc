@@ -215,7 +215,7 @@ TEST(Admission, TheOverflowTranslatesTheNumberAndSkipsFullTrunks) {
   branch.config.centre_limits = limits(1);
   branch.config.centre_limits.when_full = kOverflow;
   branch.config.gateways.push_back(
-      {"second", *SocketAddress::parse("198.18.1.10:5060"), Transport::udp, "lan", {}});
+      {"second", *SocketAddress::parse("198.18.1.10:5060"), Transport::udp, "lan"});
   branch.config.gateways[0].limits = limits(1);
   AdmissionBook book(links_of(branch.config));
   book.hold(1, use(kNoLink, kCentreLink));

@@ -326,7 +326,7 @@ TEST_F(AdmissionFilterTest, CallsFromBeforeARestartAreHeldAndGivenBack) {
   RouteConfig config;
   config.centre_interface = "wan";
   config.media.addresses = rules.addresses;
-  config.gateways = {{"pstn", *SocketAddress::parse("198.18.1.9:5060"), Transport::udp, "lan", {}}};
+  config.gateways = {{"pstn", *SocketAddress::parse("198.18.1.9:5060"), Transport::udp, "lan"}};
   const std::vector<IpAddress> phones{*IpAddress::parse(kPhone)};
   const auto call = [](uint64_t key, const char* near, const char* wan, const char* far) {
     LiveCall live;

@@ -165,6 +165,34 @@ TEST_F(ProxyAdmissionTest, AMailboxInPlaceOfAPhoneIsRefusedAtItsAnswer) {
   EXPECT_EQ(link().calls, 1u);
 }
 
+TEST_F(ProxyAdmissionTest, UnanchoredMediaBetweenPhonesStaysInTheBranch) {
+  media = nullptr;
+  start();
+  go_online();
+  know(alice, "alice");
+  know(bob, "bob");
+  another("sip:carol@centre.example.com");
+  EXPECT_EQ(take(centre).method(), "INVITE");
+  EXPECT_EQ(link().calls, 1u);
+  another("sip:bob@centre.example.com", sdp_at(kAlice));
+  const Text first = take(centre);
+  // The centre sends it back, as a B2BUA.
+  branch = from_tag = call_id = "back";
+  to_wan(centre, request("INVITE", "sip:bob@" + bob.at(), centre, "", first.body()));
+  EXPECT_EQ(take(centre).status(), 100);
+  const Text second = take(bob);
+  EXPECT_EQ(second.method(), "INVITE");
+  to_lan(bob,
+         reply(second, 200, "OK", "b", "Contact: <sip:bob@" + bob.at() + ">\r\n", sdp_at(kBob)));
+  const Text ok = take(centre);
+  EXPECT_EQ(ok.status(), 200);
+  to_wan(centre,
+         reply(first, 200, "OK", "c", "Contact: <sip:c@" + centre.at() + ">\r\n", ok.body()));
+  EXPECT_EQ(take(alice).status(), 200);
+  EXPECT_EQ(link().calls, 1u);
+  EXPECT_EQ(link().refused, 0u);
+}
+
 TEST_F(ProxyAdmissionTest, ARestartForgetsNoCallAndKeepsNone) {
   start();
   const Call call = establish(kFar);
