@@ -48,7 +48,8 @@ bool AdmissionBook::is_over(LinkId link) const {
 void AdmissionBook::hold(uint64_t call_key, const CallUse& use) {
   const LinkId full = full_link(call_key, use);
   release(call_key);
-  for (LinkId link = 0; link < links_.size(); ++link) {
+  for (size_t i = 0; i < links_.size(); ++i) {
+    const auto link = static_cast<LinkId>(i);
     const Amount wanted = amount(use, link);
     LinkStatus& at = links_[link];
     at.calls += wanted.calls;
@@ -63,7 +64,8 @@ void AdmissionBook::hold(uint64_t call_key, const CallUse& use) {
 void AdmissionBook::release(uint64_t call_key) {
   const auto found = held_.find(call_key);
   if (found == held_.end()) return;
-  for (LinkId link = 0; link < links_.size(); ++link) {
+  for (size_t i = 0; i < links_.size(); ++i) {
+    const auto link = static_cast<LinkId>(i);
     const Amount had = amount(found->second, link);
     links_[link].calls -= had.calls;
     links_[link].kbit -= had.kbit;
