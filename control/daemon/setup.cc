@@ -84,6 +84,7 @@ std::vector<sip::LiveCall> live_calls_of(const std::vector<control::CallReport>&
     call.streams.push_back(std::move(stream));
   }
   std::vector<sip::LiveCall> all;
+  all.reserve(calls.size());
   for (auto& [key, call] : calls) all.push_back(std::move(call));
   return all;
 }
