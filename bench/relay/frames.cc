@@ -56,11 +56,6 @@ void mend_udp(uint8_t* frame, dataplane::ChecksumSum before, const uint8_t* at, 
 
 // ---- defects --------------------------------------------------------------------------------
 
-void readdress(Frame& frame, uint16_t destination_port) {
-  put16(&frame[kUdpAt + 2], destination_port);
-  close_udp(frame.data());
-}
-
 size_t resize_payload(Frame& frame, uint16_t udp_payload) {
   put16(&frame[kIpAt + 2], static_cast<uint16_t>(kIpSize + kUdpSize + udp_payload));
   put16(&frame[kUdpAt + 4], static_cast<uint16_t>(kUdpSize + udp_payload));
@@ -175,6 +170,11 @@ Frame first_frame(size_t side, uint32_t call, uint16_t sequence) {
   close_ip(frame.data());
   close_udp(frame.data());
   return frame;
+}
+
+void readdress(Frame& frame, uint16_t destination_port) {
+  put16(&frame[kUdpAt + 2], destination_port);
+  close_udp(frame.data());
 }
 
 BadFrame bad_frame(const Defect& defect, size_t side, uint32_t calls) {

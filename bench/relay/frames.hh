@@ -29,6 +29,8 @@ using Frame = std::array<uint8_t, kFrameBytes>;
 // What `side`'s remote of `call` sends, with `sequence` and its timestamp, checksums correct.
 Frame first_frame(size_t side, uint32_t call, uint16_t sequence);
 
+// Sends it to another port of the same address.
+void readdress(Frame& frame, uint16_t destination_port);
 // Makes it the frame that comes `packets` later: sequence, timestamp, UDP checksum (RFC 1624).
 void advance(uint8_t* frame, uint16_t packets);
 // Writes eight bytes into the payload and mends the UDP checksum.

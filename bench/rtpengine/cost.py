@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a relayed packet costs the whole machine, less what the generator costs it by itself."""
+import os
+import statistics
+import time
+
+import relays
+import wires as wire
+
+CALLS, RATE = 100, 50  # G.711, 20 ms a packet
+WARM_S, RUN_S, QUICK_S = 0.5, 4, 2
+DRAIN_S = 0.2
+TARGET = 1 / 3
+BUSY_MACHINE = 0.02  # of all CPUs: other work that is worth a remark
+CROWDED_MACHINE = 0.25  # from here on there is nothing to be seen
+SINK = "sink"
+
+
+class Cost:
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.busy = {}  # by name: microseconds of CPU time a packet, one a run
+        self.lost = {}
+        self.other = 0  # the largest part of all CPUs that was busy while nothing of ours ran
+
+    def run_all(self):
+        self.sink()
+        for make in (relays.Holdfast, relays.Rtpengine):
+            self.relay(make)
+
+    def sink(self):
+        with wire.lay(CALLS) as wires:
+            wires.sink_at_edge()
+            wires.speak({side: [relays.FIRST_MEDIA_PORT] * CALLS for side in wire.SIDES})
+            self.other = max(self.other, wires.send(1, 0)["busy_s"] / os.cpu_count())
+            self._measure(SINK, wires, wires.arrived_at_edge)
+
+    def relay(self, make):
+        with wire.lay(CALLS) as wires:
+            relay = make(wires)
+            try:
+                wires.speak(relay.start_calls())
+                self._measure(relay.name, wires, lambda: sum(wires.arrived().values()))
+            finally:
+                relay.stop()
+
+    def _measure(self, name, wires, arrived):
+        wires.send(WARM_S, RATE)
+        time.sleep(DRAIN_S)
+        before = arrived()
+        tally = wires.send(self.seconds, RATE)
+        time.sleep(DRAIN_S)
+        sent = sum(tally["sent"])
+        self.lost[name] = self.lost.get(name, 0) + sent - (arrived() - before)
+        self.busy.setdefault(name, []).append(1e6 * tally["busy_s"] / sent)
+
+    def above_sink(self, name):
+        """Run by run: the sink's run was just before."""
+        return [busy - sink for busy, sink in zip(self.busy[name], self.busy[SINK])]
+
+    def remarks(self):
+        for name, lost in self.lost.items():
+            if lost:
+                yield f"{name}: {lost} packets did not arrive"
+        if self.other > BUSY_MACHINE:
+            yield f"other work had up to {self.other:.0%} of the CPUs"
+
+
+def report(options, output):
+    case = f"{CALLS} calls over veth: CPU time of the whole machine"
+    cost = Cost(QUICK_S if options.quick else RUN_S)
+    try:
+        for _ in range(options.runs):
+            cost.run_all()
+    except (RuntimeError, OSError) as failure:
+        output.row("rtpengine", case, "us/packet", [], ok=False, reason=" ".join(str(failure).split())[-300:])
+        return
+    output.row("rtpengine", f"{CALLS} calls into a sink: CPU time of the whole machine", "us/packet", cost.busy[SINK])
+    if cost.other > CROWDED_MACHINE:
+        output.row("rtpengine", case + " above it", "us/packet", [], target=TARGET, reason="; ".join(cost.remarks()))
+        return
+    peer = statistics.median(cost.above_sink("rtpengine"))
+    ours = cost.above_sink("Holdfast")
+    whole = not any(cost.lost.values()) and peer > 0
+    output.row("rtpengine", case + " above it", "us/packet", ours,
+               ("rtpengine", relays.rtpengine_version(), peer), target=TARGET,
+               ok=whole and statistics.median(ours) <= TARGET * peer, reason="; ".join(cost.remarks()) or None)

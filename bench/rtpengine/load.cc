@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// Speaks for both ends of many calls at once: G.711 over two interfaces, at a rate for each phase.
+#include <sched.h>
+#include <time.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "bench/relay/frames.hh"
+#include "bench/relay/plan.hh"
+#include "bench/rtpengine/busy_time.hh"
+#include "bench/rtpengine/frame_socket.hh"
+
+namespace {
+
+using namespace holdfast::bench;
+
+constexpr int kFailed = 1;
+constexpr int kWrongUse = 2;
+constexpr double kTickS = 0.001;  // frames that are due leave together, as often as this
+constexpr double kMaxSeconds = 600;
+constexpr double kMaxRate = 20'000;
+
+double now_s() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+void sleep_until(double when_s) {
+  const auto whole = static_cast<time_t>(when_s);
+  const timespec when{whole, static_cast<long>((when_s - static_cast<double>(whole)) * 1e9)};
+  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, nullptr);
+}
+
+// What one end of every call sends; the streams by turns, so that none is in step with another.
+class Speakers {
+ public:
+  Speakers(std::unique_ptr<FrameSocket> socket, std::vector<Frame> frames)
+      : socket_(std::move(socket)), frames_(std::move(frames)) {}
+
+  // Returns how many of `count` left; the others are the interface's loss, and counted as not sent.
+  uint64_t send(uint64_t count) {
+    uint64_t sent = 0;
+    while (count > 0) {
+      // A frame is in a burst once: it is changed in its place.
+      const size_t limit = std::min(FrameSocket::kMaxBurst, frames_.size());
+      burst_.resize(std::min<uint64_t>(count, limit));
+      for (Frame*& frame : burst_) {
+        frame = &frames_[next_];
+        next_ = (next_ + 1) % frames_.size();
+        advance(frame->data(), 1);
+      }
+      sent += socket_->send(burst_);
+      count -= burst_.size();
+    }
+    return sent;
+  }
+
+ private:
+  std::unique_ptr<FrameSocket> socket_;
+  std::vector<Frame> frames_;
+  std::vector<Frame*> burst_;
+  size_t next_ = 0;
+};
+
+// Sends `rate` packets a second in each of `streams` streams of each side.
+nlohmann::json send_phase(std::vector<Speakers>& sides, double streams, double seconds,
+                          double rate) {
+  const MachineTime before = machine_time();
+  const double start = now_s();
+  double late = 0;
+  uint64_t due_so_far = 0;
+  std::vector<uint64_t> sent(sides.size());
+  for (double tick = start + kTickS; tick <= start + seconds; tick += kTickS) {
+    sleep_until(tick);
+    late = std::max(late, now_s() - tick);
+    const auto due = static_cast<uint64_t>((tick - start) * streams * rate);
+    for (size_t side = 0; side < sides.size(); ++side)
+      sent[side] += sides[side].send(due - due_so_far);
+    due_so_far = due;
+  }
+  const double end = now_s();
+  return {{"start", start},
+          {"end", end},
+          {"seconds", end - start},
+          {"due", due_so_far},
+          {"sent", sent},
+          {"late_s", late},
+          {"busy_s", busy_seconds(before, machine_time(), end - start)}};
+}
+
+// One side's frames; `ports`: where the device listens for each call.
+std::vector<Frame> frames_of(size_t side, const std::vector<uint16_t>& ports) {
+  std::vector<Frame> frames;
+  for (uint32_t call = 0; call < ports.size(); ++call) {
+    frames.push_back(first_frame(side, call, static_cast<uint16_t>(1000 + 7 * call)));
+    readdress(frames.back(), ports[call]);
+  }
+  return frames;
+}
+
+// "SECONDS RATE" a line; the answer is an object a line.
+int serve(std::vector<Speakers>& sides, size_t streams) {
+  std::cout << nlohmann::json{{"ready", true}} << std::endl;
+  for (std::string line; std::getline(std::cin, line);) {
+    double seconds = 0;
+    double rate = 0;
+    if (std::sscanf(line.c_str(), "%lf %lf", &seconds, &rate) != 2 || seconds <= 0 ||
+        seconds > kMaxSeconds || rate < 0 || rate > kMaxRate) {
+      std::fprintf(stderr, "holdfast-rtp-load: a line is SECONDS PACKETS_PER_S_OF_A_STREAM\n");
+      return kWrongUse;
+    }
+    std::cout << send_phase(sides, static_cast<double>(streams), seconds, rate) << std::endl;
+  }
+  return 0;
+}
+
+void stay_on(unsigned cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  sched_setaffinity(0, sizeof set, &set);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Sends the media of both ends of many calls, numbered as holdfast-relay-calls does.");
+  std::vector<std::string> networks(kSides);
+  std::vector<std::vector<uint16_t>> ports(kSides);
+  std::string interface;
+  unsigned cpu = 1;
+  for (size_t side = 0; side < kSides; ++side) {
+    const std::string name = kSideNames[side];
+    app.add_option("--" + name, networks[side], "network namespace of the remotes")->required();
+    app.add_option("--" + name + "-ports", ports[side], "where the device listens, call by call")
+        ->required()
+        ->delimiter(',');
+  }
+  app.add_option("--interface", interface, "its name in both namespaces")->required();
+  app.add_option("--cpu", cpu, "where it runs")->check(CLI::Range(0U, 1023U));
+  CLI11_PARSE(app, argc, argv);
+  if (ports[0].size() != ports[1].size() || ports[0].size() > kMaxCalls) {
+    std::fprintf(stderr, "holdfast-rtp-load: as many ports on one side as on the other\n");
+    return kWrongUse;
+  }
+  stay_on(cpu);
+  std::vector<Speakers> sides;
+  for (size_t side = 0; side < kSides; ++side) {
+    auto socket = FrameSocket::open(networks[side], interface);
+    if (!socket) {
+      std::fprintf(stderr, "holdfast-rtp-load: %s\n", socket.error().c_str());
+      return kFailed;
+    }
+    sides.emplace_back(std::move(socket).value(), frames_of(side, ports[side]));
+  }
+  return serve(sides, ports[0].size());
+}
