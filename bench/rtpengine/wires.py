@@ -107,6 +107,10 @@ class Wires:
             self._load = machine.start(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         self._answer()
 
+    def load_ns(self):
+        """CPU time of the generator so far."""
+        return machine.schedule_ns(self._load.pid)[0]
+
     def begin(self, seconds, rate):
         self._load.stdin.write(f"{seconds} {rate}\n")
         self._load.stdin.flush()
