@@ -10,10 +10,11 @@ import time
 
 import books
 import device
+import growth
 import machine
 import peer
 
-LEGS = "2,200,20000"
+LEGS = "2,200,20000,32768"
 MAX_LEGS = 40000  # bench/relay/plan.hh
 PACKETS_PER_S_OF_A_LEG = 50  # G.711 with 20 ms a packet
 HUGE_MIB = 2 * device.MEMORY_MIB
@@ -59,6 +60,7 @@ class Case:
         self.waited = []   # part of the time in which a device wanted its CPU and something else had it
         self.idle = {}     # by device: part of the time in which the traffic program had nothing to do
         self.peer_faults = []
+        self.memory = []   # of holdfast-dataplane, in bytes
         self.unaccounted = []
         self.wrong = []
 
@@ -88,6 +90,8 @@ class Case:
             self._warm(traffic, dut)
             self._saturate(traffic, dut)
             self._pace(traffic, dut)
+            if not reflect:
+                self.memory.append(dut.memory_bytes())
             dut.stop()
             if reflect:
                 self._cost_of_testpmd(dut)
@@ -217,17 +221,27 @@ def report_lab(options, output):
                    [run[i] for run in result.get("delay_us", [])], reason=reason)
 
 
+def measure(cases, runs, output):
+    """By turns, so that numbers of legs can be compared too. Returns those that did not fail."""
+    failures = {}
+    for _ in range(runs):
+        for case in (case for case in cases if case.legs not in failures):
+            try:
+                case.run_all()
+            except RuntimeError as failure:
+                failures[case.legs] = failure
+    for legs, failure in failures.items():
+        output.row("relay", f"{legs} legs", "packets/s", [], ok=False, reason=one_line(failure))
+    return {case.legs: case for case in cases if case.legs not in failures}
+
+
 def run(options, output):
     seconds = 1 if options.quick else 3
     with machine.HugePages() as pages, machine.namespace() as namespace:
         huge = pages if pages.provide(HUGE_MIB) else None
-        for legs in options.leg_counts:
-            case = Case(legs, seconds, huge, namespace)
-            try:
-                for _ in range(options.runs):
-                    case.run_all()
-                case.report(output)
-            except RuntimeError as failure:
-                output.row("relay", f"{legs} legs", "packets/s", [], ok=False, reason=one_line(failure))
+        cases = measure([Case(legs, seconds, huge, namespace) for legs in options.leg_counts], options.runs, output)
+    for case in cases.values():
+        case.report(output)
+    growth.report(cases, output)
     report_ring(options, output)
     report_lab(options, output)

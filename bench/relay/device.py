@@ -96,6 +96,12 @@ class Holdfast(Device):
             raise RuntimeError(done.stderr.strip())
         return json.loads(done.stdout)
 
+    def memory_bytes(self):
+        """Resident, the state file's part among it, and its huge pages."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return 1024 * sum(int(re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)[1])
+                          for field in ("VmRSS", "HugetlbPages"))
+
     def stop(self):
         machine.stop(self.process)
 
