@@ -10,7 +10,7 @@ PERIOD_US = 10_000  # short, so that a used-up share delays a message by less th
 
 
 class Quota:
-    """Processes join by `start_words`; the folder goes when they have ended."""
+    """Processes join by `start_words`, or later by `join`; the folder goes when they have ended."""
 
     def __init__(self, share):
         first = ROOT / "cpu" / "cpu.cfs_quota_us"
@@ -29,6 +29,10 @@ class Quota:
     def start_words(self):
         """What stands before a command so that it and its children belong here."""
         return ["sh", "-c", f'echo $$ > {self.folder}/cgroup.procs && exec "$@"', "sh"]
+
+    def join(self, pid):
+        """A process that has started already, with all its threads."""
+        (self.folder / "cgroup.procs").write_text(str(pid))
 
     def processes(self):
         return [int(pid) for pid in (self.folder / "cgroup.procs").read_text().split()]

@@ -5,14 +5,17 @@ import pathlib
 import shutil
 
 import cost
+import overload
+import quota
 
 PROGRAMS = ("rtpengine", "nft", "ethtool")
 BUILT = ("dataplane/holdfast-dataplane", "dataplane/xdp/steer.bpf.o", "bench/relay/holdfast-relay-calls",
          "bench/rtpengine/holdfast-rtp-load")
+PARTS = {"cost": cost, "overload": overload}
 
 
-def add_arguments(_parser):
-    """It has none of its own."""
+def add_arguments(parser):
+    parser.add_argument("--part", choices=list(PARTS), help="rtpengine: this part alone")
 
 
 def preflight(_options):
@@ -25,8 +28,10 @@ def preflight(_options):
         return f"missing: {', '.join(missing)} (scripts/setup bench/rtpengine/debian-packages.txt)"
     if missing := [name for name in BUILT if not (pathlib.Path("build") / name).exists()]:
         return f"build first (scripts/build release): {', '.join(missing)}"
-    return None
+    return quota.missing()
 
 
 def run(options, output):
-    cost.report(options, output)
+    for name, part in PARTS.items():
+        if options.part in (None, name):
+            part.report(options, output)

@@ -32,7 +32,9 @@ def decode(data):
 def _decode(data):
     kind = data[:1]
     if kind == b"i":
-        number, _, rest = data[1:].partition(b"e")
+        number, end, rest = data[1:].partition(b"e")
+        if not end:
+            raise ValueError("a number without an end")
         return int(number), rest
     if kind in (b"l", b"d"):
         items, rest = [], data[1:]

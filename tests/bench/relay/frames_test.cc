@@ -66,6 +66,17 @@ TEST(BenchFrames, StampIsReadBack) {
   EXPECT_EQ(stamp_of(frame.data()), 0xfedcba9876543210U);
 }
 
+TEST(BenchFrames, ReaddressedFramesGoToThePortAndStayWhole) {
+  for (const uint16_t port : {uint16_t{1'024}, uint16_t{10'000}, uint16_t{65'534}}) {
+    Frame frame = first_frame(1, 42, 9);
+    readdress(frame, port);
+    EXPECT_EQ(load_be16(&frame[36]), port);
+    EXPECT_TRUE(test::checksums_hold(bytes_of(frame))) << port;
+    advance(frame.data(), 3);
+    EXPECT_TRUE(test::checksums_hold(bytes_of(frame))) << port;
+  }
+}
+
 TEST(BenchFrames, EachDefectIsNamedOnceAndMarked) {
   std::set<std::string_view> names;
   for (const Defect& defect : defects()) {
