@@ -78,10 +78,12 @@ nlohmann::json send_phase(std::vector<Speakers>& sides, double streams, double s
   double late = 0;
   uint64_t due_so_far = 0;
   std::vector<uint64_t> sent(sides.size());
-  for (double tick = start + kTickS; tick <= start + seconds; tick += kTickS) {
-    sleep_until(tick);
-    late = std::max(late, now_s() - tick);
-    const auto due = static_cast<uint64_t>((tick - start) * streams * rate);
+  const auto ticks = static_cast<uint64_t>(seconds / kTickS);
+  for (uint64_t tick = 1; tick <= ticks; ++tick) {
+    const double passed = static_cast<double>(tick) * kTickS;
+    sleep_until(start + passed);
+    late = std::max(late, now_s() - start - passed);
+    const auto due = static_cast<uint64_t>(passed * streams * rate);
     for (size_t side = 0; side < sides.size(); ++side)
       sent[side] += sides[side].send(due - due_so_far);
     due_so_far = due;
