@@ -53,6 +53,7 @@ struct AddOptions {
   std::string call;
   std::vector<std::string> legs;
   std::optional<uint8_t> dscp;
+  std::string media = "audio";
   uint8_t family = 0;
   bool strict = false, rtcp_mux = false, as_json = false;
 };
@@ -73,6 +74,7 @@ void run_add(Context& context, const AddOptions& options) {
     if (!request.legs[i].remote) request.legs[i].family = options.family;
     family_used |= !request.legs[i].remote;
     request.legs[i].dscp = options.dscp;
+    request.legs[i].media = control::media_from(options.media).value_or(control::Media::kAudio);
     request.legs[i].rtcp_mux = options.rtcp_mux;
     if (options.strict) request.legs[i].learn = control::Learn::kStrict;
     const auto& remote = request.legs[i].remote;
@@ -102,7 +104,7 @@ void run_list(Context& context, bool finished, bool as_json) {
 struct UpdateOptions {
   control::LegUpdate update;
   std::string remote, remote_rtcp;
-  std::string rtcp_mux, learn;  // empty: not given
+  std::string media, rtcp_mux, learn;  // empty: not given
   bool as_json = false;
 };
 
@@ -124,11 +126,13 @@ void run_update(Context& context, const UpdateOptions& options) {
   if (!options.rtcp_mux.empty()) update.rtcp_mux = options.rtcp_mux == "on";
   if (!options.learn.empty())
     update.learn = options.learn == "strict" ? control::Learn::kStrict : control::Learn::kLock;
+  update.media = control::media_from(options.media);
   const bool addressed = !options.remote.empty() || !options.remote_rtcp.empty();
-  if (!addressed && !update.dscp && !update.relearn && !update.rtcp_mux && !update.learn) {
+  if (!addressed && !update.dscp && !update.media && !update.relearn && !update.rtcp_mux &&
+      !update.learn) {
     return context.fail(kWrongUse,
-                        "nothing to change: give --remote, --remote-rtcp, --dscp, --rtcp-mux, "
-                        "--learn or --relearn");
+                        "nothing to change: give --remote, --remote-rtcp, --media, --dscp, "
+                        "--rtcp-mux, --learn or --relearn");
   }
   const auto client = context.connect();
   if (!client) return;
@@ -137,7 +141,7 @@ void run_update(Context& context, const UpdateOptions& options) {
   if (options.as_json) return print_json(control::to_json(*leg));
   print("leg " + std::to_string(leg->leg) + ": remote " +
         (leg->remote ? leg->remote->to_string() : "to be learned") + ", dscp " +
-        std::to_string(leg->dscp) + "\n");
+        (leg->mark.dscp ? std::to_string(*leg->mark.dscp) : "as it comes") + "\n");
 }
 
 // The final reports of the deleted calls; stops at the first refusal.
@@ -180,7 +184,10 @@ void add_relay_commands(CLI::App& app, Context& context) {
   add->add_option("--leg", add_options->legs, "twice: " + std::string(kLegSyntax))
       ->required()
       ->allow_extra_args(false);
-  add->add_option("--dscp", add_options->dscp, "DSCP of both legs; 0 leaves media unmarked")
+  add->add_option("--media", add_options->media, "what both legs carry: the class of its marks")
+      ->check(CLI::IsMember({"audio", "video", "fax"}));
+  add->add_option("--dscp", add_options->dscp,
+                  "DSCP of both legs in place of the class's; 0 leaves them unmarked")
       ->check(CLI::Range(0, 63));
   add->add_option("--family", add_options->family, "4 or 6, for legs without a remote address")
       ->check(CLI::IsMember({4, 6}));
@@ -206,6 +213,8 @@ void add_relay_commands(CLI::App& app, Context& context) {
       ->check(CLI::IsMember({"on", "off"}));
   update->add_option("--learn", update_options->learn, "whose media is taken")
       ->check(CLI::IsMember({"lock", "strict"}));
+  update->add_option("--media", update_options->media, "what it carries")
+      ->check(CLI::IsMember({"audio", "video", "fax"}));
   update->add_option("--dscp", update_options->update.dscp, "0 to 63")->check(CLI::Range(0, 63));
   update->add_flag("--relearn", update_options->update.relearn, "learn the source again");
   update->add_flag("--json", update_options->as_json, "print one JSON document");

@@ -82,7 +82,7 @@ Answer<LegSetup> CallBook::plan_leg(const control::LegSpec& spec) const {
   setup.port = port;
   setup.address_index = address->index;
   setup.local = address->ip;
-  if (auto wrong = apply_spec(spec, found->dscp, setup)) return *wrong;
+  if (auto wrong = apply_spec(spec, setup)) return *wrong;
   const uint16_t wanted = spec.local_port;
   if (wanted != 0 && (wanted < filter.first_port || wanted >= filter.last_port)) {
     return Error{ErrorCode::kBadLocalPort,
@@ -225,15 +225,11 @@ Answer<control::LegReport> CallBook::update(const control::LegUpdate& request) {
   const LegSetup& setup = change->setup;
   CoreLine& line = *lines_[board_.owner_of_leg(request.leg)];
   if (!line.update(request.leg, setup, change->relearn, change->unset)) return core_busy();
-  const bool remarked = leg.setup.dscp != setup.dscp;
   leg.setup = setup;
   for (const PathKind path : {PathKind::rtp, PathKind::rtcp}) {
     const auto i = static_cast<size_t>(path);
-    if (change->relearn && (change->unset || !setup.remote[i].is_none())) {
+    if (change->relearn && (change->unset || !setup.remote[i].is_none()))
       watch(request.leg, path, setup.remote[i]);
-    } else if (remarked && !leg.destination[i].is_none()) {
-      watch(request.leg, path, leg.destination[i]);
-    }
   }
   flush();
   const LegIndex both[] = {request.leg, setup.peer};

@@ -31,7 +31,6 @@ struct BookInterface {
   std::string name;
   unsigned ifindex =
       0;  // of the kernel device whose routes and neighbours count (a shared port's, or the tap)
-  uint8_t dscp = 46;
 };
 
 // What is told when an lcore does not answer.

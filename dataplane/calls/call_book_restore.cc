@@ -29,6 +29,7 @@ control::LegUpdate difference(LegIndex leg, const LegSetup& now, const control::
   update.rtcp_mux = spec.rtcp_mux;
   update.learn = spec.learn;
   update.dscp = spec.dscp;
+  update.media = spec.media;
   if (!spec.clock_rates.empty()) update.clock_rates = spec.clock_rates;
   return update;
 }
@@ -81,6 +82,7 @@ std::string CallBook::plan_left(const LeftCall& left, std::array<LegSetup, 2>& s
                      [&](const BookInterface& each) { return each.name == left.interfaces[i]; });
     if (interface == interfaces_.end()) return "there is no interface " + left.interfaces[i];
     setup.port = static_cast<uint16_t>(interface - interfaces_.begin());
+    if (static_cast<size_t>(setup.media_class) >= kMediaClasses) return "it is damaged";
     const PortFilter& filter = board_.ports()[setup.port].filter;
     const auto* address = find_address(filter, setup.local);
     const uint16_t rtp = setup.local_port[0];

@@ -21,6 +21,17 @@ void set_clock_rates(const std::vector<control::ClockRate>& rates, LegSetup& set
     setup.clock_rates[i] = {rates[i].payload_type, rates[i].hz};
 }
 
+MediaClass class_of(control::Media media) {
+  switch (media) {
+    case control::Media::kVideo:
+      return MediaClass::video;
+    case control::Media::kFax:
+      return MediaClass::fax;
+    default:
+      return MediaClass::audio;
+  }
+}
+
 std::optional<Error> check(const LegSetup& setup) {
   for (const SocketAddress& remote : setup.remote) {
     if (!remote.is_none() && remote.ip.family != setup.local.family) {
@@ -35,14 +46,14 @@ std::optional<Error> check(const LegSetup& setup) {
 
 }  // namespace
 
-std::optional<Error> apply_spec(const control::LegSpec& spec, uint8_t default_dscp,
-                                LegSetup& setup) {
+std::optional<Error> apply_spec(const control::LegSpec& spec, LegSetup& setup) {
   if (spec.remote) setup.remote = with_default_rtcp(*spec.remote);
   if (spec.remote_rtcp) setup.remote[1] = *spec.remote_rtcp;
   setup.rtcp_explicit = spec.remote_rtcp.has_value();
   setup.rtcp_mux = spec.rtcp_mux;
   setup.strict_source = spec.learn == control::Learn::kStrict;
-  setup.dscp = spec.dscp.value_or(default_dscp);
+  setup.dscp = spec.dscp.value_or(kClassDscp);
+  setup.media_class = class_of(spec.media);
   set_clock_rates(spec.clock_rates, setup);
   return check(setup);
 }
@@ -59,6 +70,7 @@ Answer<LegChange> plan_update(const LegSetup& before, const control::LegUpdate& 
     setup.rtcp_explicit = true;
   }
   setup.dscp = update.dscp.value_or(setup.dscp);
+  if (update.media) setup.media_class = class_of(*update.media);
   setup.rtcp_mux = update.rtcp_mux.value_or(setup.rtcp_mux);
   if (update.learn) setup.strict_source = *update.learn == control::Learn::kStrict;
   if (update.clock_rates) set_clock_rates(*update.clock_rates, setup);

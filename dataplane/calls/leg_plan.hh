@@ -13,10 +13,9 @@ namespace holdfast::dataplane {
 template <typename T>
 using Answer = Result<T, control::Error>;
 
-// Fills in what a LegSpec says: remotes, learning, mux, clock rates, mark. `setup.local` is there
-// already, and decides the address family. Nothing when all is well, else kBadRequest.
-std::optional<control::Error> apply_spec(const control::LegSpec& spec, uint8_t default_dscp,
-                                         LegSetup& setup);
+// Fills in what a LegSpec says: remotes, learning, mux, clock rates, class, mark. `setup.local` is
+// there already, and decides the address family. Nothing when all is well, else kBadRequest.
+std::optional<control::Error> apply_spec(const control::LegSpec& spec, LegSetup& setup);
 
 // What an update makes of a leg.
 struct LegChange {

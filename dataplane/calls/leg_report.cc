@@ -3,6 +3,7 @@
 #include "dataplane/calls/leg_report.hh"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "dataplane/calls/clock.hh"
@@ -37,7 +38,20 @@ control::StreamReport stream_report(const StreamSlot& slot, uint64_t now_ns) {
     out.loss_runs.push_back({std::to_string(run.length), run.count});
   if (account.other_runs > 0) out.loss_runs.push_back({"other", account.other_runs});
   out.dscp_in = slot.dscp_in;
+  out.dscp_in_first = slot.dscp_first;
+  out.unmarked = slot.unmarked;
+  out.remarked = slot.remarked;
   out.active = now_ns < account.last_arrival_ns + kActiveNs;
+  return out;
+}
+
+constexpr std::array<control::Media, kMediaClasses> kMedia = {
+    control::Media::kAudio, control::Media::kVideo, control::Media::kFax};
+
+control::MarkReport mark_report(const Mark& mark) {
+  control::MarkReport out;
+  if (!mark.copies()) out.dscp = mark.dscp();
+  out.pcp = mark.pcp();
   return out;
 }
 
@@ -99,7 +113,9 @@ control::LegReport leg_report(const LegSnapshot& snapshot, const LegSnapshot& pe
   out.next_hop.state = rtp.destination.is_none() ? "unknown" : to_string(next_hop.state);
   if (next_hop.state == NextHopState::resolved) out.next_hop.mac = next_hop.mac;
   if (!next_hop.gateway.is_none()) out.next_hop.gateway = next_hop.gateway;
-  out.dscp = leg.setup.dscp;
+  out.media = kMedia[static_cast<size_t>(leg.setup.media_class)];
+  out.mark = mark_report(leg.marks.media);
+  out.rtcp_mark = mark_report(leg.marks.rtcp);
   out.rx = {leg.counters.rx_packets, leg.counters.rx_octets};
   out.joined_received = leg.counters.joined_rx_packets;
   out.joined_sent = leg.counters.joined_tx_packets;
@@ -118,8 +134,8 @@ control::LegReport leg_report(const LegSnapshot& snapshot, const LegSnapshot& pe
   }
   set_ignored(out, leg.counters);
   const FoldedStreams& folded = leg.folded;
-  out.folded = {folded.streams, folded.expected,   folded.received,
-                folded.lost,    folded.duplicates, folded.lost_by_us};
+  out.folded = {folded.streams,    folded.expected,   folded.received, folded.lost,
+                folded.duplicates, folded.lost_by_us, folded.unmarked, folded.remarked};
   out.streams_left_out = folded.streams;
   out.unaccounted_packets = leg.counters.unaccounted_packets;
   return out;

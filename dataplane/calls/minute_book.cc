@@ -26,10 +26,10 @@ void set_growth(const control::FoldedStreams& now, control::FoldedStreams& befor
 }
 
 control::FoldedStreams sums_of(const media::StreamReport& now) {
-  return {1, now.expected, now.received, now.lost, now.duplicates, now.lost_by_us};
+  return {1, now.expected, now.received, now.lost, now.duplicates, now.lost_by_us, 0, 0};
 }
 control::FoldedStreams sums_of(const FoldedStreams& now) {
-  return {now.streams, now.expected, now.received, now.lost, now.duplicates, now.lost_by_us};
+  return {now.streams, now.expected, now.received, now.lost, now.duplicates, now.lost_by_us, 0, 0};
 }
 
 bool is_empty(const control::MinuteRecord& record) {

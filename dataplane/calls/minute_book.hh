@@ -43,7 +43,7 @@ class MinuteBook {
   struct Shown {
     uint32_t ssrc = 0;
     uint64_t first_arrival_ns = 0;  // with the SSRC: which stream it is, should the SSRC come again
-    control::FoldedStreams sums;    // `streams` is not used
+    control::FoldedStreams sums;    // `streams` and the marks are not used
     uint64_t other_runs = 0;
     std::vector<media::LossRun> runs;
     bool here = false;  // among the leg's streams this time

@@ -199,8 +199,9 @@ void complete_interface(InterfaceConfig& c, const Places& places, Faults& faults
   if (places.has("memif-id") && c.driver != Driver::kMemif) {
     faults.add(places, "memif-id", "is of driver memif only; remove this line");
   }
-  if (places.has("pcp") && c.vlan == 0) {
-    faults.add(places, "pcp", "is carried in a VLAN tag; set vlan too, or remove this line");
+  for (const std::string_view option : {"pcp-audio", "pcp-video", "pcp-fax", "pcp-rtcp"}) {
+    if (places.has(option) && c.vlan == 0)
+      faults.add(places, option, "is carried in a VLAN tag; set vlan too, or remove this line");
   }
   for (const std::string_view option : {"tap", "exception-pps"}) {
     if (c.take == Take::kShared && places.has(option)) {

@@ -55,6 +55,19 @@ struct PortRange {
   bool contains(uint16_t port) const { return port >= first && port <= last; }
 };
 
+// The DSCP that packets of a class get.
+struct DscpRule {
+  bool copy = false;  // the one that they came with
+  uint8_t dscp = 0;   // else this one; 0 leaves them unmarked
+  friend bool operator==(const DscpRule&, const DscpRule&) = default;
+};
+
+// A class of packets: which m= lines it stands for is in docs/marking.md.
+struct ClassConfig {
+  DscpRule dscp;
+  uint8_t pcp = 0;  // 802.1p priority, with a VLAN only
+};
+
 struct InterfaceConfig {
   std::string name;  // [a-z0-9-]{1,11}, unique
   Take take = Take::kShared;
@@ -64,14 +77,17 @@ struct InterfaceConfig {
                                    // for vhost when the file sets it, never for the others
   uint32_t memif_id = 0;           // memif only: the interface of the server that is meant
   uint16_t vlan = 0;               // 802.1Q id, 0 untagged
-  uint8_t pcp = 5;                 // 802.1p priority of media frames, with a VLAN only
   uint16_t mtu = 1500;             // bytes of an IP packet
   std::string tap;                 // exception tap, "hf-<name>" unless set; empty when shared
   uint32_t exception_pps = 20000;  // packets/s to and from the kernel through the tap
   std::vector<IpAddress> media_addresses;  // 1 to kMaxMediaAddresses, unique over all interfaces
   PortRange media_ports;
   std::vector<StaticNeighbor> static_neighbors;
-  uint8_t dscp_media = 46;  // 0 leaves media unmarked
+  ClassConfig audio{{false, 46}, 5};
+  ClassConfig video{{false, 34}, 4};
+  ClassConfig fax{{false, 46}, 5};
+  std::optional<DscpRule> dscp_rtcp;  // none: that of the media that it is about
+  std::optional<uint8_t> pcp_rtcp;
 
   // Legs that the ports of this interface hold: one pair a leg on each media address.
   size_t leg_capacity() const { return size_t{media_ports.pairs()} * media_addresses.size(); }

@@ -154,6 +154,21 @@ Wrong read_neighbors(const TomlValue& value, Section& s) {
   return std::nullopt;
 }
 
+constexpr std::string_view kCopy = "copy";
+constexpr std::string_view kAsMedia = "media";
+
+bool is_word(const TomlValue& value, std::string_view word) {
+  return value.text() != nullptr && *value.text() == word;
+}
+
+Wrong read_dscp(const TomlValue& value, DscpRule& out) {
+  if (is_word(value, kCopy)) return out = {true, 0}, std::nullopt;
+  const int64_t* number = value.integer();
+  if (number == nullptr || *number < 0 || *number > 63) return "needs 0 to 63, or \"copy\"";
+  out = {false, static_cast<uint8_t>(*number)};
+  return std::nullopt;
+}
+
 const Option<InterfaceConfig> kOptions[] = {
     {{"name", "text", "1 to 11 of a-z, 0-9, -", "required",
       "What commands and reports call the interface. No two interfaces share a name.", "\"lan\""},
@@ -196,9 +211,21 @@ const Option<InterfaceConfig> kOptions[] = {
     {{"vlan", "whole number", "802.1Q id, 0 to 4094", "0",
       "VLAN of the voice traffic; the tag is put on and taken off here. 0: untagged.", ""},
      [](const TomlValue& v, Section& s) { return read_number(v, s.vlan, 0, 4094); }},
-    {{"pcp", "whole number", "802.1p, 0 to 7", "5",
-      "Priority in the tag of media frames. Only together with vlan.", ""},
-     [](const TomlValue& v, Section& s) { return read_number(v, s.pcp, 0, 7); }},
+    {{"pcp-audio", "whole number", "802.1p, 0 to 7", "5",
+      "Priority in the tag of frames with audio. Only together with vlan, like the three below.",
+      ""},
+     [](const TomlValue& v, Section& s) { return read_number(v, s.audio.pcp, 0, 7); }},
+    {{"pcp-video", "whole number", "802.1p, 0 to 7", "4", "The same of video.", ""},
+     [](const TomlValue& v, Section& s) { return read_number(v, s.video.pcp, 0, 7); }},
+    {{"pcp-fax", "whole number", "802.1p, 0 to 7", "5", "The same of fax (T.38).", ""},
+     [](const TomlValue& v, Section& s) { return read_number(v, s.fax.pcp, 0, 7); }},
+    {{"pcp-rtcp", "whole number or text", "802.1p, 0 to 7, or \"media\"", "\"media\"",
+      "The same of RTCP. `media`: that of the media that it is about.", ""},
+     [](const TomlValue& v, Section& s) -> Wrong {
+       if (is_word(v, kAsMedia)) return s.pcp_rtcp.reset(), std::nullopt;
+       if (v.text() != nullptr) return "needs 0 to 7, or \"media\"";
+       return read_number(v, s.pcp_rtcp.emplace(), 0, 7);
+     }},
     {{"mtu", "whole number", "bytes, 576 to 9000", "1500",
       "Largest IP packet on the link; at least 1280 with an IPv6 media address, at most 1900 with "
       "af_packet, whose ring holds frames of 2048 bytes, its own header among them.",
@@ -227,11 +254,28 @@ const Option<InterfaceConfig> kOptions[] = {
     {{"static-neighbors", "list of tables", "{address, mac}, at most 256", "[]",
       "Next hops whose MAC address is given here instead of learned from the kernel.", ""},
      read_neighbors},
-    {{"dscp-media", "whole number", "0 to 63", "46",
-      "DSCP of relayed media; ECN is kept. 46 is EF (RFC 3246). 0 leaves media unmarked (DSCP 0), "
-      "however it came.",
+    {{"dscp-audio", "whole number or text", "0 to 63, or \"copy\"", "46",
+      "DSCP of audio that leaves here; ECN is kept. 46 is EF (RFC 3246). 0 leaves it unmarked "
+      "(DSCP "
+      "0), however it came. `copy`: with the DSCP that it came with.",
       ""},
-     [](const TomlValue& v, Section& s) { return read_number(v, s.dscp_media, 0, 63); }},
+     [](const TomlValue& v, Section& s) { return read_dscp(v, s.audio.dscp); }},
+    {{"dscp-video", "whole number or text", "0 to 63, or \"copy\"", "34",
+      "The same of video. 34 is AF41 (RFC 2597).", ""},
+     [](const TomlValue& v, Section& s) { return read_dscp(v, s.video.dscp); }},
+    {{"dscp-fax", "whole number or text", "0 to 63, or \"copy\"", "46", "The same of fax (T.38).",
+      ""},
+     [](const TomlValue& v, Section& s) { return read_dscp(v, s.fax.dscp); }},
+    {{"dscp-rtcp", "whole number or text", "0 to 63, \"copy\" or \"media\"", "\"media\"",
+      "The same of RTCP, on a port of its own or not. `media`: that of the media that it is about.",
+      ""},
+     [](const TomlValue& v, Section& s) -> Wrong {
+       if (is_word(v, kAsMedia)) return s.dscp_rtcp.reset(), std::nullopt;
+       DscpRule rule;
+       if (read_dscp(v, rule)) return "needs 0 to 63, \"copy\" or \"media\"";
+       s.dscp_rtcp = rule;
+       return std::nullopt;
+     }},
 };
 
 }  // namespace

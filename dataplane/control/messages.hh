@@ -86,16 +86,22 @@ enum class Learn : uint8_t {
   kStrict  // only `remote` may send
 };
 
+// What a leg carries, as its m= line says: which class marks its packets.
+enum class Media : uint8_t { kAudio, kVideo, kFax };
+std::string_view to_string(Media);
+std::optional<Media> media_from(std::string_view word);
+
 struct LegSpec {
   std::string interface;
   uint8_t family = 0;  // 4 or 6; 0: that of remote, else of the interface's first media address
   std::optional<SocketAddress> remote;       // from SDP; none: learned from the first packet
   std::optional<SocketAddress> remote_rtcp;  // a=rtcp (RFC 3605); none: the RTP port + 1
   bool rtcp_mux = false;                     // RFC 5761
-  std::optional<uint8_t> dscp;               // none: the interface's dscp-media
+  std::optional<uint8_t> dscp;               // none: the interface's for `media`
   std::vector<ClockRate> clock_rates;        // at most kMaxClockRates
   Learn learn = Learn::kLock;                // kStrict comes with a remote
   uint16_t local_port = 0;                   // even; 0: the dataplane chooses
+  Media media = Media::kAudio;
 };
 
 struct Hello {
@@ -117,6 +123,7 @@ struct LegUpdate {
   uint32_t leg = 0;
   std::optional<SocketAddress> remote;
   std::optional<SocketAddress> remote_rtcp;
+  std::optional<Media> media;
   std::optional<uint8_t> dscp;
   bool relearn = false;
   bool clear_remote = false;       // null on the wire: nowhere to send until a source is learned
@@ -185,8 +192,13 @@ struct StreamReport {
   uint32_t jitter_mean = 0;
   uint32_t jitter_max = 0;
   std::vector<NamedCount> loss_runs;  // {"1": 12, "60": 1}: length of the run, how many
-  uint8_t dscp_in = 0;                // as received, newest packet
-  bool active = false;                // a packet came within the last seconds
+  // Marks as received (RFC 2474), of all packets of the stream, copies and strays among them.
+  uint8_t dscp_in = 0;        // newest packet
+  uint8_t dscp_in_first = 0;  // first packet
+  uint64_t unmarked = 0;      // packets with DSCP 0
+  uint64_t remarked = 0;      // with neither 0 nor what the leg's class is marked with (or, where
+                              // marks are copied, the stream's first packet was)
+  bool active = false;        // a packet came within the last seconds
   uint64_t lost_by_us = 0;  // of expected: missed while no dataplane ran; neither lost nor received
 };
 
@@ -219,6 +231,14 @@ struct FoldedStreams {
   uint64_t lost = 0;
   uint64_t duplicates = 0;
   uint64_t lost_by_us = 0;
+  uint64_t unmarked = 0;
+  uint64_t remarked = 0;
+};
+
+// How packets leave.
+struct MarkReport {
+  std::optional<uint8_t> dscp;  // none: as it came
+  uint8_t pcp = 0;              // in the VLAN tag, where the interface has one
 };
 
 struct NextHop {
@@ -236,7 +256,9 @@ struct LegReport {
   std::optional<SocketAddress> remote_rtcp;
   std::optional<SocketAddress> learned_source;  // RTP, once locked
   NextHop next_hop;
-  uint8_t dscp = 0;
+  Media media = Media::kAudio;
+  MarkReport mark;             // of media
+  MarkReport rtcp_mark;        // of RTCP, on whichever port
   PacketCount rx;              // valid media in from the endpoint
   PacketCount tx;              // media that left for the endpoint; octets: as given to the port
   uint64_t rtcp_received = 0;  // packets

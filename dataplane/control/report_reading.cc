@@ -65,6 +65,9 @@ StreamReport read_stream(const json& item, const std::string& path, std::string&
   fields.number("jitter_max", s.jitter_max, kMay);
   read_counts(fields, "loss_runs", s.loss_runs);
   fields.number("dscp_in", s.dscp_in, kMay);
+  fields.number("dscp_in_first", s.dscp_in_first, kMay);
+  fields.number("unmarked", s.unmarked, kMay);
+  fields.number("remarked", s.remarked, kMay);
   fields.flag("active", s.active, kMay);
   fields.number("lost_by_us", s.lost_by_us, kMay);
   return s;
@@ -108,6 +111,16 @@ void read_folded(Fields& leg, FoldedStreams& out, std::string& error) {
   fields.number("lost", out.lost, kMay);
   fields.number("duplicates", out.duplicates, kMay);
   fields.number("lost_by_us", out.lost_by_us, kMay);
+  fields.number("unmarked", out.unmarked, kMay);
+  fields.number("remarked", out.remarked, kMay);
+}
+
+void read_mark(Fields& leg, std::string_view key, MarkReport& out, std::string& error) {
+  const auto* object = leg.object(key, kMay);
+  if (object == nullptr) return;
+  Fields fields(*object, leg.path(key), error);
+  fields.number("dscp", out.dscp, kMay);
+  fields.number("pcp", out.pcp, kMay);
 }
 
 LegReport read_leg(const json& item, const std::string& path, std::string& error) {
@@ -121,7 +134,11 @@ LegReport read_leg(const json& item, const std::string& path, std::string& error
   fields.address("remote_rtcp", leg.remote_rtcp, kMay);
   fields.address("learned_source", leg.learned_source, kMay);
   read_next_hop(fields, leg.next_hop, error);
-  fields.number("dscp", leg.dscp, kMay);
+  std::string media;
+  fields.text("media", media, kMay, kMaxText);
+  leg.media = media_from(media).value_or(Media::kAudio);
+  read_mark(fields, "mark", leg.mark, error);
+  read_mark(fields, "rtcp_mark", leg.rtcp_mark, error);
   read_packets(fields, "rx", leg.rx, error);
   read_packets(fields, "tx", leg.tx, error);
   if (const auto* rtcp = fields.object("rtcp", kMay)) {

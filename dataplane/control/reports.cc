@@ -58,6 +58,12 @@ std::string ssrc_text(uint32_t ssrc) {
   return text;
 }
 
+json to_json(const MarkReport& mark) {
+  json j{{"pcp", mark.pcp}};
+  if (mark.dscp) j["dscp"] = *mark.dscp;
+  return j;
+}
+
 void set_if(json& j, const char* key, const std::optional<SocketAddress>& address) {
   if (address) j[key] = address->to_string();
 }
@@ -71,15 +77,27 @@ uint64_t PortStatus::dropped() const {
 }
 
 json to_json(const StreamReport& s) {
-  return {{"ssrc", ssrc_text(s.ssrc)},      {"payload_type", s.payload_type},
-          {"clock_hz", s.clock_hz},         {"first_seq", s.first_seq},
-          {"last_ext_seq", s.last_ext_seq}, {"expected", s.expected},
-          {"received", s.received},         {"lost", s.lost},
-          {"duplicates", s.duplicates},     {"reordered", s.reordered},
-          {"restarts", s.restarts},         {"strays", s.strays},
-          {"jitter_last", s.jitter_last},   {"jitter_mean", s.jitter_mean},
-          {"jitter_max", s.jitter_max},     {"loss_runs", to_json(s.loss_runs)},
-          {"dscp_in", s.dscp_in},           {"active", s.active},
+  return {{"ssrc", ssrc_text(s.ssrc)},
+          {"payload_type", s.payload_type},
+          {"clock_hz", s.clock_hz},
+          {"first_seq", s.first_seq},
+          {"last_ext_seq", s.last_ext_seq},
+          {"expected", s.expected},
+          {"received", s.received},
+          {"lost", s.lost},
+          {"duplicates", s.duplicates},
+          {"reordered", s.reordered},
+          {"restarts", s.restarts},
+          {"strays", s.strays},
+          {"jitter_last", s.jitter_last},
+          {"jitter_mean", s.jitter_mean},
+          {"jitter_max", s.jitter_max},
+          {"loss_runs", to_json(s.loss_runs)},
+          {"dscp_in", s.dscp_in},
+          {"dscp_in_first", s.dscp_in_first},
+          {"unmarked", s.unmarked},
+          {"remarked", s.remarked},
+          {"active", s.active},
           {"lost_by_us", s.lost_by_us}};
 }
 
@@ -101,7 +119,8 @@ json to_json(const FarEndReport& f) {
 json to_json(const FoldedStreams& folded) {
   return {{"streams", folded.streams},       {"expected", folded.expected},
           {"received", folded.received},     {"lost", folded.lost},
-          {"duplicates", folded.duplicates}, {"lost_by_us", folded.lost_by_us}};
+          {"duplicates", folded.duplicates}, {"lost_by_us", folded.lost_by_us},
+          {"unmarked", folded.unmarked},     {"remarked", folded.remarked}};
 }
 
 json to_json(const LegReport& leg) {
@@ -113,7 +132,9 @@ json to_json(const LegReport& leg) {
          {"local", leg.local.to_string()},
          {"local_rtcp", leg.local_rtcp.to_string()},
          {"next_hop", std::move(next_hop)},
-         {"dscp", leg.dscp},
+         {"media", to_string(leg.media)},
+         {"mark", to_json(leg.mark)},
+         {"rtcp_mark", to_json(leg.rtcp_mark)},
          {"rx", to_json(leg.rx)},
          {"tx", to_json(leg.tx)},
          {"rtcp", {{"received", leg.rtcp_received}, {"sent", leg.rtcp_sent}}},

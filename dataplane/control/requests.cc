@@ -16,6 +16,7 @@ constexpr auto kMust = Fields::kMust;
 constexpr size_t kMaxInterfaceName = 11;
 constexpr size_t kMaxClientName = 64;
 constexpr uint64_t kMaxDscp = 63;
+constexpr std::string_view kMediaNames[] = {"audio", "video", "fax"};
 
 void read_call(Fields& fields, std::string& call) {
   fields.text("call", call, kMust, kMaxCallKeyBytes);
@@ -58,6 +59,14 @@ void read_clock_rates(Fields& fields, std::vector<ClockRate>& rates, std::string
   }
 }
 
+Media read_media(Fields& fields) {
+  std::string word(to_string(Media::kAudio));
+  fields.text("media", word, kMay, 16);
+  const auto media = media_from(word);
+  if (!media) fields.fail("media", "needs audio, video or fax");
+  return media.value_or(Media::kAudio);
+}
+
 Learn read_learn(Fields& fields) {
   std::string learn = "lock";
   fields.text("learn", learn, kMay, 16);
@@ -81,6 +90,7 @@ LegSpec read_leg_spec(const json& item, const std::string& path, std::string& er
   if (given && leg.remote && leg.remote->ip.family != leg.family) {
     fields.fail("family", "is not that of remote");
   }
+  leg.media = read_media(fields);
   fields.number("dscp", leg.dscp, kMay, 0, kMaxDscp);
   read_clock_rates(fields, leg.clock_rates, error);
 
@@ -129,6 +139,7 @@ Operation read_leg_update(Fields& fields, std::string& error) {
   check_remotes(fields, update.remote, update.remote_rtcp, /*rtcp_mux=*/true);
   if (update.clear_remote && update.remote_rtcp)
     fields.fail("remote_rtcp", "needs remote beside it");
+  if (fields.has("media")) update.media = read_media(fields);
   fields.number("dscp", update.dscp, kMay, 0, kMaxDscp);
   fields.flag("relearn", update.relearn, kMay);
   fields.flag("rtcp_mux", update.rtcp_mux, kMay);
@@ -215,6 +226,7 @@ json leg_spec_to_json(const LegSpec& leg) {
   if (leg.remote) j["remote"] = leg.remote->to_string();
   if (leg.remote_rtcp) j["remote_rtcp"] = leg.remote_rtcp->to_string();
   if (leg.rtcp_mux) j["rtcp_mux"] = true;
+  if (leg.media != Media::kAudio) j["media"] = to_string(leg.media);
   if (leg.dscp) j["dscp"] = *leg.dscp;
   if (!leg.clock_rates.empty()) j["clock_rates"] = to_json(leg.clock_rates);
   if (leg.learn == Learn::kStrict) j["learn"] = learn_name(leg.learn);
@@ -235,6 +247,7 @@ struct ToJson {
     if (o.clear_remote_rtcp) j["remote_rtcp"] = nullptr;
     if (o.remote) j["remote"] = o.remote->to_string();
     if (o.remote_rtcp) j["remote_rtcp"] = o.remote_rtcp->to_string();
+    if (o.media) j["media"] = to_string(*o.media);
     if (o.dscp) j["dscp"] = *o.dscp;
     if (o.relearn) j["relearn"] = true;
     if (o.rtcp_mux) j["rtcp_mux"] = *o.rtcp_mux;
@@ -261,6 +274,16 @@ struct ToJson {
 };
 
 }  // namespace
+
+std::string_view to_string(Media media) {
+  return kMediaNames[static_cast<size_t>(media)];
+}
+
+std::optional<Media> media_from(std::string_view word) {
+  const auto* name = std::find(std::begin(kMediaNames), std::end(kMediaNames), word);
+  if (name == std::end(kMediaNames)) return std::nullopt;
+  return static_cast<Media>(name - std::begin(kMediaNames));
+}
 
 bool valid_call_key(std::string_view key) {
   return !key.empty() && key.size() <= kMaxCallKeyBytes &&

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The prebuilt outgoing header of one path: everything but lengths, ECN and checksums is written
+// The prebuilt outgoing header of one path: everything but lengths, mark and checksums is written
 // once, not per packet.
 #pragma once
 
@@ -19,8 +19,6 @@ struct HeaderSpec {
   MacAddress source_mac;
   MacAddress destination_mac;
   uint16_t vlan = 0;  // 0: no tag
-  uint8_t pcp = 0;
-  uint8_t dscp = 0;
 };
 
 // Ethernet, optional 802.1Q tag, IPv4 or IPv6, UDP. Trivially copyable; owned by the lcore that
@@ -41,11 +39,12 @@ class HeaderTemplate {
   }
 
   // Writes size() bytes to `out`, which lie directly in front of `payload_size` bytes of UDP
-  // payload. `ecn`: the two ECN bits as received, kept (RFC 6679 wants them end to end).
-  // `payload_sum`: one's complement sum of the payload, or of nothing when `no_checksum`.
-  // A sender's "no checksum" (IPv4 only, RFC 768) is kept where the outgoing packet is IPv4 too.
-  void write(uint8_t* out, uint16_t payload_size, uint8_t ecn, ChecksumSum payload_sum,
-             bool no_checksum) const;
+  // payload. `traffic_class`: DSCP, and the two ECN bits as received (RFC 6679 wants them end to
+  // end). `pcp`: 802.1p priority, for a header with a tag. `payload_sum`: one's complement sum of
+  // the payload, or of nothing when `no_checksum`. A sender's "no checksum" (IPv4 only, RFC 768) is
+  // kept where the outgoing packet is IPv4 too.
+  void write(uint8_t* out, uint16_t payload_size, uint8_t traffic_class, uint8_t pcp,
+             ChecksumSum payload_sum, bool no_checksum) const;
 
  private:
   std::array<uint8_t, kMaxHeaderSize> bytes_{};

@@ -24,8 +24,7 @@ class FarEnd {
 
   // A sender report of the stream passes through.
   void on_sender_report(uint64_t ntp, uint64_t now_ns) {
-    passed_[next_ & 1] = {middle_of(ntp), us(now_ns)};
-    ++next_;
+    passed_ = {Passed{middle_of(ntp), us(now_ns)}, passed_[0]};
   }
 
   // A block about the stream comes. `lost_before_us`: what of the stream is known not to have been
@@ -34,8 +33,8 @@ class FarEnd {
   bool on_report(const media::RtcpReportBlock& block, uint64_t lost_before_us, uint64_t now_ns) {
     ++reports_;
     reported_ms_ = ms(now_ns);
-    fraction_lost_q8_ = block.fraction_lost_q8;
-    cumulative_lost_ = block.cumulative_lost;
+    loss_ = uint32_t{block.fraction_lost_q8} << 24 |
+            (static_cast<uint32_t>(block.cumulative_lost) & 0xff'ffff);
     highest_ext_seq_ = block.highest_ext_seq;
     jitter_ticks_ = block.jitter_ticks;
     lost_before_us_ = static_cast<uint32_t>(lost_before_us);
@@ -46,8 +45,8 @@ class FarEnd {
   uint64_t age_ms(uint64_t now_ns) const {  // since the last report
     return static_cast<uint32_t>(ms(now_ns) - reported_ms_);
   }
-  uint8_t fraction_lost_q8() const { return fraction_lost_q8_; }
-  int32_t cumulative_lost() const { return cumulative_lost_; }
+  uint8_t fraction_lost_q8() const { return static_cast<uint8_t>(loss_ >> 24); }
+  int32_t cumulative_lost() const { return static_cast<int32_t>(loss_ << 8) >> 8; }
   uint32_t highest_ext_seq() const { return highest_ext_seq_; }
   uint32_t jitter_ticks() const { return jitter_ticks_; }
   uint32_t lost_before_us() const { return lost_before_us_; }
@@ -85,14 +84,12 @@ class FarEnd {
 
   uint32_t reports_ = 0;
   uint32_t reported_ms_ = 0;  // wraps in 49 days
-  int32_t cumulative_lost_ = 0;
+  uint32_t loss_ = 0;         // as in the block: 8 bits of fraction, 24 of the sum, with its sign
   uint32_t highest_ext_seq_ = 0;
   uint32_t jitter_ticks_ = 0;
   uint32_t lost_before_us_ = 0;
   uint32_t round_trip_us_ = kUnknown;
-  std::array<Passed, 2> passed_{};  // the newest two: a block may name the one before the last
-  uint8_t next_ = 0;
-  uint8_t fraction_lost_q8_ = 0;
+  std::array<Passed, 2> passed_{};  // the newest first: a block may name the one before the last
 };
 
 static_assert(std::is_trivially_copyable_v<FarEnd>);

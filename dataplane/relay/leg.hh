@@ -10,6 +10,7 @@
 
 #include "dataplane/drop_reason.hh"
 #include "dataplane/frame/header_template.hh"
+#include "dataplane/frame/mark.hh"
 #include "dataplane/relay/far_end.hh"
 #include "media/address.hh"
 #include "media/stream_account.hh"
@@ -26,6 +27,9 @@ enum class PathKind : uint8_t { rtp = 0, rtcp = 1 };
 inline constexpr size_t kPaths = 2;
 inline constexpr size_t kMaxClockRates = 4;
 
+// LegSetup::dscp: that of the leg's class at its interface.
+inline constexpr uint8_t kClassDscp = UINT8_MAX;
+
 struct ClockRate {
   uint8_t payload_type = 0;
   uint32_t hz = 0;
@@ -40,7 +44,8 @@ struct LegSetup {
   bool rtcp_mux = false;
   bool rtcp_explicit = false;  // a=rtcp named the RTCP address: do not derive it from RTP's
   bool strict_source = false;  // only `remote` may send; else the first valid sender is learned
-  uint8_t dscp = 0;
+  uint8_t dscp = kClassDscp;   // of its own, for media and RTCP
+  MediaClass media_class = MediaClass::audio;
   uint32_t address_index = 0;
   uint64_t call = 0;  // serial number of the call, for the slow thread's books
   IpAddress local;
@@ -84,6 +89,7 @@ struct LegCounters {
 // Totals of streams that lost their slot to a newer SSRC, so that a leg's sums stay whole.
 struct FoldedStreams {
   uint64_t streams = 0, expected = 0, received = 0, lost = 0, duplicates = 0, lost_by_us = 0;
+  uint64_t unmarked = 0, remarked = 0;
 };
 
 inline constexpr uint32_t kNoStream = UINT32_MAX;
@@ -94,8 +100,11 @@ struct StreamSlot {
   uint32_t next = kNoStream;  // of the same leg, most recently used first
   uint32_t clock_hz = 0;
   uint8_t payload_type = 0;
-  uint8_t dscp_in = 0;  // as it arrived last
-  FarEnd far_end;       // of the endpoint that it is relayed to
+  // Of its packets as they came: the newest's DSCP and the first's, how many had none, and how many
+  // another than Leg::expected_dscp().
+  uint8_t dscp_in = 0, dscp_first = 0;
+  uint32_t unmarked = 0, remarked = 0;
+  FarEnd far_end;  // of the endpoint that it is relayed to
 };
 static_assert(sizeof(StreamSlot) == 576);
 
@@ -107,9 +116,16 @@ struct alignas(64) Leg {
   uint32_t stream_count = 0;
   bool in_use = false;
   bool captured = false;  // its frames are copied
+  Marks marks;  // of what leaves: what the interface has for the setup's class
   LegSetup setup;
   FoldedStreams folded;
   alignas(64) std::array<Path, kPaths> paths;
+
+  // What the packets of a stream should bear when they arrive: what we mark with here, or, where we
+  // copy, what its first one bore.
+  uint8_t expected_dscp(const StreamSlot& slot) const {
+    return marks.media.copies() ? slot.dscp_first : marks.media.dscp();
+  }
 
   // The line that every packet needs.
   const void* hot() const { return &counters.rx_packets; }

@@ -102,6 +102,7 @@ class RelayCore {
   void install(LegIndex index, const LegSetup& setup);
   void restore(Leg& leg, const LegSnapshot& left);
   void update(const CoreRequest& request);
+  Marks marks_of(const LegSetup& setup) const;
   void remove(std::span<LegSnapshot> legs);
   void apply(const NextHopUpdate& update);
 

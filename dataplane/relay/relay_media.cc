@@ -89,13 +89,14 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
   // Old headers off, Ethernet padding off, new headers on: the mbuf's headroom holds the longest of
   // ours.
   static_assert(RTE_PKTMBUF_HEADROOM >= kMaxHeaderSize);
-  const uint8_t ecn = view.ecn();
+  const Mark mark = is_rtp ? out_leg.marks.media : out_leg.marks.rtcp;
+  const uint8_t traffic_class = mark.traffic_class(view.traffic_class);
   frame->data_off = static_cast<uint16_t>(frame->data_off + view.payload_offset - out.out.size());
   frame->data_len = static_cast<uint16_t>(out.out.size() + view.payload_size);
   frame->pkt_len = frame->data_len;
   frame->ol_flags = 0;
-  out.out.write(rte_pktmbuf_mtod(frame, uint8_t*), view.payload_size, ecn, checksum.payload_sum,
-                checksum.absent);
+  out.out.write(rte_pktmbuf_mtod(frame, uint8_t*), view.payload_size, traffic_class, mark.pcp(),
+                checksum.payload_sum, checksum.absent);
 
   if (is_rtp) {
     ++out_leg.counters.tx_packets;
@@ -160,7 +161,14 @@ void RelayCore::account(Leg& leg, const FrameView& view, const media::RtpPacket&
     ++leg.counters.unaccounted_packets;
     return;
   }
-  slot->dscp_in = view.traffic_class >> 2;
+  const uint8_t dscp = view.traffic_class >> 2;
+  if (slot->account.empty()) slot->dscp_first = dscp;
+  slot->dscp_in = dscp;
+  if (dscp == 0) {
+    ++slot->unmarked;
+  } else if (dscp != leg.expected_dscp(*slot)) {
+    ++slot->remarked;
+  }
   slot->account.on_packet(packet.sequence, packet.timestamp, now_ns);
 }
 
@@ -222,9 +230,7 @@ void RelayCore::build_header(Leg& leg, PathKind path, const MacAddress& next_hop
                       .destination = target.destination,
                       .source_mac = port.filter.mac,
                       .destination_mac = joined ? port.filter.mac : next_hop,
-                      .vlan = port.filter.vlan,
-                      .pcp = port.pcp,
-                      .dscp = leg.setup.dscp});
+                      .vlan = port.filter.vlan});
 }
 
 }  // namespace holdfast::dataplane

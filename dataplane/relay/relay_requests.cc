@@ -55,6 +55,7 @@ void RelayCore::install(LegIndex index, const LegSetup& setup) {
   leg = Leg{};
   leg.in_use = true;
   leg.setup = setup;
+  leg.marks = marks_of(setup);
   for (const PathKind kind : {PathKind::rtp, PathKind::rtcp}) {
     const auto path = static_cast<size_t>(kind);
     point(leg, kind, setup.remote[path]);
@@ -87,13 +88,20 @@ void RelayCore::restore(Leg& leg, const LegSnapshot& left) {
   streams_.restore(leg, {left.streams.data(), left.stream_count});
 }
 
+// What the interface has for the leg's class, but for a DSCP of the leg's own.
+Marks RelayCore::marks_of(const LegSetup& setup) const {
+  const Marks& of_class = board_.ports()[setup.port].marks[static_cast<size_t>(setup.media_class)];
+  if (setup.dscp == kClassDscp) return of_class;
+  return {Mark::of(setup.dscp, of_class.media.pcp()), Mark::of(setup.dscp, of_class.rtcp.pcp())};
+}
+
 // Address, ports and peer of a leg never change; who it talks to and how its packets are marked do.
 void RelayCore::update(const CoreRequest& request) {
   Leg& leg = *leg_of(request.leg);
   const LegSetup& setup = request.setup;
   const bool relearn = request.relearn;
-  const bool remarked = leg.setup.dscp != setup.dscp;
   leg.setup = setup;
+  leg.marks = marks_of(setup);
   streams_.learn_clock_rates(leg);
   for (const PathKind kind : {PathKind::rtp, PathKind::rtcp}) {
     Path& target = leg.paths[static_cast<size_t>(kind)];
@@ -102,11 +110,7 @@ void RelayCore::update(const CoreRequest& request) {
     // unless it is to be forgotten.
     const bool named = request.unset || !remote.is_none();
     const bool moved = relearn && named && !(target.destination == remote);
-    if (moved) {
-      point(leg, kind, remote);  // the slow thread sends the next hop right after this
-    } else if (remarked && target.out.is_ready()) {
-      build_header(leg, kind, target.out.destination_mac());
-    }
+    if (moved) point(leg, kind, remote);  // the slow thread sends the next hop right after this
     if (relearn) lock(leg, kind);
   }
 }

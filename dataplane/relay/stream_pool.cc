@@ -21,8 +21,10 @@ uint32_t clock_rate_of(const LegSetup& setup, uint8_t payload_type) {
   return is_static(payload_type) ? media::clock_rate_hz(payload_type) : 0;
 }
 
-void add_folded(Leg& leg, const media::StreamReport& report) {
+void add_folded(Leg& leg, const StreamSlot& slot, const media::StreamReport& report) {
   ++leg.folded.streams;
+  leg.folded.unmarked += slot.unmarked;
+  leg.folded.remarked += slot.remarked;
   leg.folded.expected += report.expected;
   leg.folded.received += report.received;
   leg.folded.lost += report.lost;
@@ -66,7 +68,8 @@ StreamSlot* StreamPool::find_or_add(Leg& leg, uint32_t ssrc, uint8_t payload_typ
   slot->clock_hz = clock_rate_of(leg.setup, payload_type);
   slot->account = media::StreamAccount(ssrc, slot->clock_hz);
   slot->payload_type = payload_type;
-  slot->dscp_in = 0;
+  slot->dscp_in = slot->dscp_first = 0;
+  slot->unmarked = slot->remarked = 0;
   slot->far_end = {};
   slot->next = leg.streams;
   leg.streams = static_cast<uint32_t>(slot - slots_.data());
@@ -94,7 +97,7 @@ void StreamPool::fold_oldest(Leg& leg) {
   uint32_t* link = &leg.streams;
   while (slots_[*link].next != kNoStream) link = &slots_[*link].next;
   StreamSlot& slot = slots_[*link];
-  add_folded(leg, slot.account.report());
+  add_folded(leg, slot, slot.account.report());
   const uint32_t folded = *link;
   *link =
       kNoStream;  // before it is anything else: should we die here, no leg has a stranger's slot
@@ -127,7 +130,7 @@ void StreamPool::restore(Leg& leg, std::span<const StreamSlot> streams) {
     if (free_ == kNoStream) {
       media::StreamAccount account = streams[i].account;
       account.on_resume();
-      add_folded(leg, account.report());
+      add_folded(leg, streams[i], account.report());
       continue;
     }
     const uint32_t index = free_;

@@ -39,7 +39,7 @@ struct PortIo {
   uint16_t dpdk_port = 0;
   uint32_t core = 0;    // the lcore that polls it and sends on it
   uint16_t mtu = 1500;  // octets of IP packet (RFC 8200 section 1)
-  uint8_t pcp = 0;
+  ClassMarks marks;
   PortFilter filter;
   RingPtr to_kernel;    // `owned` ports only: lcore -> slow thread
   RingPtr from_kernel;  //                     slow thread -> lcore

@@ -174,6 +174,24 @@ void take_over(const config::DataplaneConfig& config, Assembly& parts) {
     parts.warnings.push_back("calls will not outlive this process: " + error);
 }
 
+Mark mark_of(const config::DscpRule& rule, uint8_t pcp) {
+  return rule.copy ? Mark::copied(pcp) : Mark::of(rule.dscp, pcp);
+}
+
+ClassMarks marks_of(const InterfaceConfig& interface) {
+  ClassMarks marks;
+  const std::pair<MediaClass, const config::ClassConfig&> rows[] = {
+      {MediaClass::audio, interface.audio},
+      {MediaClass::video, interface.video},
+      {MediaClass::fax, interface.fax}};
+  for (const auto& [media, each] : rows) {
+    marks[static_cast<size_t>(media)] = {.media = mark_of(each.dscp, each.pcp),
+                                         .rtcp = mark_of(interface.dscp_rtcp.value_or(each.dscp),
+                                                         interface.pcp_rtcp.value_or(each.pcp))};
+  }
+  return marks;
+}
+
 void build_board(const config::DataplaneConfig& config, Assembly& parts) {
   std::vector<PortIo> ios;
   uint32_t address_index = 0;
@@ -184,7 +202,7 @@ void build_board(const config::DataplaneConfig& config, Assembly& parts) {
     io.dpdk_port = parts.ports[i]->id();
     io.core = static_cast<uint32_t>(i % config.cpus.size());
     io.mtu = interface.mtu;
-    io.pcp = interface.pcp;
+    io.marks = marks_of(interface);
     io.filter = {.mac = parts.ports[i]->mac(),
                  .vlan = interface.vlan,
                  .first_port = interface.media_ports.first,
@@ -248,7 +266,7 @@ std::string open_book(const config::DataplaneConfig& config, Assembly& parts) {
     } else if (const auto link = find_link(interface.device); link) {
       ifindex = link->ifindex;
     }
-    interfaces.push_back({interface.name, ifindex, interface.dscp_media});
+    interfaces.push_back({interface.name, ifindex});
   }
   std::vector<CoreLine*> lines;
   for (const auto& line : parts.lines) lines.push_back(line.get());

@@ -138,10 +138,11 @@ TEST_F(Cli, EveryLegOptionArrives) {
   start();
   const auto result =
       run("relay add a --leg lan=198.18.1.10:4000,rtcp=198.18.1.10:4009,port=20000,clock=96/48000 "
-          "--leg wan=198.18.3.10:4000 --dscp 0 --strict --rtcp-mux --json");
+          "--leg wan=198.18.3.10:4000 --dscp 0 --media video --strict --rtcp-mux --json");
   ASSERT_EQ(result.status, 0);
   const auto leg = json::parse(result.out)["legs"][0];
-  EXPECT_EQ(leg["dscp"], 0);
+  EXPECT_EQ(leg["mark"]["dscp"], 0);
+  EXPECT_EQ(leg["media"], "video");
   EXPECT_EQ(leg["local"], leg["local_rtcp"]);
   const auto six = run("relay add b --leg lan --leg wan --family 6 --json");
   EXPECT_EQ(json::parse(six.out)["legs"][0]["local"], "[2001:db8::2]:20006");
@@ -155,6 +156,7 @@ TEST_F(Cli, UpdatesALeg) {
   add_call("a");
   EXPECT_EQ(run("relay update 1 --remote 198.18.1.11:5000 --dscp 10").out,
             "leg 1: remote 198.18.1.11:5000, dscp 10\n");
+  EXPECT_EQ(run("relay update 1 --media fax").status, 0);
   EXPECT_EQ(run("relay update 2 --relearn").out, "leg 2: remote to be learned, dscp 46\n");
   EXPECT_EQ(run("relay update 9 --relearn 2>&1").out, "holdfast: no leg 9 (unknown_leg)\n");
 }

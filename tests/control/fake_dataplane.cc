@@ -27,6 +27,9 @@ StreamReport sample_stream() {
   s.jitter_max = 80;
   s.loss_runs = {{"1", 2}, {"60", 1}};
   s.dscp_in = 46;
+  s.dscp_in_first = 46;
+  s.unmarked = 5;
+  s.remarked = 7;
   s.active = true;
   return s;
 }
@@ -79,7 +82,8 @@ void FakeDataplane::add(const CallAdd& request, Reply& reply) {
     leg.local_rtcp = leg.local;
     if (!spec.rtcp_mux) ++leg.local_rtcp.port;
     leg.remote = spec.remote;
-    leg.dscp = spec.dscp.value_or(46);
+    leg.media = spec.media;
+    leg.mark = leg.rtcp_mark = {spec.dscp.value_or(46), 5};
     leg.next_hop = {"resolved", MacAddress::parse("02:00:00:00:00:01"), std::nullopt};
     leg.streams = {sample_stream()};
     leg.streams[0].clock_hz = clock_hz;
@@ -102,7 +106,7 @@ void FakeDataplane::update(const LegUpdate& request, Reply& reply) {
     for (auto& leg : call.legs) {
       if (leg.leg != request.leg) continue;
       if (request.remote) leg.remote = request.remote;
-      if (request.dscp) leg.dscp = *request.dscp;
+      if (request.dscp) leg.mark.dscp = leg.rtcp_mark.dscp = request.dscp;
       return reply.send(leg);
     }
   }

@@ -34,9 +34,7 @@ const HeaderTemplate kHeaders[] = {
                     .destination = *SocketAddress::parse("[2001:db8:1::2]:20002"),
                     .source_mac = {},
                     .destination_mac = *MacAddress::parse("02:00:00:00:00:01"),
-                    .vlan = 100,
-                    .pcp = 5,
-                    .dscp = 46}),
+                    .vlan = 100}),
 };
 
 void require(bool holds) {
@@ -56,10 +54,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const HeaderTemplate& header = kHeaders[i];
     std::vector<uint8_t> out(header.size() + size_t{view.payload_size});
     std::memcpy(out.data() + header.size(), data + view.payload_offset, view.payload_size);
-    header.write(out.data(), view.payload_size, view.ecn(), checksum.payload_sum, checksum.absent);
+    header.write(out.data(), view.payload_size, view.traffic_class, data[0] & 7,
+                 checksum.payload_sum, checksum.absent);
     const FrameView again = view_frame(out.data(), static_cast<uint32_t>(out.size()), kFilters[i]);
     require(again.fate == FrameFate::media && again.payload_size == view.payload_size &&
-            again.ecn() == view.ecn());
+            again.traffic_class == view.traffic_class);
     require(check_udp(out.data(), again).good);
   }
   return 0;

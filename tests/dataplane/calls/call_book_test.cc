@@ -41,9 +41,8 @@ class CallBookTest : public ::testing::Test {
       lines.push_back(std::make_unique<CoreLine>(rig.core(i), rig.board().core_bell(i)));
       raw.push_back(lines.back().get());
     }
-    book = std::make_unique<CallBook>(rig.board(), raw,
-                                      std::vector<BookInterface>{{"lan", 7, 46}, {"wan", 8, 34}},
-                                      options.max_legs);
+    book = std::make_unique<CallBook>(
+        rig.board(), raw, std::vector<BookInterface>{{"lan", 7}, {"wan", 8}}, options.max_legs);
     book->set_next_hops(&next_hops);
   }
 
@@ -71,8 +70,8 @@ TEST_F(CallBookTest, AddsAsksForNextHopsAndReports) {
   EXPECT_EQ(added->legs[0].local.to_string(), "198.18.1.2:20000");
   EXPECT_EQ(added->legs[0].local_rtcp.to_string(), "198.18.1.2:20001");
   EXPECT_EQ(added->legs[1].local.to_string(), "198.18.2.2:20000");
-  EXPECT_EQ(added->legs[0].dscp, 46);
-  EXPECT_EQ(added->legs[1].dscp, 34);
+  EXPECT_EQ(added->legs[0].mark.dscp, 46);
+  EXPECT_EQ(added->legs[1].mark.dscp, 46);
   EXPECT_EQ(added->legs[0].next_hop.state, "resolving");
   EXPECT_EQ(book->legs_in_use(), 2u);
   ASSERT_EQ(next_hops.watched.size(), 4u) << "RTP and RTCP of both legs";
@@ -311,7 +310,7 @@ TEST(CallBookWithFewPorts, TheLcoreIsOneThatHasPorts) {
   const Running running(rig);
   CoreLine first(rig.core(0), rig.board().core_bell(0));
   CoreLine second(rig.core(1), rig.board().core_bell(1));
-  CallBook book(rig.board(), {&first, &second}, {{"lan", 7, 46}, {"wan", 8, 46}}, 400);
+  CallBook book(rig.board(), {&first, &second}, {{"lan", 7}, {"wan", 8}}, 400);
   FakeNextHops next_hops;
   book.set_next_hops(&next_hops);
   control::CallAdd add;
@@ -380,7 +379,7 @@ TEST_F(TwoCoreBookTest, AListKeepsItsOrderOverLcoresAndPages) {
 TEST(CallBookWithAStuckLcore, LosesNoLegNoPortAndNoCount) {
   Rig rig({.cores = 1, .max_legs = 4});
   CoreLine line(rig.core(), rig.board().core_bell(0));
-  CallBook book(rig.board(), {&line}, {{"lan", 7, 46}, {"wan", 8, 46}}, 4);
+  CallBook book(rig.board(), {&line}, {{"lan", 7}, {"wan", 8}}, 4);
   FakeNextHops next_hops;
   book.set_next_hops(&next_hops);
   control::CallAdd add;

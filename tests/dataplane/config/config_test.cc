@@ -42,8 +42,13 @@ TEST(Config, DefaultsAreThoseOfThePage) {
   EXPECT_EQ(interface->take, Take::kShared);
   EXPECT_EQ(interface->driver, Driver::kAfXdp);
   EXPECT_EQ(interface->tap, "");
-  EXPECT_EQ(interface->pcp, 5);
-  EXPECT_EQ(interface->dscp_media, 46);
+  EXPECT_EQ(interface->audio.dscp, (DscpRule{false, 46}));
+  EXPECT_EQ(interface->video.dscp, (DscpRule{false, 34}));
+  EXPECT_EQ(interface->fax.dscp, (DscpRule{false, 46}));
+  EXPECT_EQ(interface->dscp_rtcp, std::nullopt);
+  EXPECT_EQ(interface->audio.pcp, 5);
+  EXPECT_EQ(interface->video.pcp, 4);
+  EXPECT_EQ(interface->pcp_rtcp, std::nullopt);
   EXPECT_EQ(interface->media_ports.pairs(), 5000U);
   EXPECT_EQ(interface->leg_capacity(), 5000U);
   EXPECT_EQ(config->find_interface("wan"), nullptr);
@@ -53,8 +58,10 @@ TEST(Config, OwnedInterfaceWithEverythingSet) {
   const auto config = parse_config(
       "[dataplane]\ncpus = [2, 3]\nmax-legs = 10\nhuge-pages = \"no\"\nidle-sleep-us = 0\n"
       "[[interface]]\nname = \"v\"\ntake = \"owned\"\ndriver = \"virtio_user\"\n"
-      "device = \"/run/v.sock\"\nmac = \"02:00:00:00:00:01\"\nvlan = 100\npcp = 6\nmtu = 1400\n"
-      "tap = \"voice0\"\nexception-pps = 500\nmedia-ports = \"30000-30010\"\ndscp-media = 0\n"
+      "device = \"/run/v.sock\"\nmac = \"02:00:00:00:00:01\"\nvlan = 100\npcp-audio = 6\nmtu = "
+      "1400\n"
+      "tap = \"voice0\"\nexception-pps = 500\nmedia-ports = \"30000-30010\"\ndscp-audio = 0\n"
+      "dscp-video = \"copy\"\ndscp-rtcp = 26\npcp-rtcp = 3\n"
       "media-addresses = [\"198.18.1.2\", \"2001:db8::2\"]\n"
       "static-neighbors = [{address = \"198.18.1.1\", mac = \"02:00:00:00:00:02\"}]\n",
       "hf.toml");
@@ -62,6 +69,11 @@ TEST(Config, OwnedInterfaceWithEverythingSet) {
   const auto& i = config->interfaces[0];
   EXPECT_EQ(i.driver, Driver::kVirtioUser);
   EXPECT_EQ(i.tap, "voice0");
+  EXPECT_EQ(i.audio.dscp, (DscpRule{false, 0}));
+  EXPECT_EQ(i.video.dscp, (DscpRule{true, 0}));
+  EXPECT_EQ(i.dscp_rtcp, (DscpRule{false, 26}));
+  EXPECT_EQ(i.audio.pcp, 6);
+  EXPECT_EQ(i.pcp_rtcp, 3);
   EXPECT_EQ(i.vlan, 100);
   EXPECT_EQ(i.mac->to_string(), "02:00:00:00:00:01");
   EXPECT_EQ(i.media_ports.last, 30009) << "an even last port has no partner";
@@ -165,9 +177,14 @@ const Case kInterface[] = {
     {lan("vlan = 4094"), "no error"},
     {lan("vlan = 4095"), I "vlan: 4095 is out of bounds; choose 0 to 4094"},
     {lan("vlna = 100"), I "vlna: is not an option (did you mean \"vlan\"?)"},
-    {lan("vlan = 1\npcp = 7"), "no error"},
-    {lan("pcp = 5"), I "pcp: is carried in a VLAN tag; set vlan too, or remove this line"},
-    {lan("pcp = 8\nvlan = 1"), I "pcp: 8 is out of bounds; choose 0 to 7"},
+    {lan("vlan = 1\npcp-fax = 7"), "no error"},
+    {lan("vlan = 1\npcp-rtcp = 7"), "no error"},
+    {lan("vlan = 1\npcp-rtcp = \"media\""), "no error"},
+    {lan("vlan = 1\npcp-rtcp = \"copy\""),
+     "hf.toml:6: interface.lan.pcp-rtcp: needs 0 to 7, or \"media\""},
+    {lan("pcp-audio = 5"),
+     I "pcp-audio: is carried in a VLAN tag; set vlan too, or remove this line"},
+    {lan("pcp-video = 8\nvlan = 1"), I "pcp-video: 8 is out of bounds; choose 0 to 7"},
     {lan("mtu = 576"), "no error"},
     {lan("mtu = 9001"), I "mtu: 9001 is out of bounds; choose 576 to 9000"},
     {lan("mtu = 9000"), "no error"},
@@ -175,8 +192,14 @@ const Case kInterface[] = {
     {lan("take = \"owned\"\ndriver = \"af_packet\"\nmtu = 1901"),
      "hf.toml:7: interface.lan.mtu: driver af_packet cuts longer packets to its frames of 2048 "
      "bytes; choose at most 1900, or another driver"},
-    {lan("dscp-media = 63"), "no error"},
-    {lan("dscp-media = 64"), I "dscp-media: 64 is out of bounds; choose 0 to 63"},
+    {lan("dscp-audio = 63"), "no error"},
+    {lan("dscp-audio = 64"), I "dscp-audio: needs 0 to 63, or \"copy\""},
+    {lan("dscp-fax = \"copy\""), "no error"},
+    {lan("dscp-fax = \"media\""), I "dscp-fax: needs 0 to 63, or \"copy\""},
+    {lan("dscp-rtcp = \"media\""), "no error"},
+    {lan("dscp-rtcp = \"copy\""), "no error"},
+    {lan("dscp-rtcp = -1"), I "dscp-rtcp: needs 0 to 63, \"copy\" or \"media\""},
+    {lan("dscp-media = 46"), I "dscp-media: is not an option (did you mean \"dscp-audio\"?)"},
     {lan("tap = \"x\""),
      I "tap: a shared interface has no tap; remove this line, or set take = \"owned\""},
     {lan("take = \"owned\"\ntap = \"a/b\""),

@@ -14,7 +14,7 @@ TEST(Reference, SampleIsAValidConfigurationOfDefaults) {
   ASSERT_TRUE(config) << config.error().to_string();
   EXPECT_EQ(config->memory_mib, DataplaneConfig{}.memory_mib);
   ASSERT_EQ(config->interfaces.size(), 1U);
-  EXPECT_EQ(config->interfaces[0].dscp_media, InterfaceConfig{}.dscp_media);
+  EXPECT_EQ(config->interfaces[0].audio.dscp, InterfaceConfig{}.audio.dscp);
 }
 
 // What the tables call the default is what an absent line gives.

@@ -57,6 +57,8 @@ const Case kCases[] = {
     {ADD(",\"remote\":\"198.18.1.10:4000\",\"remote_rtcp\":\"[::1]:4001\""),
      "legs[0].remote_rtcp needs the family of remote"},
     {ADD(",\"remote_rtcp\":\"198.18.1.10:4001\""), "legs[0].remote_rtcp needs remote beside it"},
+    {ADD(",\"media\":\"video\""), ""},
+    {ADD(",\"media\":\"image\""), "legs[0].media needs audio, video or fax"},
     {ADD(",\"dscp\":63"), ""},
     {ADD(",\"dscp\":64"), "legs[0].dscp needs a whole number from 0 to 63"},
     {ADD(",\"dscp\":-1"), "legs[0].dscp needs a whole number from 0 to 63"},
@@ -134,7 +136,8 @@ TEST(Messages, ARequestSurvivesTheWire) {
                  0,
                  {{96, 48000}},
                  Learn::kStrict,
-                 20000};
+                 20000,
+                 Media::kFax};
   add.legs[1].interface = "wan";
   auto body = to_json(Operation(add));
   body["id"] = 9;
@@ -147,6 +150,8 @@ TEST(Messages, ARequestSurvivesTheWire) {
   EXPECT_EQ(read.legs[0].remote, add.legs[0].remote);
   EXPECT_EQ(read.legs[0].remote_rtcp, add.legs[0].remote_rtcp);
   EXPECT_EQ(read.legs[0].dscp, 0);
+  EXPECT_EQ(read.legs[0].media, Media::kFax);
+  EXPECT_EQ(read.legs[1].media, Media::kAudio);
   EXPECT_EQ(read.legs[0].learn, Learn::kStrict);
   EXPECT_EQ(read.legs[0].local_port, 20000);
   EXPECT_EQ(read.legs[0].clock_rates.at(0).hz, 48000U);
@@ -159,6 +164,7 @@ TEST(Messages, AnUpdateSurvivesTheWire) {
   update.leg = 7;
   update.clear_remote = update.clear_remote_rtcp = true;
   update.rtcp_mux = false;
+  update.media = Media::kVideo;
   update.learn = Learn::kLock;
   update.clock_rates = {{96, 48000}};
   auto body = to_json(Operation(update));
@@ -171,6 +177,7 @@ TEST(Messages, AnUpdateSurvivesTheWire) {
   EXPECT_TRUE(read.clear_remote && read.clear_remote_rtcp);
   EXPECT_FALSE(read.remote || read.remote_rtcp || read.dscp || read.relearn);
   EXPECT_EQ(read.rtcp_mux, false);
+  EXPECT_EQ(read.media, Media::kVideo);
   EXPECT_EQ(read.learn, Learn::kLock);
   EXPECT_EQ(read.clock_rates.value().at(0).hz, 48000U);
 }
@@ -183,6 +190,9 @@ CallReport full_report() {
   stream.loss_runs = {{"1", 2}, {"60", 1}};
   stream.strays = 3;
   stream.lost_by_us = 8;
+  stream.dscp_in_first = 63;
+  stream.unmarked = UINT64_MAX;
+  stream.remarked = 5;
   stream.active = true;
   LegReport leg;
   leg.leg = UINT32_MAX;
@@ -191,6 +201,9 @@ CallReport full_report() {
   leg.local_rtcp = *SocketAddress::parse("[2001:db8::2]:20001");
   leg.learned_source = SocketAddress::parse("[2001:db8::9]:4000");
   leg.next_hop = {"resolved", MacAddress::parse("02:00:00:00:00:01"), IpAddress::parse("fe80::1")};
+  leg.media = Media::kVideo;
+  leg.mark = {34, 4};
+  leg.rtcp_mark = {std::nullopt, 3};  // as it came
   leg.rx = {3, 480};
   leg.drops = {{"wrong_source", 5}};
   leg.rtcp_sent = 4;
@@ -198,7 +211,7 @@ CallReport full_report() {
   leg.joined_sent = 1;
   leg.streams = {stream};
   leg.streams_left_out = 9;
-  leg.folded = {9, UINT64_MAX, 90, 10, 1, 4};
+  leg.folded = {9, UINT64_MAX, 90, 10, 1, 4, 11, 12};
   leg.unaccounted_packets = 7;
   leg.far_end = {{1, 2, 3, 0.25, -4, 1, 65540, 16, 2.0, 40.125}, {2, 1, 3, 0, 9, 4, 0, 0, {}, {}}};
   leg.far_end_ignored = {{"unknown_ssrc", 6}};
@@ -214,6 +227,10 @@ TEST(Messages, AReportSurvivesTheWire) {
   EXPECT_EQ(read->legs[1].streams[0].expected, UINT64_MAX);
   EXPECT_EQ(read->legs[1].streams[0].strays, 3U);
   EXPECT_EQ(read->legs[1].folded.lost, 10U);
+  EXPECT_EQ(read->legs[1].media, Media::kVideo);
+  EXPECT_EQ(read->legs[1].mark.dscp, 34);
+  EXPECT_EQ(read->legs[1].rtcp_mark.dscp, std::nullopt);
+  EXPECT_EQ(read->legs[1].streams[0].unmarked, UINT64_MAX);
   EXPECT_EQ(read->legs[1].unaccounted_packets, 7U);
   EXPECT_EQ(read->legs[1].joined_received, 2U);
   EXPECT_EQ(read->legs[1].joined_sent, 1U);

@@ -11,22 +11,20 @@ namespace {
 
 using test::Bytes;
 
-HeaderSpec spec(bool ipv6, uint16_t vlan, uint8_t dscp) {
+HeaderSpec spec(bool ipv6, uint16_t vlan) {
   return {
       .source = *SocketAddress::parse(ipv6 ? "[2001:db8:2::2]:20002" : "198.18.2.2:20002"),
       .destination = *SocketAddress::parse(ipv6 ? "[2001:db8:3::10]:30000" : "198.18.3.10:30000"),
       .source_mac = *MacAddress::parse("02:00:00:00:00:02"),
       .destination_mac = *MacAddress::parse("02:00:00:00:00:03"),
-      .vlan = vlan,
-      .pcp = 5,
-      .dscp = dscp};
+      .vlan = vlan};
 }
 
-Bytes write(const HeaderTemplate& header, const Bytes& payload, uint8_t ecn,
-            bool no_checksum = false) {
+Bytes write(const HeaderTemplate& header, const Bytes& payload, uint8_t traffic_class,
+            bool no_checksum = false, uint8_t pcp = 5) {
   Bytes frame(header.size() + payload.size());
   std::copy(payload.begin(), payload.end(), frame.begin() + header.size());
-  header.write(frame.data(), static_cast<uint16_t>(payload.size()), ecn,
+  header.write(frame.data(), static_cast<uint16_t>(payload.size()), traffic_class, pcp,
                checksum_add(payload.data(), payload.size()), no_checksum);
   return frame;
 }
@@ -36,8 +34,9 @@ TEST(HeaderTemplate, EqualsAFrameBuiltByHand) {
     for (const int vlan : {-1, 100}) {
       for (const uint8_t dscp : std::initializer_list<uint8_t>{0, 46, 63}) {
         for (const uint8_t ecn : std::initializer_list<uint8_t>{0, 1, 2, 3}) {
-          const HeaderSpec s = spec(ipv6, vlan < 0 ? 0 : static_cast<uint16_t>(vlan), dscp);
-          const Bytes frame = write(HeaderTemplate(s), test::rtp(9), ecn);
+          const HeaderSpec s = spec(ipv6, vlan < 0 ? 0 : static_cast<uint16_t>(vlan));
+          const Bytes frame =
+              write(HeaderTemplate(s), test::rtp(9), static_cast<uint8_t>(dscp << 2 | ecn));
           test::UdpFrame want{.to = s.destination_mac,
                               .from = s.source_mac,
                               .vlan = vlan < 0 ? -1 : (5 << 13 | vlan),
@@ -61,7 +60,7 @@ TEST(HeaderTemplate, EqualsAFrameBuiltByHand) {
 }
 
 TEST(HeaderTemplate, SendsAllOnesWhereTheSumIsZero_RFC768) {
-  const HeaderTemplate header(spec(false, 0, 46));
+  const HeaderTemplate header(spec(false, 0));
   // Two payload octets are free to bring the sum to zero.
   bool seen = false;
   for (unsigned v = 0; v < 0x10000 && !seen; ++v) {
@@ -74,16 +73,16 @@ TEST(HeaderTemplate, SendsAllOnesWhereTheSumIsZero_RFC768) {
 
 TEST(HeaderTemplate, KeepsNoChecksumOnIpv4AndMakesOneForIpv6) {
   const Bytes payload = test::rtp(3);
-  const Bytes v4 = write(HeaderTemplate(spec(false, 0, 46)), payload, 0, true);
+  const Bytes v4 = write(HeaderTemplate(spec(false, 0)), payload, 0, true);
   EXPECT_EQ(v4[40] | v4[41], 0);
-  const Bytes v6 = write(HeaderTemplate(spec(true, 0, 46)), payload, 0, true);
+  const Bytes v6 = write(HeaderTemplate(spec(true, 0)), payload, 0, true);
   EXPECT_NE(v6[60] | v6[61], 0);
   EXPECT_TRUE(test::checksums_hold(v6));
 }
 
 TEST(HeaderTemplate, EveryPayloadSizeUpToTheMtu) {
-  const HeaderTemplate v4(spec(false, 0, 46));
-  const HeaderTemplate v6(spec(true, 100, 46));
+  const HeaderTemplate v4(spec(false, 0));
+  const HeaderTemplate v6(spec(true, 100));
   for (size_t size = 0; size <= 1400; ++size) {
     Bytes payload(size);
     for (size_t i = 0; i < size; ++i) payload[i] = static_cast<uint8_t>(i * 31 + size);

@@ -71,7 +71,9 @@ Rig::Rig(const RigOptions& options) {
     io.dpdk_port = ids_[i];
     io.core = static_cast<uint32_t>(i) % options.cores;
     io.mtu = options.mtu;
-    io.pcp = 5;
+    io.marks = {{{Mark::of(46, 5), Mark::of(46, 5)},
+                 {Mark::of(34, 4), Mark::of(34, 4)},
+                 {Mark::of(46, 5), Mark::of(46, 5)}}};
     const auto base = static_cast<uint32_t>(2 * i);
     io.filter = {
         .mac = *MacAddress::parse("02:00:00:00:00:0" + std::to_string(i + 1)),
@@ -178,7 +180,6 @@ LegSetup Rig::setup(size_t port, uint16_t local_port, const char* remote, bool i
     s.remote[0] = *SocketAddress::parse(remote);
     s.remote[1] = {s.remote[0].ip, static_cast<uint16_t>(s.remote[0].port + 1)};
   }
-  s.dscp = 46;
   return s;
 }
 

@@ -194,7 +194,7 @@ class TwoLives : public StateFileTest {
     Life(StateFile& file, uint32_t max_legs)
         : rig({.max_legs = max_legs, .memory = file.core(0)}),
           line(rig.core(), rig.board().core_bell(0)),
-          book(rig.board(), {&line}, {{"lan", 7, 46}, {"wan", 8, 46}}, max_legs, file.calls()) {}
+          book(rig.board(), {&line}, {{"lan", 7}, {"wan", 8}}, max_legs, file.calls()) {}
     Rig rig;
     CoreLine line;
     CallBook book;
@@ -241,7 +241,9 @@ TEST_F(TwoLives, CallsGoOnWithTheirSourcesSumsAndTheGap) {
     Life first(file, 8);
     {
       const test_rig::Running running(first.rig);
-      ASSERT_TRUE(first.book.add(request("a")));
+      control::CallAdd video = request("a");
+      for (control::LegSpec& leg : video.legs) leg.media = control::Media::kVideo;
+      ASSERT_TRUE(first.book.add(video));
       ASSERT_TRUE(first.book.add(request("over")));
       ASSERT_TRUE(first.book.remove("over"));
     }
@@ -278,6 +280,9 @@ TEST_F(TwoLives, CallsGoOnWithTheirSourcesSumsAndTheGap) {
   EXPECT_EQ(stream.received, 150u);
   EXPECT_EQ(stream.lost, 0u);
   EXPECT_EQ(stream.lost_by_us, 50u);
+  EXPECT_EQ(stream.unmarked, 150u) << "of both lives";
+  EXPECT_EQ(last->legs[0].media, control::Media::kVideo);
+  EXPECT_EQ(last->legs[0].mark.dscp, 34);
   ASSERT_EQ(last->legs[1].far_end.size(), 1u);
   EXPECT_EQ(last->legs[1].far_end[0].lost_before, 50u);
   EXPECT_EQ(last->legs[1].far_end[0].lost_beyond(), 7u) << "the gap is not the network's";
