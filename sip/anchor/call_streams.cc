@@ -33,6 +33,13 @@ control::LegSpec spec_of(const media::StreamEnd& end) {
   return spec;
 }
 
+// The class that marks the stream's packets. What is neither video nor fax (text, RFC 4103) is
+// small and wants to be on time, as audio does.
+control::Media media_of(const media::MediaStream& stream) {
+  if (!stream.rtp || stream.media == "image") return control::Media::kFax;
+  return stream.media == "video" ? control::Media::kVideo : control::Media::kAudio;
+}
+
 // What the end of an adopted stream would have said in SDP.
 media::MediaDescription described(const StreamEntry* entry, Side side) {
   media::MediaDescription line;
@@ -66,6 +73,7 @@ StreamPlan CallMedia::plan_of(const media::MediaStream& stream) const {
   for (const Side side : {Side::caller, Side::callee}) {
     control::LegSpec& leg = plan.legs[media::index_of(side)];
     leg = spec_of(stream.end(side));
+    leg.media = media_of(stream);
     if (where == places_.end()) continue;
     const Where& place = where->second[media::index_of(side)];
     leg.interface = place.interface;

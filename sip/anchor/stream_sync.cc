@@ -24,6 +24,7 @@ LegSpec spec_of(const LegReport& report) {
   LegSpec spec;
   spec.interface = report.interface;
   spec.family = report.local.ip.family;
+  spec.media = report.media;
   spec.remote = report.remote;
   if (!report.remote || !report.remote_rtcp) return spec;
   const bool next_port = report.remote_rtcp->ip == report.remote->ip &&

@@ -277,7 +277,11 @@ TEST_F(AnchoredCall, VideoComesAndGoesWithItsLegs) {
   EXPECT_EQ(wants(more, 0), wants(offered));
   EXPECT_EQ(wants(more, 1), "198.18.2.2:30002");
   sent(call.response(Side::callee, Method::invite, 200, sdp(kBob) + "m=video 6010 RTP/AVP 31\r\n"));
-  EXPECT_EQ(dataplane->calls().size(), 2u);
+  ASSERT_EQ(dataplane->calls().size(), 2u);
+  for (const auto& [key, stream] : dataplane->calls()) {
+    const auto media = key.ends_with("-video") ? control::Media::kVideo : control::Media::kAudio;
+    for (const auto& leg : stream.legs) EXPECT_EQ(leg.media, media) << key;
+  }
   sent(call.request(Side::callee, Method::invite, sdp(kBob, "", "3") + "m=video 0 RTP/AVP 31\r\n"));
   sent(call.response(Side::caller, Method::invite, 200, sdp(kAlice) + "m=video 0 RTP/AVP 31\r\n"));
   EXPECT_EQ(dataplane->calls().size(), 1u);
