@@ -66,6 +66,7 @@ struct CallMedia {
 void CallMedia::add(const std::string& name, const control::LegReport& leg) {
   const json where = {{"stream", name}, {"leg", leg.leg}, {"interface", leg.interface}};
   const auto source = leg.learned_source ? leg.learned_source : leg.remote;
+  const json expected = leg.mark.dscp ? json(*leg.mark.dscp) : json();
   for (const auto& s : leg.streams) {
     json runs = json::object();
     for (const auto& run : s.loss_runs) runs[run.name] = run.count;
@@ -86,6 +87,10 @@ void CallMedia::add(const std::string& name, const control::LegReport& leg) {
                 {"jitter_mean_ms", ticks_to_ms(s.jitter_mean, s.clock_hz)},
                 {"jitter_max_ms", ticks_to_ms(s.jitter_max, s.clock_hz)},
                 {"dscp_in", s.dscp_in},
+                {"dscp_in_first", s.dscp_in_first},
+                {"dscp_expected", expected},
+                {"unmarked", s.unmarked},
+                {"remarked", s.remarked},
                 {"measured_by", kHere}});
     streams.push_back(std::move(row));
     ++totals.streams;

@@ -43,7 +43,7 @@ std::string runs_text(const json& stream) {
 constexpr const char* kColumns =
     "call,began,ended,from,dialled,end,kind,stream,leg,interface,ssrc,minute,expected,received,"
     "lost,loss_percent,loss_runs,jitter_mean_ms,jitter_max_ms,round_trip_ms,reason,measured_by,"
-    "lost_by_us\r\n";
+    "lost_by_us,dscp_in_first,dscp_in,dscp_expected,unmarked,remarked\r\n";
 
 void print_row(const json& call, const std::string& kind, const json& row, const Cells& rest) {
   Cells cells = {text(call, "call"),
@@ -59,7 +59,9 @@ void print_row(const json& call, const std::string& kind, const json& row, const
                  text(row, "ssrc")};
   cells.insert(cells.end(), rest.begin(), rest.end());
   cells.push_back(text(row, "measured_by"));
-  cells.push_back(row.contains("lost_by_us") ? count(row, "lost_by_us") : "");
+  for (const char* member :
+       {"lost_by_us", "dscp_in_first", "dscp_in", "dscp_expected", "unmarked", "remarked"})
+    cells.push_back(row.contains(member) && row[member].is_number() ? count(row, member) : "");
   std::string line;
   for (size_t i = 0; i < cells.size(); ++i) line += (i == 0 ? "" : ",") + csv_field(cells[i]);
   print(line + "\r\n");
@@ -137,6 +139,23 @@ void print_minutes(const json& calls) {
   if (!table.empty()) print("\n" + table.to_string());
 }
 
+// Only of streams whose packets did not all come with the mark that we expect.
+void print_marks(const json& calls) {
+  Table table({"CALL", "STREAM", ">LEG", "INTERFACE", "SSRC", ">DSCP FIRST", ">NEWEST", ">EXPECTED",
+               ">UNMARKED", ">RE-MARKED"});
+  for (const auto& c : calls) {
+    for (const auto& s : list(c, "streams")) {
+      if (whole(s, "unmarked") == 0 && whole(s, "remarked") == 0) continue;
+      const json expected = s.value("dscp_expected", json());
+      table.add({text(c, "call"), text(s, "stream"), count(s, "leg"), text(s, "interface"),
+                 text(s, "ssrc"), count(s, "dscp_in_first"), count(s, "dscp_in"),
+                 expected.is_number() ? expected.dump() : "the first", count(s, "unmarked"),
+                 count(s, "remarked")});
+    }
+  }
+  if (!table.empty()) print("\n" + table.to_string());
+}
+
 void print_drops(const json& calls) {
   Table table({"CALL", "STREAM", ">LEG", "INTERFACE", "DROPPED BECAUSE", ">PACKETS"});
   for (const auto& c : calls) {
@@ -151,6 +170,7 @@ void print_report(const json& document, const json& calls, bool minutes) {
   if (calls.empty()) return print("no calls\n");
   print_calls(calls);
   print_streams(calls);
+  print_marks(calls);
   print_drops(calls);
   if (minutes) print_minutes(calls);
   print(

@@ -74,9 +74,18 @@ UPDATE streams SET lost_by_us = expected - received - lost WHERE expected > rece
 PRAGMA user_version = 2;
 )sql";
 
+// What of a stream's packets came unmarked, and how the others were. Of streams recorded before it
+// is not known.
+constexpr const char* kVersion3 = R"sql(
+ALTER TABLE streams ADD COLUMN dscp_in_first INTEGER;
+ALTER TABLE streams ADD COLUMN unmarked INTEGER;
+ALTER TABLE streams ADD COLUMN remarked INTEGER;
+PRAGMA user_version = 3;
+)sql";
+
 // Each makes the tables of its version out of those of the version before. A new database goes
 // through all of them.
-constexpr const char* kSteps[] = {kVersion1, kVersion2};
+constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3};
 static_assert(std::size(kSteps) == kSchemaVersion);
 
 // WAL: readers do not hold up the writer, and a power cut loses the last commits at most.

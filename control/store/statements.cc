@@ -56,7 +56,8 @@ Statements::Statements(Database& database, int64_t run) : database_(database), r
       "talk_ms=excluded.talk_ms, end=excluded.end, status=excluded.status, "
       "detail=excluded.detail WHERE calls.end IS NULL OR calls.end='lost_track'");
   leg_ = prepare("INSERT OR REPLACE INTO legs VALUES(?,?,?,?,?,?)");
-  stream_ = prepare("INSERT OR REPLACE INTO streams VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+  stream_ =
+      prepare("INSERT OR REPLACE INTO streams VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   minute_ = prepare(
       "INSERT INTO minutes VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
       "ON CONFLICT(call_key, stream, leg, ssrc, minute) DO UPDATE SET "
@@ -155,7 +156,7 @@ bool Statements::put_media(uint64_t call_key, const control::CallReport& report)
                .with(call_key, report.call, leg.leg, s.ssrc, leg.interface, s.payload_type,
                      s.clock_hz, s.expected, s.received, s.lost, s.duplicates, s.reordered,
                      s.restarts, s.strays, s.jitter_mean, s.jitter_max, runs_json(s), s.dscp_in,
-                     s.lost_by_us)
+                     s.lost_by_us, s.dscp_in_first, s.unmarked, s.remarked)
                .run())
         return false;
     }

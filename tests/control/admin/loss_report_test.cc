@@ -33,6 +33,11 @@ control::CallReport lossy_report(uint64_t call_key) {
   stream.lost_by_us = 49;
   stream.jitter_mean = 16;
   stream.loss_runs = {{"11", 1}};
+  stream.dscp_in = 0;
+  stream.dscp_in_first = 46;
+  stream.unmarked = 1438;
+  stream.remarked = 3;
+  report.legs[0].mark.dscp = 34;
   report.legs[0].folded = {.streams = 1, .expected = 20, .received = 18, .lost_by_us = 2};
   report.legs[0].drops = {{"bad_source", 3}};
   report.legs[1].leg = 2;
@@ -112,6 +117,10 @@ TEST_F(LossReport, OfCallsThatLiveAndThatHaveEnded) {
     EXPECT_EQ(call["streams"][0]["expected"], 1440 + 11 + 49);
     EXPECT_EQ(call["streams"][0]["lost"], 11);
     EXPECT_EQ(call["streams"][0]["lost_by_us"], 49);
+    EXPECT_EQ(call["streams"][0]["dscp_in_first"], 46);
+    EXPECT_EQ(call["streams"][0]["dscp_expected"], 34);
+    EXPECT_EQ(call["streams"][0]["unmarked"], 1438);
+    EXPECT_EQ(call["streams"][0]["remarked"], 3);
     EXPECT_EQ(call["streams"][0]["loss_runs"]["11"], 1);
     EXPECT_EQ(call["streams"][0]["jitter_mean_ms"], 2.0);
     EXPECT_EQ(call["beyond"][0]["measured_by"], "far end");
@@ -148,10 +157,11 @@ TEST_F(LossReport, ByTheCommand) {
         "callee_hung_up 1"})
     EXPECT_NE(table.find(text), std::string::npos) << text << "\n" << table;
   const auto rows = lines_of(table, "\n", "0000000000000def");
-  ASSERT_EQ(rows.size(), 5U) << table;  // call, stream, beyond, drop, minute
+  ASSERT_EQ(rows.size(), 6U) << table;  // call, stream, beyond, marks, drop, minute
   EXPECT_TRUE(rows[0].ends_with(" 54")) << "dropped and missed\n" << table;
   EXPECT_NE(rows[1].find(" 11:1     49 "), std::string::npos) << table;
-  EXPECT_TRUE(rows[4].ends_with("   11     49")) << table;
+  EXPECT_NE(rows[3].find("46       0        34      1438          3"), std::string::npos) << table;
+  EXPECT_TRUE(rows[5].ends_with("   11     49")) << table;
 
   const auto [csv, done] = command("report loss --csv --call 0000000000000def");
   EXPECT_EQ(done, 0);
@@ -160,14 +170,15 @@ TEST_F(LossReport, ByTheCommand) {
   const auto columns = std::count(lines[0].begin(), lines[0].end(), ',');
   for (const auto& line : lines) EXPECT_EQ(std::count(line.begin(), line.end(), ','), columns);
   EXPECT_NE(lines[1].find(",stream,"), std::string::npos);
-  EXPECT_TRUE(lines[0].ends_with(",measured_by,lost_by_us"));
+  EXPECT_TRUE(lines[0].ends_with(
+      ",measured_by,lost_by_us,dscp_in_first,dscp_in,dscp_expected,unmarked,remarked"));
   EXPECT_NE(lines[1].find(",1500,1440,11,0.733,11:1,2.00,"), std::string::npos) << lines[1];
-  EXPECT_TRUE(lines[1].ends_with(",us,49"));
+  EXPECT_TRUE(lines[1].ends_with(",us,49,46,0,34,1438,3"));
   EXPECT_NE(lines[2].find(",beyond,"), std::string::npos);
-  EXPECT_TRUE(lines[2].ends_with(",far end,"));
-  EXPECT_TRUE(lines[3].ends_with(",3,,,,,,bad_source,,")) << lines[3];
+  EXPECT_TRUE(lines[2].ends_with(",far end,,,,,,"));
+  EXPECT_TRUE(lines[3].ends_with(",3,,,,,,bad_source,,,,,,,")) << lines[3];
   EXPECT_NE(lines[4].find(",minute,"), std::string::npos);
-  EXPECT_TRUE(lines[4].ends_with(",1500,1440,11,,,,,,,us,49")) << lines[4];
+  EXPECT_TRUE(lines[4].ends_with(",1500,1440,11,,,,,,,us,49,,,,,")) << lines[4];
 
   const auto all = json::parse(command("report loss --json --all --limit 1").first);
   EXPECT_EQ(all["calls"].size(), 2U) << "every page";

@@ -150,6 +150,9 @@ TEST_F(SchemaTest, TheFirstVersionIsUpgradedWithAllThatItHolds) {
   EXPECT_EQ(rows(path(), "SELECT ssrc, lost, lost_by_us FROM streams ORDER BY leg", 3),
             (std::vector<std::string>{"171 11 49", "172 10 0"}))
       << "what their sums say";
+  EXPECT_EQ(rows(path(), "SELECT dscp_in, ifnull(unmarked, '-') FROM streams WHERE leg = 3", 2),
+            (std::vector<std::string>{"46 -"}))
+      << "nobody counted";
   const Reader reader(path());
   EXPECT_EQ(reader.calls({})->size(), 1U);
   EXPECT_EQ(reader.bindings()->size(), 1U);

@@ -148,6 +148,10 @@ TEST_F(WriterTest, WritesACallFromItsBeginningToItsEnd) {
   report.legs[0].streams[0].ssrc = 0xdeadbeef;
   report.legs[0].streams[0].lost = 11;
   report.legs[0].streams[0].lost_by_us = 49;
+  report.legs[0].streams[0].dscp_in = 46;
+  report.legs[0].streams[0].dscp_in_first = 8;
+  report.legs[0].streams[0].unmarked = 5;
+  report.legs[0].streams[0].remarked = 7;
   report.legs[0].streams[0].loss_runs = {{"11", 1}};
   report.legs[0].folded = {.streams = 1, .expected = 90, .received = 88, .lost_by_us = 2};
   report.legs[1].leg = 8;
@@ -176,10 +180,15 @@ TEST_F(WriterTest, WritesACallFromItsBeginningToItsEnd) {
   EXPECT_EQ(legs->at(0).report.folded.lost_by_us, 2U);
   auto database = Database::open(path(), Database::Mode::kRead);
   ASSERT_TRUE(database);
-  auto row = (*database)->prepare("SELECT lost, lost_by_us FROM streams");
+  auto row = (*database)->prepare(
+      "SELECT lost, lost_by_us, dscp_in, dscp_in_first, unmarked, remarked FROM streams");
   ASSERT_TRUE(row.with().next());
   EXPECT_EQ(row.integer(0), 11);
   EXPECT_EQ(row.integer(1), 49);
+  EXPECT_EQ(row.integer(2), 46);
+  EXPECT_EQ(row.integer(3), 8);
+  EXPECT_EQ(row.integer(4), 5);
+  EXPECT_EQ(row.integer(5), 7);
   const auto minutes = Reader(path()).minutes({all[0].call_key});
   ASSERT_TRUE(minutes);
   ASSERT_EQ(minutes->size(), 2U);
