@@ -56,7 +56,9 @@ class Appliance:
     # The process.
 
     def start(self, **options):
-        words = [word for key, value in options.items() for word in (f"--{key}", value)]
+        """options: those of lab/appliance, a list for one that is given several times."""
+        several = {key: value if isinstance(value, list) else [value] for key, value in options.items()}
+        words = [word for key, values in several.items() for value in values for word in (f"--{key}", value)]
         self.box.run("appliance", "start", "dataplane", *words)
         self.opening = self.read_books()
         return self
