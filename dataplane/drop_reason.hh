@@ -40,7 +40,7 @@ namespace holdfast::dataplane {
   X(dtls, "DTLS on a media port (RFC 7983)")                       \
   X(zrtp, "ZRTP on a media port (RFC 7983)")                       \
   X(turn, "TURN channel data on a media port (RFC 7983)")          \
-  X(unknown_payload, "neither RTP nor RTCP")                       \
+  X(unknown_payload, "neither RTP nor RTCP; of a fax, no UDPTL")   \
   X(rtp_on_rtcp_port, "RTP on the port that is for RTCP")          \
   HOLDFAST_RTP_REJECTS(X)                                          \
   HOLDFAST_RTCP_REJECTS(X)                                         \

@@ -19,6 +19,10 @@ const PortFilter::Address* find_address(const PortFilter& filter, const IpAddres
   return found == filter.addresses.end() ? nullptr : &*found;
 }
 
+control::Payload payload_of(const LegSetup& setup) {
+  return setup.payload == PayloadKind::udptl ? control::Payload::kUdptl : control::Payload::kRtp;
+}
+
 // What a call.add for a call that is there changes of a leg.
 control::LegUpdate difference(LegIndex leg, const LegSetup& now, const control::LegSpec& spec) {
   control::LegUpdate update;
@@ -107,11 +111,13 @@ Answer<control::CallReport> CallBook::resume(const control::CallAdd& request,
     const LegSetup& now = legs_[call.legs[i]].setup;
     const control::LegSpec& spec = request.legs[i];
     const bool same = interfaces_[now.port].name == spec.interface &&
+                      spec.payload == payload_of(now) &&
                       (spec.local_port == 0 || spec.local_port == now.local_port[0]) &&
                       (spec.family == 0 || spec.family == now.local.family);
     if (!same) {
       return Error{ErrorCode::kCallExists,
-                   "call " + request.call + " exists, on another interface, family or port"};
+                   "call " + request.call +
+                       " exists, on another interface, family or port, or of another payload"};
     }
   }
   for (size_t i = 0; i < 2; ++i) {

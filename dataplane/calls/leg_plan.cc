@@ -54,6 +54,7 @@ std::optional<Error> apply_spec(const control::LegSpec& spec, LegSetup& setup) {
   setup.strict_source = spec.learn == control::Learn::kStrict;
   setup.dscp = spec.dscp.value_or(kClassDscp);
   setup.media_class = class_of(spec.media);
+  setup.payload = spec.payload == control::Payload::kUdptl ? PayloadKind::udptl : PayloadKind::rtp;
   set_clock_rates(spec.clock_rates, setup);
   return check(setup);
 }

@@ -91,6 +91,9 @@ enum class Media : uint8_t { kAudio, kVideo, kFax };
 std::string_view to_string(Media);
 std::optional<Media> media_from(std::string_view word);
 
+// What its datagrams are: RTP and RTCP, or T.38's UDPTL.
+enum class Payload : uint8_t { kRtp, kUdptl };
+
 struct LegSpec {
   std::string interface;
   uint8_t family = 0;  // 4 or 6; 0: that of remote, else of the interface's first media address
@@ -102,6 +105,7 @@ struct LegSpec {
   Learn learn = Learn::kLock;                // kStrict comes with a remote
   uint16_t local_port = 0;                   // even; 0: the dataplane chooses
   Media media = Media::kAudio;
+  Payload payload = Payload::kRtp;  // the same for both legs of a call
 };
 
 struct Hello {
@@ -171,7 +175,7 @@ struct NamedCount {
 
 struct PacketCount {
   uint64_t packets = 0;
-  uint64_t octets = 0;  // of RTP payload, without header and padding
+  uint64_t octets = 0;  // of RTP payload, without header and padding; UDPTL: of datagrams
 };
 
 // One SSRC in one direction; belongs to the leg at which it arrives.
@@ -257,6 +261,7 @@ struct LegReport {
   std::optional<SocketAddress> learned_source;  // RTP, once locked
   NextHop next_hop;
   Media media = Media::kAudio;
+  Payload payload = Payload::kRtp;
   MarkReport mark;             // of media
   MarkReport rtcp_mark;        // of RTCP, on whichever port
   PacketCount rx;              // valid media in from the endpoint

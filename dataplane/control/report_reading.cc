@@ -137,6 +137,9 @@ LegReport read_leg(const json& item, const std::string& path, std::string& error
   std::string media;
   fields.text("media", media, kMay, kMaxText);
   leg.media = media_from(media).value_or(Media::kAudio);
+  std::string payload;
+  fields.text("payload", payload, kMay, kMaxText);
+  if (payload == "udptl") leg.payload = Payload::kUdptl;
   read_mark(fields, "mark", leg.mark, error);
   read_mark(fields, "rtcp_mark", leg.rtcp_mark, error);
   read_packets(fields, "rx", leg.rx, error);

@@ -139,6 +139,7 @@ json to_json(const LegReport& leg) {
          {"tx", to_json(leg.tx)},
          {"rtcp", {{"received", leg.rtcp_received}, {"sent", leg.rtcp_sent}}},
          {"drops", to_json(leg.drops)}};
+  if (leg.payload == Payload::kUdptl) j["payload"] = "udptl";
   set_if(j, "remote", leg.remote);
   set_if(j, "remote_rtcp", leg.remote_rtcp);
   set_if(j, "learned_source", leg.learned_source);

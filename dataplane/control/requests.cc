@@ -16,6 +16,7 @@ constexpr auto kMust = Fields::kMust;
 constexpr size_t kMaxInterfaceName = 11;
 constexpr size_t kMaxClientName = 64;
 constexpr uint64_t kMaxDscp = 63;
+constexpr std::string_view kRtpName = "rtp", kUdptlName = "udptl";
 constexpr std::string_view kMediaNames[] = {"audio", "video", "fax"};
 
 void read_call(Fields& fields, std::string& call) {
@@ -67,6 +68,13 @@ Media read_media(Fields& fields) {
   return media.value_or(Media::kAudio);
 }
 
+Payload read_payload(Fields& fields) {
+  std::string payload(kRtpName);
+  fields.text("payload", payload, kMay, 16);
+  if (payload != kRtpName && payload != kUdptlName) fields.fail("payload", "needs rtp or udptl");
+  return payload == kUdptlName ? Payload::kUdptl : Payload::kRtp;
+}
+
 Learn read_learn(Fields& fields) {
   std::string learn = "lock";
   fields.text("learn", learn, kMay, 16);
@@ -91,6 +99,7 @@ LegSpec read_leg_spec(const json& item, const std::string& path, std::string& er
     fields.fail("family", "is not that of remote");
   }
   leg.media = read_media(fields);
+  leg.payload = read_payload(fields);
   fields.number("dscp", leg.dscp, kMay, 0, kMaxDscp);
   read_clock_rates(fields, leg.clock_rates, error);
 
@@ -126,6 +135,8 @@ Operation read_call_add(Fields& fields, std::string& error) {
   for (size_t i = 0; i < add.legs.size(); ++i) {
     add.legs[i] = read_leg_spec((*legs)[i], "legs[" + std::to_string(i) + "]", error);
   }
+  if (add.legs[0].payload != add.legs[1].payload)
+    fields.fail("legs", "need one payload: a relay turns no fax into sound");
   return add;
 }
 
@@ -227,6 +238,7 @@ json leg_spec_to_json(const LegSpec& leg) {
   if (leg.remote_rtcp) j["remote_rtcp"] = leg.remote_rtcp->to_string();
   if (leg.rtcp_mux) j["rtcp_mux"] = true;
   if (leg.media != Media::kAudio) j["media"] = to_string(leg.media);
+  if (leg.payload == Payload::kUdptl) j["payload"] = kUdptlName;
   if (leg.dscp) j["dscp"] = *leg.dscp;
   if (!leg.clock_rates.empty()) j["clock_rates"] = to_json(leg.clock_rates);
   if (leg.learn == Learn::kStrict) j["learn"] = learn_name(leg.learn);

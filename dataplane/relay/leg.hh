@@ -30,6 +30,10 @@ inline constexpr size_t kMaxClockRates = 4;
 // LegSetup::dscp: that of the leg's class at its interface.
 inline constexpr uint8_t kClassDscp = UINT8_MAX;
 
+// What a leg's datagrams are. UDPTL (T.38) comes on the RTP path only, is checked for its lengths
+// and counted in packets and octets: no streams, no RTCP.
+enum class PayloadKind : uint8_t { rtp, udptl };
+
 struct ClockRate {
   uint8_t payload_type = 0;
   uint32_t hz = 0;
@@ -46,6 +50,7 @@ struct LegSetup {
   bool strict_source = false;  // only `remote` may send; else the first valid sender is learned
   uint8_t dscp = kClassDscp;   // of its own, for media and RTCP
   MediaClass media_class = MediaClass::audio;
+  PayloadKind payload = PayloadKind::rtp;  // of both legs of a call
   uint32_t address_index = 0;
   uint64_t call = 0;  // serial number of the call, for the slow thread's books
   IpAddress local;

@@ -7,6 +7,7 @@
 #include "dataplane/relay/relay_core.hh"
 #include "media/rtcp_packet.hh"
 #include "media/rtp_packet.hh"
+#include "media/udptl_packet.hh"
 
 namespace holdfast::dataplane {
 namespace {
@@ -55,15 +56,21 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
       view.destination_port == leg.setup.local_port[0] ? PathKind::rtp : PathKind::rtcp;
   if (const DropReason reason = admit(leg, work, path); reason != DropReason::none) return reason;
 
-  const media::MediaKind kind = media::classify(payload);
-  const bool is_rtp = kind == media::MediaKind::rtp;
-  uint16_t rtp_octets = 0;
-  if (is_rtp) {
+  const bool is_udptl = leg.setup.payload == PayloadKind::udptl;
+  const media::MediaKind kind = is_udptl ? media::MediaKind::other : media::classify(payload);
+  const bool is_media = is_udptl || kind == media::MediaKind::rtp;
+  uint16_t media_octets = 0;
+  if (is_udptl) [[unlikely]] {
+    if (path == PathKind::rtcp || !media::is_udptl(payload)) return DropReason::unknown_payload;
+    media_octets = view.payload_size;
+    ++leg.counters.rx_packets;
+    leg.counters.rx_octets += media_octets;
+  } else if (is_media) {
     if (path == PathKind::rtcp) return DropReason::rtp_on_rtcp_port;
     const auto packet = media::parse_rtp(payload);
     if (!packet) return dataplane::drop_of(packet.error());
     account(leg, view, *packet, now_ns);
-    rtp_octets = packet->payload_length;
+    media_octets = packet->payload_length;
   } else if (kind == media::MediaKind::rtcp) {
     const auto compound = media::parse_rtcp(payload);
     if (!compound) return dataplane::drop_of(compound.error());
@@ -77,7 +84,7 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
     ++leg.counters.joined_rx_packets;
 
   Leg& out_leg = *leg_of(leg.setup.peer);
-  const PathKind out_path = is_rtp || out_leg.setup.rtcp_mux ? PathKind::rtp : PathKind::rtcp;
+  const PathKind out_path = is_media || out_leg.setup.rtcp_mux ? PathKind::rtp : PathKind::rtcp;
   const Path& out = out_leg.paths[static_cast<size_t>(out_path)];
   const bool joined = out.own_port != kNotOurs;
   if (out.destination.is_none()) return DropReason::no_remote;
@@ -89,7 +96,7 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
   // Old headers off, Ethernet padding off, new headers on: the mbuf's headroom holds the longest of
   // ours.
   static_assert(RTE_PKTMBUF_HEADROOM >= kMaxHeaderSize);
-  const Mark mark = is_rtp ? out_leg.marks.media : out_leg.marks.rtcp;
+  const Mark mark = is_media ? out_leg.marks.media : out_leg.marks.rtcp;
   const uint8_t traffic_class = mark.traffic_class(view.traffic_class);
   frame->data_off = static_cast<uint16_t>(frame->data_off + view.payload_offset - out.out.size());
   frame->data_len = static_cast<uint16_t>(out.out.size() + view.payload_size);
@@ -98,9 +105,9 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
   out.out.write(rte_pktmbuf_mtod(frame, uint8_t*), view.payload_size, traffic_class, mark.pcp(),
                 checksum.payload_sum, checksum.absent);
 
-  if (is_rtp) {
+  if (is_media) {
     ++out_leg.counters.tx_packets;
-    out_leg.counters.tx_octets += rtp_octets;
+    out_leg.counters.tx_octets += media_octets;
   } else {
     ++out_leg.counters.rtcp_tx_packets;
   }

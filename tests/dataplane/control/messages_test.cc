@@ -59,6 +59,9 @@ const Case kCases[] = {
     {ADD(",\"remote_rtcp\":\"198.18.1.10:4001\""), "legs[0].remote_rtcp needs remote beside it"},
     {ADD(",\"media\":\"video\""), ""},
     {ADD(",\"media\":\"image\""), "legs[0].media needs audio, video or fax"},
+    {ADD(",\"payload\":\"rtp\""), ""},
+    {ADD(",\"payload\":\"tcp\""), "legs[0].payload needs rtp or udptl"},
+    {ADD(",\"payload\":\"udptl\""), "legs need one payload: a relay turns no fax into sound"},
     {ADD(",\"dscp\":63"), ""},
     {ADD(",\"dscp\":64"), "legs[0].dscp needs a whole number from 0 to 63"},
     {ADD(",\"dscp\":-1"), "legs[0].dscp needs a whole number from 0 to 63"},
@@ -137,8 +140,10 @@ TEST(Messages, ARequestSurvivesTheWire) {
                  {{96, 48000}},
                  Learn::kStrict,
                  20000,
-                 Media::kFax};
+                 Media::kFax,
+                 Payload::kUdptl};
   add.legs[1].interface = "wan";
+  add.legs[1].payload = Payload::kUdptl;
   auto body = to_json(Operation(add));
   body["id"] = 9;
   body["op"] = operation_name(add);
@@ -151,6 +156,7 @@ TEST(Messages, ARequestSurvivesTheWire) {
   EXPECT_EQ(read.legs[0].remote_rtcp, add.legs[0].remote_rtcp);
   EXPECT_EQ(read.legs[0].dscp, 0);
   EXPECT_EQ(read.legs[0].media, Media::kFax);
+  EXPECT_EQ(read.legs[0].payload, Payload::kUdptl);
   EXPECT_EQ(read.legs[1].media, Media::kAudio);
   EXPECT_EQ(read.legs[0].learn, Learn::kStrict);
   EXPECT_EQ(read.legs[0].local_port, 20000);
@@ -202,6 +208,7 @@ CallReport full_report() {
   leg.learned_source = SocketAddress::parse("[2001:db8::9]:4000");
   leg.next_hop = {"resolved", MacAddress::parse("02:00:00:00:00:01"), IpAddress::parse("fe80::1")};
   leg.media = Media::kVideo;
+  leg.payload = Payload::kUdptl;
   leg.mark = {34, 4};
   leg.rtcp_mark = {std::nullopt, 3};  // as it came
   leg.rx = {3, 480};
@@ -228,6 +235,7 @@ TEST(Messages, AReportSurvivesTheWire) {
   EXPECT_EQ(read->legs[1].streams[0].strays, 3U);
   EXPECT_EQ(read->legs[1].folded.lost, 10U);
   EXPECT_EQ(read->legs[1].media, Media::kVideo);
+  EXPECT_EQ(read->legs[1].payload, Payload::kUdptl);
   EXPECT_EQ(read->legs[1].mark.dscp, 34);
   EXPECT_EQ(read->legs[1].rtcp_mark.dscp, std::nullopt);
   EXPECT_EQ(read->legs[1].streams[0].unmarked, UINT64_MAX);
