@@ -26,7 +26,7 @@ struct MediaPolicy {
   MediaAction audio = MediaAction::anchor;
   MediaAction video = MediaAction::anchor;
   MediaAction other_rtp = MediaAction::anchor;  // text (RFC 4103), application
-  MediaAction fax = MediaAction::refuse;        // UDPTL
+  MediaAction fax = MediaAction::anchor;        // UDPTL
   MediaAction dtls = MediaAction::refuse;       // DTLS-SRTP: the relay carries no DTLS
   MediaAction other = MediaAction::refuse;      // what no relay of ours carries: never anchored
 };

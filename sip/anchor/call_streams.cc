@@ -74,6 +74,7 @@ StreamPlan CallMedia::plan_of(const media::MediaStream& stream) const {
     control::LegSpec& leg = plan.legs[media::index_of(side)];
     leg = spec_of(stream.end(side));
     leg.media = media_of(stream);
+    if (!stream.rtp) leg.payload = control::Payload::kUdptl;
     if (where == places_.end()) continue;
     const Where& place = where->second[media::index_of(side)];
     leg.interface = place.interface;

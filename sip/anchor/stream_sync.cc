@@ -25,6 +25,7 @@ LegSpec spec_of(const LegReport& report) {
   spec.interface = report.interface;
   spec.family = report.local.ip.family;
   spec.media = report.media;
+  spec.payload = report.payload;
   spec.remote = report.remote;
   if (!report.remote || !report.remote_rtcp) return spec;
   const bool next_port = report.remote_rtcp->ip == report.remote->ip &&

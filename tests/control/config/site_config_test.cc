@@ -273,7 +273,8 @@ const Case kPlan[] = {
 INSTANTIATE_TEST_SUITE_P(DialPlan, SiteErrors, testing::ValuesIn(kPlan));
 
 const Case kRestCases[] = {
-    {whole("[media]\nfax = \"anchor\""), L(20) "media.fax: \"anchor\" is not one of refuse, pass"},
+    {whole("[media]\ndtls = \"anchor\""),
+     L(20) "media.dtls: \"anchor\" is not one of refuse, pass"},
     {whole("[media]\nmedia-timeout-s = 9"),
      L(20) "media.media-timeout-s: 9 is out of bounds; choose 10 to 86400"},
     {whole("[storage]\ndirectory = \"var\""),

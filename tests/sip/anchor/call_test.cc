@@ -290,6 +290,7 @@ TEST_F(AnchoredCall, VideoComesAndGoesWithItsLegs) {
 
 TEST_F(AnchoredCall, LinesGoByPolicy) {
   config_.policy.video = media::MediaAction::refuse;
+  config_.policy.fax = media::MediaAction::refuse;
   config_.policy.other = media::MediaAction::pass;
   start();
   const std::string lines =
@@ -304,7 +305,27 @@ TEST_F(AnchoredCall, LinesGoByPolicy) {
   EXPECT_EQ(dataplane->calls().size(), 1u);
 }
 
+TEST_F(AnchoredCall, AudioThatTurnsIntoFaxIsAnotherStreamOfUdptl) {
+  establish();
+  const std::string fax =
+      "v=0\r\no=- 1 2 IN IP4 198.18.1.10\r\ns=-\r\nc=IN IP4 198.18.1.10\r\nt=0 0\r\n"
+      "m=image 4020 udptl t38\r\na=T38FaxVersion:0\r\n";
+  const std::string asked = sent(call.request(Side::caller, Method::invite, fax));
+  EXPECT_EQ(wants(asked), "198.18.2.2:30002");
+  EXPECT_NE(asked.find("a=T38FaxVersion:0\r\n"), std::string::npos);
+  EXPECT_EQ(dataplane->calls().size(), 2u) << "sound goes on until the answer";
+  sent(call.response(Side::callee, Method::invite, 200, fax));
+  const auto& only = dataplane->only();
+  EXPECT_TRUE(only.call.ends_with("-image.udptl")) << only.call;
+  for (const auto& leg : only.legs) {
+    EXPECT_EQ(leg.media, control::Media::kFax);
+    EXPECT_EQ(leg.payload, control::Payload::kUdptl);
+  }
+}
+
 TEST_F(AnchoredCall, ABodyWithoutAnyLineToAnchorNeedsNoLeg) {
+  config_.policy.fax = media::MediaAction::refuse;
+  start();
   const std::string body =
       sent(call.invite("v=0\r\no=- 1 1 IN IP4 198.18.1.10\r\ns=-\r\nt=0 0\r\n"
                        "m=image 4020 udptl t38\r\nc=IN IP4 198.18.1.10\r\n"));

@@ -103,6 +103,7 @@ void HandDataplane::add(const control::CallAdd& request, control::Reply& reply) 
     leg.local.port = *port;
     leg.local_rtcp = {leg.local.ip, static_cast<uint16_t>(*port + 1)};
     leg.media = spec.media;
+    leg.payload = spec.payload;
     leg.remote = spec.remote;
     leg.remote_rtcp = spec.remote_rtcp;
     leg.next_hop.state = "unknown";
