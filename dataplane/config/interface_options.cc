@@ -162,7 +162,10 @@ bool is_word(const TomlValue& value, std::string_view word) {
 }
 
 Wrong read_dscp(const TomlValue& value, DscpRule& out) {
-  if (is_word(value, kCopy)) return out = {true, 0}, std::nullopt;
+  if (is_word(value, kCopy)) {
+    out = {true, 0};
+    return std::nullopt;
+  }
   const int64_t* number = value.integer();
   if (number == nullptr || *number < 0 || *number > 63) return "needs 0 to 63, or \"copy\"";
   out = {false, static_cast<uint8_t>(*number)};
@@ -222,7 +225,8 @@ const Option<InterfaceConfig> kOptions[] = {
     {{"pcp-rtcp", "whole number or text", "802.1p, 0 to 7, or \"media\"", "\"media\"",
       "The same of RTCP. `media`: that of the media that it is about.", ""},
      [](const TomlValue& v, Section& s) -> Wrong {
-       if (is_word(v, kAsMedia)) return s.pcp_rtcp.reset(), std::nullopt;
+       s.pcp_rtcp.reset();
+       if (is_word(v, kAsMedia)) return std::nullopt;
        if (v.text() != nullptr) return "needs 0 to 7, or \"media\"";
        return read_number(v, s.pcp_rtcp.emplace(), 0, 7);
      }},
@@ -270,7 +274,8 @@ const Option<InterfaceConfig> kOptions[] = {
       "The same of RTCP, on a port of its own or not. `media`: that of the media that it is about.",
       ""},
      [](const TomlValue& v, Section& s) -> Wrong {
-       if (is_word(v, kAsMedia)) return s.dscp_rtcp.reset(), std::nullopt;
+       s.dscp_rtcp.reset();
+       if (is_word(v, kAsMedia)) return std::nullopt;
        DscpRule rule;
        if (read_dscp(v, rule)) return "needs 0 to 63, \"copy\" or \"media\"";
        s.dscp_rtcp = rule;
