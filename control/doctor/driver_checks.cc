@@ -86,11 +86,12 @@ void check_pci(const Machine& machine, const config::SiteConfig* site, Finding& 
 
 bool has_dpdk_driver(const Machine& machine, std::string_view name) {
   const std::string file = "librte_" + std::string(name) + ".so";
-  for (const std::string top : {"/usr/lib", "/usr/local/lib"}) {
+  for (const std::string top : {"/usr/lib/", "/usr/local/lib/"}) {
     for (const auto& triplet : machine.list(top)) {
-      const std::string dpdk = top + "/" + triplet + "/dpdk";
+      std::string dpdk = top;
+      dpdk.append(triplet).append("/dpdk/");
       for (const auto& version : machine.list(dpdk)) {
-        const auto files = machine.list(dpdk + "/" + version);
+        const auto files = machine.list(std::string(dpdk).append(version));
         if (std::any_of(files.begin(), files.end(),
                         [&](const auto& found) { return found.starts_with(file); }))
           return true;
