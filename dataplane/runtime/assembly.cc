@@ -364,8 +364,7 @@ std::string preflight(const config::DataplaneConfig& config) {
       return what + "no XDP program at " + xdp_program_path(config) + "; set xdp-program";
     }
     if (interface.driver == Driver::kPci) {
-      if (std::string error = pci_trouble(interface.device); !error.empty())
-        return what + "pci: " + error;
+      if (std::string error = pci_trouble(interface.device); !error.empty()) return what + error;
     }
     if (config::on_socket(interface.driver)) {
       if (std::string error = socket_trouble(interface); !error.empty()) return what + error;
