@@ -35,7 +35,7 @@ class Branch {
     config.aliases = {"box.branch.example"};
     config.centre_domain = "centre.example.com";
     config.centre_interface = "wan";
-    config.gateways = {{"pstn", *SocketAddress::parse(kGateway), Transport::udp, "lan"}};
+    config.gateways = {{"pstn", *SocketAddress::parse(kGateway), Transport::udp, "lan", {}}};
     config.keys.current.fill(7);
     config.branch_key.fill(9);
     know("1001", kAlice);

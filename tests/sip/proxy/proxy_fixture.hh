@@ -96,7 +96,7 @@ class ProxyTest : public testing::Test {
     c.route.centre_domain = "centre.example.com";
     c.route.centre_interface = "wan";
     c.route.gateways = {
-        {"pstn", {*IpAddress::parse(kGateway), gateway.port()}, Transport::udp, "lan"}};
+        {"pstn", {*IpAddress::parse(kGateway), gateway.port()}, Transport::udp, "lan", {}}};
     c.route.keys.current.fill(7);
     c.route.branch_key.fill(9);
     return c;
