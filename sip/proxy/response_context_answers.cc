@@ -246,6 +246,7 @@ void ResponseContext::answer_best() {
   if (unreachable)
     for (const auto& branch : branches_) spoken.push_back(branch.get());
   std::vector<int> statuses;
+  statuses.reserve(spoken.size());
   for (const Branch* branch : spoken) statuses.push_back(branch->status);
   const Branch& best = *spoken[best_answer(statuses)];
 
