@@ -162,7 +162,7 @@ TEST_F(AdmissionFilterTest, BetweenPhonesNothingIsHeld) {
   // On hold by an address of nobody it stays what it was.
   EXPECT_EQ(inside(1, Side::callee, sdp("0.0.0.0")), 0);
   EXPECT_EQ(centre(), "1/80");
-  for (const uint64_t key : {1, 2, 9}) end(key);
+  for (const uint64_t key : {1U, 2U, 9U}) end(key);
   EXPECT_EQ(centre(), "0/0");
 }
 
