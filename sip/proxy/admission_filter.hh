@@ -29,7 +29,7 @@ namespace holdfast::sip {
 
 // The reason of its refusals, and the detail in the records.
 inline constexpr std::string_view kNoBandwidth = "no_bandwidth";
-inline constexpr uint16_t kNoRoomForCall = 480;   // see docs/decisions/0013-call-admission-480.md
+inline constexpr uint16_t kNoRoomForCall = 480;   // see docs/decisions/0014-call-admission-480.md
 inline constexpr uint16_t kNoRoomForOffer = 488;  // RFC 3261 section 14.2: the session stays
 
 class AdmissionFilter final : public MediaFilter {

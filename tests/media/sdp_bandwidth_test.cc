@@ -66,7 +66,7 @@ TEST(SdpBandwidth, OfABody) {
 
 TEST(SdpBandwidth, WhatThePolicyRefusesTakesNothing) {
   MediaPolicy policy;
-  policy.video = MediaAction::refuse;
+  policy.video = policy.fax = MediaAction::refuse;
   const std::string body = k4 +
                            "m=audio 4000 RTP/AVP 0\r\nm=video 4002 RTP/AVP 98\r\nb=AS:384\r\n"
                            "m=image 4004 udptl t38\r\n";
