@@ -27,7 +27,7 @@ class Cost:
 
     def run_all(self):
         self.sink()
-        for make in (relays.Holdfast, relays.Rtpengine):
+        for make in (relays.Holdfast, relays.Gathering, relays.Rtpengine):
             self.relay(make)
 
     def sink(self):
@@ -88,7 +88,10 @@ def report(options, output):
             output.row("rtpengine", name, "us/packet", [], target=TARGET, reason=remark)
             continue
         output.row("rtpengine", f"{CALLS} calls into a sink: {what}", "us/packet", times[SINK])
-        ours, peer = cost.above_sink(times, "Holdfast"), statistics.median(cost.above_sink(times, "rtpengine"))
+        peer = statistics.median(cost.above_sink(times, relays.Rtpengine.name))
+        beside = (relays.Rtpengine.name, relays.rtpengine_version(), peer)
+        ours = cost.above_sink(times, relays.Holdfast.name)
         ok = not any(cost.lost.values()) and 0 < statistics.median(ours) <= TARGET * peer
-        output.row("rtpengine", name, "us/packet", ours, ("rtpengine", relays.rtpengine_version(), peer), target=TARGET,
-                   ok=ok, reason=remark)
+        output.row("rtpengine", name, "us/packet", ours, beside, target=TARGET, ok=ok, reason=remark)
+        output.row("rtpengine", f"{name}, idle-sleep-us 2000", "us/packet",
+                   cost.above_sink(times, relays.Gathering.name), beside, reason=remark)

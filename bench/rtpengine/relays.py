@@ -19,21 +19,22 @@ FIRST_MEDIA_PORT, LAST_MEDIA_PORT = 10000, 19999
 
 
 class Holdfast(device.Holdfast):
-    """`share` stands before the command: a CPU quota."""
+    """With the shipped defaults."""
     name = "Holdfast"
+    options = ()  # more lines for [dataplane]
 
-    def __init__(self, wires, share=()):  # pylint: disable=super-init-not-called
+    def __init__(self, wires):  # pylint: disable=super-init-not-called
         self.folder, self.calls = wires.folder, wires.calls
         config = self.folder / "dataplane.toml"
         config.write_text(self._configuration())
         self.log = self.folder / "dataplane.log"
         with self.log.open("w") as log:
             self.process = machine.start(
-                (*share, "ip", "netns", "exec", wires.edge, device.BUILD / "dataplane/holdfast-dataplane", "--config",
+                ("ip", "netns", "exec", wires.edge, device.BUILD / "dataplane/holdfast-dataplane", "--config",
                  config), stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
 
     def _configuration(self):
-        text = ["[dataplane]", f'control-socket = "{self.folder}/dataplane.sock"', f"cpus = [{CPU}]"]
+        text = ["[dataplane]", f'control-socket = "{self.folder}/dataplane.sock"', f"cpus = [{CPU}]", *self.options]
         for side in wire.SIDES:
             text += ["[[interface]]", f'name = "{side}"', f'device = "{side}"',
                      f'media-addresses = ["{wire.appliance(side)}"]',
@@ -47,14 +48,20 @@ class Holdfast(device.Holdfast):
         return {side: ports for side in wire.SIDES}
 
 
+class Gathering(Holdfast):
+    """It may gather packets for longer before it looks."""
+    name = "Holdfast, idle-sleep-us 2000"
+    options = ("idle-sleep-us = 2000",)
+
+
 class Rtpengine:
     """Its default number of threads, its packets never in the kernel module."""
     name = "rtpengine"
 
-    def __init__(self, wires, share=()):
+    def __init__(self, wires):
         self._wires = wires
         self.log = wires.folder / "rtpengine.log"
-        words = [*share, "ip", "netns", "exec", wires.edge, "rtpengine", "--config-file=none", "--foreground",
+        words = ["ip", "netns", "exec", wires.edge, "rtpengine", "--config-file=none", "--foreground",
                  "--log-stderr", "--log-level=4", "--table=-1", f"--listen-ng=127.0.0.1:{NG_PORT}",
                  f"--port-min={FIRST_MEDIA_PORT}", f"--port-max={LAST_MEDIA_PORT}"]
         words += [f"--interface={side}/{wire.appliance(side)}" for side in wire.SIDES]

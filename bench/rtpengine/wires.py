@@ -56,8 +56,8 @@ class Wires:
 
     def _lay(self, side):
         far = self.networks[side]
-        machine.ip("-n", self.edge, "link", "add", "name", side, "address", mac(side, 2), "type", "veth", "peer", "name",
-                   FAR, "address", mac(side, 1), "netns", far)
+        machine.ip("-n", self.edge, "link", "add", "name", side, "address", mac(side, 2), "type", "veth",
+                   "peer", "name", FAR, "address", mac(side, 1), "netns", far)
         for name, device, address in ((self.edge, side, appliance(side)), (far, FAR, gateway(side))):
             machine.ip("-n", name, "addr", "add", f"{address}/24", "dev", device)
             machine.ip("-n", name, "link", "set", device, "up")
