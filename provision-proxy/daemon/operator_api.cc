@@ -222,34 +222,55 @@ void OperatorApi::purge(const std::string& path, const Reply& reply) {
                                 });
 }
 
-void OperatorApi::rollback(const std::string& path, bool trust, const Reply& reply) {
-  std::vector<Key> keys;
-  sources_.store.for_each([&](const EntryPtr& entry) {
-    if (entry->key.target == path && std::find(keys.begin(), keys.end(), entry->key) == keys.end())
-      keys.push_back(entry->key);
-  });
-  if (keys.empty()) return reply(problem(404, "nothing is kept of " + path));
+// One file for each origin that has it: kept, or refused since a rollback.
+std::vector<Key> OperatorApi::files_of(const std::string& path, const std::string& origin) const {
+  std::vector<Key> files;
+  const auto add = [&](const Key& key) {
+    if (key.target != path || (!origin.empty() && key.origin != origin)) return;
+    const Key file{key.origin, path, {}};
+    if (std::find(files.begin(), files.end(), file) == files.end()) files.push_back(file);
+  };
+  for (const auto& port : sources_.flow.origins())
+    if (const Key file{port.config->name, path, {}}; sources_.store.refuses_some(file)) add(file);
+  sources_.store.for_each([&](const EntryPtr& entry) { add(entry->key); });
+  return files;
+}
+
+void OperatorApi::rollback(const std::string& path, const std::string& origin, bool trust,
+                           const Reply& reply) {
+  const auto files = files_of(path, origin);
+  if (files.empty()) return reply(problem(404, "nothing is kept of " + path));
   struct Gather {
     size_t left, done = 0;
+    json rows = json::array();
     std::string trouble;
   };
-  auto gather = std::make_shared<Gather>(Gather{keys.size(), 0, {}});
-  const auto settle = [gather, reply](StoreError error) {
-    if (error == StoreError::kNone) {
-      ++gather->done;
-    } else {
-      gather->trouble = text_of(error);
-    }
-    if (--gather->left > 0) return;
-    if (gather->done == 0) return reply(problem(409, gather->trouble));
-    reply({200, dump({{"changed", gather->done}, {"trouble", gather->trouble}})});
-  };
-  for (const auto& key : keys) {
+  auto gather = std::make_shared<Gather>(Gather{files.size(), 0, json::array(), {}});
+  for (size_t i = 0; i < files.size(); ++i) {
+    const auto& file = files[i];
+    gather->rows.push_back({{"origin", file.origin}});
+    const auto settle = [gather, reply, i, trust](StoreError error) {
+      const bool nothing = error == StoreError::kNotFound && !trust;
+      const std::string result =
+          nothing ? "no copy has an older one to go back to" : std::string(text_of(error));
+      gather->rows[i]["result"] = result;
+      if (error == StoreError::kNone) {
+        ++gather->done;
+      } else {
+        gather->trouble = result;
+      }
+      if (--gather->left > 0) return;
+      if (gather->done == 0) return reply(problem(409, gather->trouble));
+      reply({200, dump({{"files", gather->rows}, {"trouble", gather->trouble}})});
+    };
     if (trust) {
-      sources_.store.trust(key, settle);
-    } else {
-      sources_.store.rollback(key, settle);
+      gather->rows[i]["bodies"] = sources_.store.trust(file, settle);
+      continue;
     }
+    const auto rolled = sources_.store.rollback(file, settle);
+    gather->rows[i]["back"] = rolled.back;
+    gather->rows[i]["withheld"] = rolled.withheld;
+    gather->rows[i]["untouched"] = rolled.untouched;
   }
 }
 
@@ -305,8 +326,8 @@ void OperatorApi::handle(std::string_view method, std::string_view target, const
   if (file.empty() || file.front() != '/')
     return reply(problem(400, "path= names a file, beginning with /"));
   if (path == "/purge") return purge(file, reply);
-  if (path == "/rollback") return rollback(file, false, reply);
-  if (path == "/trust") return rollback(file, true, reply);
+  if (path == "/rollback") return rollback(file, query["origin"], false, reply);
+  if (path == "/trust") return rollback(file, query["origin"], true, reply);
   if (path == "/warm") return warm(file, query["origin"], query["user-agent"], reply);
   reply(problem(404, "no such command"));
 }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "provision-proxy/config/provision_config.hh"
 #include "provision-proxy/daemon/tftp_fronts.hh"
@@ -51,7 +52,8 @@ class OperatorApi {
   std::string phones_document() const;
   std::string uploads_document() const;
   void purge(const std::string& path, const Reply& reply);
-  void rollback(const std::string& path, bool trust, const Reply& reply);
+  std::vector<Key> files_of(const std::string& path, const std::string& origin) const;
+  void rollback(const std::string& path, const std::string& origin, bool trust, const Reply& reply);
   void warm(const std::string& path, const std::string& listener, const std::string& agent,
             const Reply& reply);
 

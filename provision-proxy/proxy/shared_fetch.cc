@@ -131,6 +131,10 @@ void SharedFetch::give_base(std::string_view detail) {
       answer_unavailable(context_, visit, detail);
       continue;
     }
+    if (!entry) {  // the origin has answered, with what may not be given
+      answer_unavailable(context_, visit, detail, 502);
+      continue;
+    }
     context_.counters.add(FlowCount::stale);
     owner_.serve(visit, entry, status(detail));
   }

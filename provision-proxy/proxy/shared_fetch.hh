@@ -97,6 +97,7 @@ class SharedFetch final : public UpstreamHandler, public std::enable_shared_from
   void stream_to(const VisitPtr& visit);
   Fields first_fields() const;  // of the answer, for the request that it came for
   static bool judged_whole(JudgeKind kind);
+  bool held_to_the_end() const;
   void read_known();
   Plausible judge_now(bool whole) const;
   void judged_bad(std::string_view name, std::string_view text);
@@ -120,6 +121,7 @@ class SharedFetch final : public UpstreamHandler, public std::enable_shared_from
   Mode mode_ = Mode::head;
   bool open_ = true;  // may be joined
   bool out_of_patience_ = false;
+  bool hold_whole_ = false;  // until its hash is known
   int64_t request_ms_ = 0, response_ms_ = 0;
   ResponseHead head_;
   Fields kept_;          // of head_, as they are stored

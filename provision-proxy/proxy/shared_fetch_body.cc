@@ -61,15 +61,19 @@ void SharedFetch::begin_fill() {
     fill_ = context_.store.begin_fill(size_);
     error = fill_->error();
   }
-  const bool judge_first = !origin_.by_rfc() && head_.status == 200 &&
-                           first_->file->judge != JudgeKind::none && known_good() != nullptr;
+  const bool against_known = !origin_.by_rfc() && head_.status == 200 &&
+                             first_->file->judge != JudgeKind::none && known_good() != nullptr;
+  // Something of this file was rolled back: what comes is held until its hash is known, if it is of
+  // a size to be held.
+  hold_whole_ = context_.store.refuses_some(first_->key) && size_.value_or(0) <= kMaxJudgedBytes;
+  const bool judge_first = against_known || hold_whole_;
   if (error != StoreError::kNone) {
     fill_.reset();
     context_.alarms.raise(AlarmKind::not_stored, target_text(), text_of(error));
     if (!judge_first) return begin_passing();
   }
   mode_ = judge_first ? Mode::holding : Mode::filling;
-  if (judge_first) read_known();
+  if (against_known) read_known();
   if (mode_ == Mode::filling) stream_to_waiting();
 }
 
@@ -125,8 +129,7 @@ void SharedFetch::on_body(std::span<const char> bytes) {
     sample_.append(bytes.data(), std::min(bytes.size(), kMaxJudgedBytes - sample_.size()));
   if (bytes.size() > max_bytes() - fill_->size()) return not_storable(bytes, StoreError::kTooLarge);
   if (!fill_->write(bytes)) return not_storable(bytes, fill_->error());
-  if (mode_ == Mode::holding && !judged_whole(first_->file->judge) &&
-      sample_.size() >= kSampleBytes) {
+  if (mode_ == Mode::holding && !held_to_the_end() && sample_.size() >= kSampleBytes) {
     if (const auto verdict = judge_now(false); verdict != Plausible::ok)
       return judged_bad(name_of(verdict), text_of(verdict));
     mode_ = Mode::filling;
@@ -137,6 +140,11 @@ void SharedFetch::on_body(std::span<const char> bytes) {
 
 // ---- what the store does not take ---------------------------------------------------------------
 
+bool SharedFetch::held_to_the_end() const {
+  if (hold_whole_ && (!fill_ || fill_->size() <= kMaxJudgedBytes)) return true;
+  return judged_whole(first_->file->judge);
+}
+
 // Holds it in memory until it is judged.
 void SharedFetch::hold(std::span<const char> bytes) {
   if (bytes.size() > kMaxJudgedBytes - sample_.size()) {  // a kind that is judged whole
@@ -146,7 +154,7 @@ void SharedFetch::hold(std::span<const char> bytes) {
     return;
   }
   sample_.append(bytes.data(), bytes.size());
-  if (judged_whole(first_->file->judge) || sample_.size() < kSampleBytes) return;
+  if (held_to_the_end() || sample_.size() < kSampleBytes) return;
   const auto verdict = judge_now(false);
   if (verdict != Plausible::ok) return judged_bad(name_of(verdict), text_of(verdict));
   begin_passing();
@@ -231,14 +239,16 @@ void SharedFetch::settle() {
   const bool refused = fill_->complete() && context_.store.is_refused(first_->key, fill_->hash());
   const auto known = known_good();
   if (verdict != Plausible::ok || refused) {
-    if (mode_ == Mode::holding || (known && !waiting_.empty())) {
+    if (refused) fill_->reject();  // who has followed it so far does not get its last byte
+    if (mode_ == Mode::holding || ((known || refused) && !waiting_.empty())) {
       progress_->settle();
       return refused ? judged_bad("rolled-back", "it was rolled back")
                      : judged_bad(name_of(verdict), text_of(verdict));
     }
     if (refused || known || !may_stand_alone(verdict)) {  // it was streamed: kept it will not be
       context_.counters.add(FlowCount::implausible);
-      context_.alarms.raise(AlarmKind::implausible, target_text(), text_of(verdict));
+      context_.alarms.raise(AlarmKind::implausible, target_text(),
+                            refused ? "it was rolled back" : text_of(verdict));
       mode_ = Mode::done;
       stream_to_waiting();
       progress_->settle();

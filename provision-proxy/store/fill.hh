@@ -58,6 +58,8 @@ class Fill {
   bool complete();
   // The rest will not come.
   void fail();
+  // A complete one is not to be used: who has not read it to the end does not get the end.
+  void reject() { end_with(StoreError::kDistrusted); }
 
   uint64_t size() const { return arrival_->size; }
   Arrival::End end() const { return arrival_->end; }

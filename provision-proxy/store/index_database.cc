@@ -212,7 +212,7 @@ bool IndexDatabase::apply(const Change& change) {
   for (const auto& [key, hash, at_ms] : change.refuse)
     if (!refuse_.with(key.origin, key.target, key.identity, hash, at_ms).run()) return false;
   for (const auto& [key, hash] : change.trust)
-    if (!trust_.with(key.origin, key.target, key.identity, hash).run()) return false;
+    if (!trust_.with(key.origin, key.target, hash).run()) return false;
   for (const auto& [key, kind, remark] : change.remarks) {
     const auto number = static_cast<int64_t>(kind);
     const bool written =

@@ -17,9 +17,9 @@
 
 namespace holdfast::provision {
 
-// A body that was rolled back: not to be stored for that key again.
+// A body that was rolled back: not to be stored for that file again, whoever fetches it.
 struct RefusedBody {
-  Key key;
+  Key key;  // its identity is empty; older versions wrote down one row for each phone
   std::string hash;
   int64_t at_ms = 0;
 };

@@ -60,7 +60,7 @@ inline constexpr const char* kErase = "DELETE FROM entries WHERE id=?1";
 inline constexpr const char* kUsed = "UPDATE entries SET used_ms=?2 WHERE id=?1";
 inline constexpr const char* kRefuse = "INSERT OR REPLACE INTO refused VALUES(?1,?2,?3,?4,?5)";
 inline constexpr const char* kTrust =
-    "DELETE FROM refused WHERE origin=?1 AND target=?2 AND identity=?3 AND hash=?4";
+    "DELETE FROM refused WHERE origin=?1 AND target=?2 AND hash=?3";  // of any identity
 inline constexpr const char* kFetch =
     "INSERT OR REPLACE INTO fetches VALUES(?1,?2,?3,?4,?5,?6,?7,?8)";
 inline constexpr const char* kFetchGone =

@@ -106,7 +106,7 @@ void Store::load(LoadedIndex loaded) {
     if (!entry->distrusted && trusted.front() != entry) older.push_back(entry);
   });
   for (const auto& entry : older) set_must_validate(entry);
-  for (const auto& refused : loaded.refused) mark_refused(refused);
+  for (const auto& refused : loaded.refused) mark_refused(refused.key, refused.hash, refused.at_ms);
   for (const auto& row : loaded.remarks) remarks_.put(row.key, row.kind, row.remark);
   for (auto& row : loaded.fetches) fetch_log_.load(std::move(row));
 }

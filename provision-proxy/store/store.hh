@@ -49,7 +49,7 @@ struct StoreConfig {
   size_t max_fills = 512;   // bodies that arrive at once
   size_t max_queue = 2048;  // commits and updates that wait to be written
   size_t max_fetches_of_key = 1024, max_fetches = 32768;
-  size_t max_refused_of_key = 8, max_refused = 4096;
+  size_t max_refused_of_file = 1024, max_refused = 4096;
   size_t max_remarks = 16384;       // of each kind
   int64_t flush_used_ms = 600'000;  // how often times of use are written down
   int64_t flush_fetches_ms = 10'000;
@@ -104,11 +104,20 @@ class Store {
   void invalidate(const Key& key, Done done);  // must_validate
   // Entries of which `which` says so; gives their number.
   size_t purge(const std::function<bool(const Entry&)>& which, Done done);
-  // Back to the last good generation before the current one, whose body is refused from now on.
-  void rollback(const Key& key, Done done);
-  // Takes that back: refused bodies of the key may come again, those still there are current.
-  void trust(const Key& key, Done done);
+  // Of the copies that a rollback met: so many are back at an older generation, have the bad body
+  // and nothing older (it is not found any more), have another body already.
+  struct Rolled {
+    size_t back = 0, withheld = 0, untouched = 0;
+  };
+  // The file of the key, in all identities' hands: back to the last good generation before the
+  // current one, whose body is refused from now on, to all. kNotFound: no copy has an older one.
+  Rolled rollback(const Key& key, Done done);
+  // Takes that back: refused bodies of the file may come again, those still there are current.
+  // Gives the number of bodies.
+  size_t trust(const Key& key, Done done);
+  // The identity of the key does not matter.
   bool is_refused(const Key& key, const std::string& hash) const;
+  bool refuses_some(const Key& key) const;
 
   Remark remark(const Key& key, RemarkKind kind) const { return remarks_.of(key, kind); }
   // Takes the place of the one before; of `times` 0 takes it away. In memory at once, and written
@@ -157,9 +166,13 @@ class Store {
   StoreError may_commit(const Fill& fill, const Key& key, const Entry& entry) const;
   void forget(Change change, const std::vector<int64_t>& ids, Done done);
   void set_must_validate(const EntryPtr& entry);
-  bool roll_variant(const Key& key, const std::string& variant, Change& change,
-                    std::vector<int64_t>& gone);
-  void mark_refused(const RefusedBody& refused);
+  struct Copy;
+  std::vector<Copy> copies_of(const Key& key) const;
+  EntryPtr older_of(const Copy& copy, const std::vector<std::string>& bad) const;
+  std::vector<std::string> bad_bodies(const std::vector<Copy>& copies) const;
+  void go_back(const Copy& copy, const EntryPtr& older, Change& change);
+  void distrust(const EntryPtr& entry, Change& change);
+  RefusedBody mark_refused(const Key& key, const std::string& hash, int64_t at_ms);
 
   void settle(Outcome outcome);
   void settle_change(Outcome& outcome, Pending pending);
@@ -184,7 +197,7 @@ class Store {
   MemoryIndex index_;
   BodyCache cache_;
   FetchLog fetch_log_;
-  std::unordered_map<Key, std::vector<RefusedBody>, KeyHash> refused_;
+  std::unordered_map<Key, std::vector<RefusedBody>, KeyHash> refused_;  // without identity
   size_t refused_count_ = 0;
   Remarks remarks_;
   std::shared_ptr<FillWatch> watch_ = std::make_shared<FillWatch>();

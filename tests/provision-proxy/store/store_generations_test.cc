@@ -102,6 +102,67 @@ TEST_F(GenerationsTest, RollbackGoesBackAndRefusesTheBodyUntilToldOtherwise) {
   EXPECT_EQ(current(key_), "bad");
 }
 
+// v2 is bad. One phone has it over v1, one has nothing else, one has v1 alone, one has been off
+// since v0, and one has nothing.
+TEST_F(GenerationsTest, ABodyThatIsRolledBackIsRefusedToAllPhones) {
+  open();
+  const Key updated = key_of("/sip.cfg", "a"), fresh = key_of("/sip.cfg", "b"),
+            behind = key_of("/sip.cfg", "c"), off = key_of("/sip.cfg", "d"),
+            absent = key_of("/sip.cfg", "e"), other = key_of("/other.cfg", "a");
+  ASSERT_EQ(put(off, "v0", Keep::kLastGood), StoreError::kNone);
+  ASSERT_EQ(put(behind, "v0", Keep::kLastGood), StoreError::kNone);
+  ASSERT_EQ(put(behind, "v1", Keep::kLastGood), StoreError::kNone);
+  ASSERT_EQ(put(updated, "v1", Keep::kLastGood), StoreError::kNone);
+  ASSERT_EQ(put(updated, "v2", Keep::kLastGood), StoreError::kNone);
+  ASSERT_EQ(put(fresh, "v2", Keep::kLastGood), StoreError::kNone);
+  ASSERT_EQ(put(other, "v2", Keep::kLastGood), StoreError::kNone);
+  const std::string bad = store_->find(updated).front()->body.hash;
+  Store::Rolled rolled;
+  ASSERT_EQ(done_of([&](auto done) { rolled = store_->rollback(behind, done); }),
+            StoreError::kNone);
+  EXPECT_EQ(rolled.back, 1U);
+  EXPECT_EQ(rolled.withheld, 1U);
+  EXPECT_EQ(rolled.untouched, 2U);
+  for (int run = 0; run < 2; ++run) {
+    EXPECT_EQ(line(updated), "v2~ v1! ");
+    EXPECT_EQ(line(fresh), "v2~ ");
+    EXPECT_EQ(current(fresh), "");
+    EXPECT_EQ(current(behind), "v1");
+    EXPECT_EQ(current(off), "v0");
+    EXPECT_EQ(current(other), "v2");
+    for (const Key& key : {updated, fresh, behind, off, absent}) {
+      EXPECT_TRUE(store_->is_refused(key, bad));
+      EXPECT_EQ(put(key, "v2", Keep::kLastGood), StoreError::kDistrusted) << key.identity;
+    }
+    EXPECT_FALSE(store_->is_refused(other, bad));
+    EXPECT_EQ(store_->status().refused, 1U);
+    open();
+  }
+  size_t trusted = 0;
+  ASSERT_EQ(done_of([&](auto done) { trusted = store_->trust(absent, done); }), StoreError::kNone);
+  EXPECT_EQ(trusted, 1U);
+  for (int run = 0; run < 2; ++run) {
+    EXPECT_FALSE(store_->refuses_some(updated));
+    EXPECT_EQ(current(updated), "v2");
+    EXPECT_EQ(current(fresh), "v2");
+    EXPECT_EQ(current(behind), "v1");
+    EXPECT_EQ(put(absent, "v2", Keep::kLastGood), StoreError::kNone);
+    open();
+  }
+}
+
+// The centre went from A to B and back, and not all phones have seen it: the newer is what came
+// last.
+TEST_F(GenerationsTest, WhatCameLastIsRolledBackWhereEachHasBeenTheOlder) {
+  open();
+  const Key one = key_of("/sip.cfg", "a"), two = key_of("/sip.cfg", "b");
+  for (const char* body : {"A", "B"}) ASSERT_EQ(put(one, body, Keep::kLastGood), StoreError::kNone);
+  for (const char* body : {"B", "A"}) ASSERT_EQ(put(two, body, Keep::kLastGood), StoreError::kNone);
+  ASSERT_EQ(rollback(one), StoreError::kNone);
+  EXPECT_EQ(line(one), "B A!~ ");
+  EXPECT_EQ(line(two), "A~ B! ");
+}
+
 TEST_F(GenerationsTest, TrustWithNothingNewerMakesTheBodyCurrentAgain) {
   open();
   ASSERT_EQ(put(key_, "good", Keep::kLastGood), StoreError::kNone);
@@ -161,7 +222,7 @@ TEST_F(GenerationsTest, RollbackDoesNotGoBackToWhatIsBeingEvicted) {
 }
 
 TEST_F(GenerationsTest, RefusedBodiesAreBounded) {
-  config_.max_refused_of_key = 2;
+  config_.max_refused_of_file = 2;
   config_.generations = 9;
   open();
   for (const char* body : {"1", "2", "3", "4"})
