@@ -40,7 +40,7 @@ spdlog::level::level_enum level_of(LogLevel level) {
 void start_logging(bool for_journal) {
   spdlog::init_thread_pool(kQueuedLines, 1);
   auto logger = std::make_shared<spdlog::async_logger>(
-      "holdfastd", std::make_shared<spdlog::sinks::stderr_sink_mt>(), spdlog::thread_pool(),
+      "holdfast", std::make_shared<spdlog::sinks::stderr_sink_mt>(), spdlog::thread_pool(),
       spdlog::async_overflow_policy::overrun_oldest);
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
   formatter->add_flag<PriorityFlag>('*');

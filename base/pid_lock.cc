@@ -20,7 +20,7 @@ Result<std::unique_ptr<PidLock>, std::string> PidLock::take(const std::string& p
     ::close(fd);
     std::string who(pid, n > 0 ? static_cast<size_t>(n) : 0);
     while (!who.empty() && who.back() == '\n') who.pop_back();
-    return "another holdfastd (pid " + who + ") already uses " + path;
+    return "another process (pid " + who + ") already uses " + path;
   }
   const std::string pid = std::to_string(::getpid()) + "\n";
   const bool written = ::ftruncate(fd, 0) == 0 &&

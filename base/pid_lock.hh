@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One holdfastd for one state directory.
+// One daemon for one state directory.
 #pragma once
 
 #include <memory>

@@ -90,6 +90,10 @@ std::string make_state_directory(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return problem(path, "cannot be used");
   if (!S_ISDIR(info.st_mode)) return path + " is not a directory";
+  // It may hold what is secret. One that all share is not ours to close.
+  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0 && (info.st_mode & S_ISVTX) == 0 &&
+      ::chmod(path.c_str(), 0700) != 0)
+    return problem(path, "cannot be closed to others");
   if (::access(path.c_str(), R_OK | W_OK | X_OK) != 0) return problem(path, "cannot be written");
   return "";
 }

@@ -188,6 +188,11 @@ std::string ProvisionDaemon::Parts::open_state() {
   hooks.steady_ms = steady_ms;
   hooks.wake = [this] { asio::post(io_, [this] { store_->poll(); }); };
   hooks.logger = log_line;
+  hooks.damaged = [this, index = store.directory](const std::string& subject,
+                                                  const std::string& what) {
+    const auto kind = subject.empty() ? AlarmKind::index_damaged : AlarmKind::body_damaged;
+    alarms_.raise(kind, subject.empty() ? index : subject, what);
+  };
   auto opened = Store::open(std::move(store), std::move(hooks));
   if (!opened) return opened.error();
   store_ = std::move(opened).value();
@@ -198,6 +203,11 @@ std::string ProvisionDaemon::Parts::open_state() {
       SpoolWorker::open(std::move(spool), [this] { asio::post(io_, [this] { spool_->poll(); }); });
   if (!uploads) return uploads.error();
   spool_ = std::move(uploads).value();
+  spool_->on_damage([this](const Spool::Damage& damage) {
+    const std::string whose =
+        damage.target.empty() ? "whose it was is not known" : damage.phone + " " + damage.target;
+    alarms_.raise(AlarmKind::upload_damaged, damage.file, whose);
+  });
   return "";
 }
 
@@ -219,6 +229,7 @@ std::string ProvisionDaemon::Parts::open_origins() {
     upstream->on_health([this, name = origin.name](const OriginTransition& transition) {
       if (transition.from == OriginState::closed)
         alarms_.raise(AlarmKind::origin_away, name, text_of(transition.evidence));
+      if (transition.to == OriginState::closed) alarms_.end(AlarmKind::origin_away, name);
       if (transition.to == OriginState::closed && flow_) flow_->replay();
     });
   }

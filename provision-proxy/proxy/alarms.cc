@@ -33,18 +33,31 @@ void Alarms::raise(AlarmKind kind, std::string_view subject, std::string_view de
   const auto known = std::find_if(kept_.begin(), kept_.end(), [&](const Alarm& alarm) {
     return alarm.kind == kind && alarm.subject == subject;
   });
-  Alarm alarm{kind, std::string(subject), std::string(detail), now, now, 1};
+  Alarm alarm{kind, std::string(subject), std::string(detail), now, now, now};
+  bool log = true;
   if (known != kept_.end()) {
     alarm.first_ms = known->first_ms;
     alarm.times = known->times + 1;
+    log = known->ended_ms > 0 || now - known->logged_ms >= kLogAgain_ms;
+    if (!log) alarm.logged_ms = known->logged_ms;
     kept_.erase(known);
-  } else {
-    logger_(LogLevel::warning, "provision: " + std::string(name_of(kind)) + ": " + alarm.subject +
-                                   ": " + std::string(text_of(kind)) +
-                                   (detail.empty() ? "" : " (" + alarm.detail + ")"));
   }
+  if (log)
+    logger_(LogLevel::warning,
+            "provision: " + std::string(name_of(kind)) + ": " + alarm.subject + ": " +
+                std::string(text_of(kind)) + (detail.empty() ? "" : " (" + alarm.detail + ")") +
+                (alarm.times > 1 ? ", " + std::to_string(alarm.times) + " times" : ""));
   kept_.push_front(std::move(alarm));
   if (kept_.size() > kKept) kept_.pop_back();
+}
+
+void Alarms::end(AlarmKind kind, std::string_view subject) {
+  for (auto& alarm : kept_) {
+    if (alarm.kind != kind || alarm.subject != subject || alarm.ended_ms > 0) continue;
+    alarm.ended_ms = unix_ms_();
+    logger_(LogLevel::info,
+            "provision: " + std::string(name_of(kind)) + ": " + alarm.subject + ": over");
+  }
 }
 
 }  // namespace holdfast::provision

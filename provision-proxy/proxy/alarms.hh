@@ -25,7 +25,10 @@ namespace holdfast::provision {
   X(origin_away, "the centre cannot be reached")                                            \
   X(not_stored, "a file could not be stored")                                               \
   X(upload_refused, "an upload was refused by the centre")                                  \
-  X(spool_full, "no room for uploads that wait for the centre")
+  X(spool_full, "no room for uploads that wait for the centre")                             \
+  X(upload_damaged, "an upload that waited was found damaged and is moved aside")           \
+  X(body_damaged, "a stored file was found damaged or gone, and has to be fetched anew")    \
+  X(index_damaged, "the index of the store was found damaged and is replaced")
 
 enum class AlarmKind : uint8_t {
 #define HOLDFAST_X(name, text) name,
@@ -40,19 +43,24 @@ struct Alarm {
   AlarmKind kind{};
   std::string subject;  // a target, an origin, an address
   std::string detail;   // one line
-  int64_t first_ms = 0, last_ms = 0;
+  int64_t first_ms = 0, last_ms = 0, logged_ms = 0;
+  int64_t ended_ms = 0;  // 0: it holds on, or is of a kind that has no end
   uint64_t times = 1;
 };
 
 class Alarms {
  public:
   static constexpr size_t kKept = 200;
+  static constexpr int64_t kLogAgain_ms = 3'600'000;
 
   Alarms(std::function<int64_t()> unix_ms, Logger logger)
       : unix_ms_(std::move(unix_ms)), logger_(std::move(logger)) {}
 
-  // Logged when it is new; the same kind and subject again is counted only.
+  // Logged when it is new, or was over; the same kind and subject again is counted, and logged once
+  // more when the last line is an hour old.
   void raise(AlarmKind kind, std::string_view subject, std::string_view detail);
+  // It is over: logged, and kept with its end.
+  void end(AlarmKind kind, std::string_view subject);
   const std::deque<Alarm>& kept() const { return kept_; }  // newest first
   uint64_t raised(AlarmKind kind) const { return raised_[static_cast<size_t>(kind)]; }
 

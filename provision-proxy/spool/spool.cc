@@ -94,11 +94,18 @@ std::string Spool::path_of(uint64_t number, std::string_view ending) const {
 void Spool::put_aside(uint64_t number) {
   disk_.rename(path_of(number, kEnding), path_of(number, kAside));
   ++status_.damaged;
+  Damage damage{path_of(number, kAside), {}, {}};
+  if (const auto known = items_.find(number); known != items_.end()) {
+    damage.phone = known->second.phone;
+    damage.target = known->second.target;
+  }
+  damage_.push_back(std::move(damage));
 }
 
 void Spool::insert(const Upload& upload, uint64_t bytes) {
-  items_[upload.number] = {upload.number, upload.kind,   upload.at_ms,  upload.origin,
-                           upload.phone,  upload.method, upload.target, bytes};
+  items_[upload.number] = {upload.number, upload.kind,  upload.at_ms,
+                           upload.origin, upload.phone, upload.method,
+                           upload.target, bytes,        upload.body.size()};
   bytes_ += bytes;
 }
 

@@ -70,7 +70,12 @@ class Spool {
     SpoolKind kind = SpoolKind::replay;
     int64_t at_ms = 0;
     std::string origin, phone, method, target;
-    uint64_t bytes = 0;  // of the file
+    uint64_t bytes = 0;       // of the file
+    uint64_t body_bytes = 0;  // of what the phone wrote
+  };
+  // A file that was found damaged; whose it was, if that is known.
+  struct Damage {
+    std::string file, phone, target;
   };
 
   // Reads in what is there. Only a directory that cannot be used is an error.
@@ -91,6 +96,9 @@ class Spool {
   bool finish(uint64_t number);
   // Numbers of the items that have gone since the last call, for whatever reason.
   std::vector<uint64_t> take_gone() { return std::exchange(gone_, {}); }
+
+  // Files that were moved aside since the last call.
+  std::vector<Damage> take_damage() { return std::exchange(damage_, {}); }
 
   const std::map<uint64_t, Item>& items() const { return items_; }  // in order
   SpoolStatus status() const;
@@ -119,6 +127,7 @@ class Spool {
   Disk& disk_;
   std::map<uint64_t, Item> items_;
   std::vector<uint64_t> gone_;
+  std::vector<Damage> damage_;
   uint64_t bytes_ = 0, next_number_ = 1;
   SpoolStatus status_;
 };

@@ -28,7 +28,8 @@ SpoolWorker::SpoolWorker(std::unique_ptr<Spool> spool, uint64_t max_upload_bytes
     : spool_(std::move(spool)),
       max_upload_bytes_(max_upload_bytes),
       wake_up_(std::move(wake)),
-      status_(spool_->status()) {
+      status_(spool_->status()),
+      unheard_(spool_->take_damage()) {
   for (const auto& [number, item] : spool_->items()) insert(item);
   thread_ = std::thread([this] { work(); });
 }
@@ -89,12 +90,19 @@ void SpoolWorker::poll() {
     }
     for (const uint64_t number : task.gone) erase(number);
     status_ = task.status;
+    for (const auto& damage : task.damage)
+      if (hear_damage_) hear_damage_(damage);
   }
   for (auto& task : done) {
     if (task.added) task.added(task.result);
     if (task.got) task.got(std::move(task.content));
     if (task.finished) task.finished();
   }
+}
+
+void SpoolWorker::on_damage(std::function<void(const Spool::Damage&)> hear) {
+  hear_damage_ = std::move(hear);
+  for (const auto& damage : std::exchange(unheard_, {})) hear_damage_(damage);
 }
 
 void SpoolWorker::drain() {
@@ -190,6 +198,7 @@ void SpoolWorker::carry_out(Task& task) {
       break;
   }
   task.gone = spool_->take_gone();
+  task.damage = spool_->take_damage();
   task.status = spool_->status();
 }
 

@@ -56,6 +56,9 @@ class SpoolWorker {
   SpoolStatus status() const { return status_; }
   uint64_t max_upload_bytes() const { return max_upload_bytes_; }
 
+  // Called for each file that is found damaged, from poll(), and at once for those of the start.
+  void on_damage(std::function<void(const Spool::Damage&)> hear);
+
   void poll();
   // Waits until all is done, polling: for the end of the process and for tests.
   void drain();
@@ -73,6 +76,7 @@ class SpoolWorker {
     std::optional<Spool::Item> item;
     std::optional<Upload> content;
     std::vector<uint64_t> gone;
+    std::vector<Spool::Damage> damage;
     SpoolStatus status;
   };
   using Phone = std::pair<std::string, std::string>;  // origin, phone
@@ -94,6 +98,8 @@ class SpoolWorker {
   std::unordered_map<Key, std::set<uint64_t>, KeyHash> puts_;
   std::map<Phone, size_t> waiting_;
   SpoolStatus status_;
+  std::function<void(const Spool::Damage&)> hear_damage_;
+  std::vector<Spool::Damage> unheard_;  // of the start
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable wake_, idle_;

@@ -59,6 +59,7 @@ std::string Store::start() {
     ++status_.indexes_replaced;
     hooks_.logger(LogLevel::error, "store: " + path + " is damaged (" + error.text +
                                        ") and moved aside; what was stored has to be fetched anew");
+    tell_damage("", path + ": " + error.text);
     error = {};
     if (auto problem = IndexDatabase::move_aside(path); !problem.empty()) return problem;
     error = try_open();
@@ -202,6 +203,9 @@ void Store::collect(const std::vector<std::string>& hashes) {
 
 void Store::settle_sweep(const Outcome& outcome) {
   for (const int64_t id : outcome.dropped)
+    if (const auto entry = index_.by_id(id))
+      tell_damage(entry->key.target, "found by the look through all bodies");
+  for (const int64_t id : outcome.dropped)
     if (auto hash = index_.erase(id); !hash.empty()) cache_.erase(hash);
   if (outcome.missing + outcome.damaged > 0) {
     hooks_.logger(LogLevel::error, "store: " + plural(outcome.dropped.size(), "entry") +
@@ -223,6 +227,7 @@ void Store::settle_sweep(const Outcome& outcome) {
 void Store::restore() {
   ++status_.indexes_replaced;
   hooks_.logger(LogLevel::error, "store: the index is damaged; a new one is written from memory");
+  tell_damage("", "a new one is written from memory");
   Job job{.kind = Job::Kind::kRestore};
   index_.for_each([&](const EntryPtr& entry) { job.change.insert.push_back(entry); });
   for (const auto& [key, all] : refused_)

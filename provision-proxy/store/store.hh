@@ -61,6 +61,9 @@ struct StoreHooks {
   std::function<int64_t()> steady_ms;  // never does
   std::function<void()> wake;          // any thread: have the network thread call poll()
   Logger logger;                       // any thread
+  // The body of this file, or the index (`subject` empty), was found damaged or gone: what about
+  // it. May be empty. Network thread; in open() too.
+  std::function<void(const std::string& subject, const std::string& what)> damaged = {};
   Disk* disk = &Disk::real();
 };
 
@@ -190,6 +193,7 @@ class Store {
 
   StoreError open_body(const EntryPtr& entry, std::unique_ptr<Reader>& reader);
   void damaged(const Body& body, BodyFiles::Check found);
+  void tell_damage(const std::string& subject, const std::string& what);
 
   StoreConfig config_;
   StoreHooks hooks_;

@@ -97,6 +97,10 @@ void Store::settle_check(const Outcome& outcome, const Body& body) {
   }
 }
 
+void Store::tell_damage(const std::string& subject, const std::string& what) {
+  if (hooks_.damaged) hooks_.damaged(subject, what);
+}
+
 // Its entries go at once; the file goes aside, and the rows, on the writer thread.
 void Store::damaged(const Body& body, BodyFiles::Check found) {
   const bool missing = found == BodyFiles::Check::kMissing;
@@ -111,6 +115,7 @@ void Store::damaged(const Body& body, BodyFiles::Check found) {
   hooks_.logger(LogLevel::error, "store: the body of " + target + " is " +
                                      (missing ? "gone" : "damaged and moved aside") +
                                      "; it has to be fetched anew");
+  tell_damage(target, missing ? "gone" : "moved aside to damaged/" + body.hash);
   Pending pending;
   pending.redo = job.change;
   put(std::move(job), std::move(pending));

@@ -66,6 +66,12 @@ TEST_F(StateTest, DirectoriesAreMade) {
   EXPECT_EQ(make_state_directory(path), "");
   EXPECT_EQ(make_state_directory(path), "");
   EXPECT_EQ(rights(path), fs::perms::owner_all);
+  fs::permissions(path, static_cast<fs::perms>(0755));
+  EXPECT_EQ(make_state_directory(path), "");
+  EXPECT_EQ(rights(path), fs::perms::owner_all) << "others had access to it";
+  fs::permissions(path, static_cast<fs::perms>(01777));
+  EXPECT_EQ(make_state_directory(path), "");
+  EXPECT_EQ(rights(path), static_cast<fs::perms>(01777)) << "all share it";
   std::ofstream(directory_ + "/file") << "";
   EXPECT_EQ(make_state_directory(directory_ + "/file"), directory_ + "/file is not a directory");
 }
@@ -119,7 +125,7 @@ TEST_F(StateTest, OneProcessHasTheLock) {
   if (child == 0) {
     const auto second = PidLock::take(path);
     const std::string wanted =
-        "another holdfastd (pid " + std::to_string(::getppid()) + ") already uses " + path;
+        "another process (pid " + std::to_string(::getppid()) + ") already uses " + path;
     ::_exit(!second && second.error() == wanted ? 0 : 1);
   }
   int status = -1;

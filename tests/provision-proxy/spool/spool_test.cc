@@ -245,6 +245,9 @@ TEST_F(SpoolTest, DamagedOnesAreMovedAside) {
     open();
     EXPECT_EQ(all(), "") << at;
     EXPECT_EQ(spool_->status().damaged, 1U) << at;
+    const auto damage = spool_->take_damage();
+    ASSERT_EQ(damage.size(), 1U) << at;
+    EXPECT_EQ(damage[0].file, config_.directory + "/0000000000000001.damaged");
     std::ofstream(config_.directory + "/" + name) << good.str().substr(0, at);
     open();
     EXPECT_EQ(all(), "") << at;
@@ -260,6 +263,11 @@ TEST_F(SpoolTest, DamagedWhileItWaits) {
   add(upload("/2", "body"));
   spoil("0000000000000001.upload", 100);
   EXPECT_EQ(all(), "[gone] /2=body");
+  const auto damage = spool_->take_damage();
+  ASSERT_EQ(damage.size(), 1U);
+  EXPECT_EQ(damage[0].target, "/1") << "whose it was is known";
+  EXPECT_FALSE(damage[0].phone.empty());
+  EXPECT_TRUE(spool_->take_damage().empty());
   EXPECT_EQ(spool_->next("centre")->target, "/2");
 }
 

@@ -81,6 +81,9 @@ class StoreTest : public testing::Test {
     hooks.logger = [this](LogLevel level, const std::string& text) {
       if (level != LogLevel::info) alarms_.push_back(text);
     };
+    hooks.damaged = [this](const std::string& subject, const std::string&) {
+      damaged_.push_back(subject.empty() ? "index" : subject);
+    };
     hooks.disk = &disk_;
     auto opened = Store::open(config_, std::move(hooks));
     if (!opened) return opened.error();
@@ -158,7 +161,7 @@ class StoreTest : public testing::Test {
   FailingDisk disk_;
   int64_t unix_ms_ = 2'000'000, steady_ms_ = 0;
   std::atomic<int> wakes_{0};
-  std::vector<std::string> alarms_;  // network thread
+  std::vector<std::string> alarms_, damaged_;  // network thread
   std::unique_ptr<Store> store_;
 };
 

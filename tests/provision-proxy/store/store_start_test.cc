@@ -61,6 +61,7 @@ TEST_F(StartTest, ADamagedIndexIsMovedAsideAndItsBodiesCollected) {
     overwrite(config_.directory + "/index.db", row.bytes);
     open();
     EXPECT_EQ(store_->status().indexes_replaced, 1U);
+    EXPECT_EQ(std::exchange(damaged_, {}), std::vector<std::string>{"index"});
     EXPECT_EQ(store_->status().orphans_removed, 1U);
     EXPECT_EQ(store_->status().entries, 0U);
     EXPECT_EQ(files_in("bodies"), 0U);

@@ -191,6 +191,7 @@ TEST_F(StoreTest, ADamagedBodyIsNeverServed) {
       EXPECT_EQ(body_of(found.front()), brief_of(size, 'o'));
       EXPECT_EQ(store_->status().damaged, 1U);
       EXPECT_FALSE(alarms_.empty());
+      EXPECT_EQ(std::exchange(damaged_, {}), std::vector<std::string>{key.target});
       EXPECT_FALSE(std::filesystem::exists(path));
       open();
       EXPECT_EQ(store_->generations(key).size(), 1U);
