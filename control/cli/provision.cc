@@ -15,7 +15,7 @@ using nlohmann::json;
 
 struct ProvisionOptions {
   std::string socket = "/run/holdfast/provision.sock";
-  std::string path, origin, user_agent;
+  std::string path, origin, user_agent, phone;
   bool as_json = false;
 };
 
@@ -37,8 +37,9 @@ std::string escaped(std::string_view text) {
 
 std::optional<json> ask(Context& context, const ProvisionOptions& options, const char* method,
                         const std::string& target) {
+  // A file is warmed for many phones.
   auto answer =
-      ask_daemon(options.socket, method, target, std::chrono::seconds(60), "holdfast-provision");
+      ask_daemon(options.socket, method, target, std::chrono::seconds(600), "holdfast-provision");
   if (answer) return std::move(answer).value();
   context.fail(kDidNotHold, answer.error().message);
   return std::nullopt;
@@ -107,6 +108,22 @@ std::string reachability(const std::string& state) {
   return state == "half_open" ? "away, being tried" : "away";
 }
 
+// What the owner check has decided, by name.
+void print_verdicts(const json& status) {
+  Table verdicts({"ORIGIN", "OWNER CHECK", ">COUNT"});
+  for (const auto& o : list(status, "origins")) {
+    const json counted = o.value("owner_verdicts", json::object());
+    for (const auto& [name, count] : counted.items())
+      verdicts.add({text(o, "name"), name, count.dump()});
+  }
+  if (!verdicts.empty()) print("\n" + verdicts.to_string());
+}
+
+// The phone of a file or an upload; a star where it is for those who give credentials.
+std::string phone_text(const json& row) {
+  return text(row, "phone") + (row.value("credentials", false) ? " *" : "");
+}
+
 void print_status(const json& status) {
   Table origins(
       {"ORIGIN", "URL", "STATE", "REASON", "PROFILE", "STORE", "SERVE STALE", "OWNER CHECK"});
@@ -120,46 +137,60 @@ void print_status(const json& status) {
   print("\nstore: " + std::to_string(whole(store, "files")) + " files, " +
         std::to_string(whole(store, "bytes") / 1024) + " KiB of " +
         std::to_string(whole(store, "max_bytes") / 1024) + "; " +
-        (text(store, "state") == "none" ? "good" : text(store, "state")) + "\n");
+        (text(store, "state") == "none" ? "good" : text(store, "state")) + "; bodies damaged " +
+        std::to_string(whole(store, "damaged")) + ", missing " +
+        std::to_string(whole(store, "missing")) + "\n");
   const json uploads = status.value("uploads", json::object());
   print("uploads that wait: " + std::to_string(whole(uploads, "waiting")) + " and " +
         std::to_string(whole(uploads, "logs")) + " logs, " +
         std::to_string(whole(uploads, "bytes") / 1024) + " KiB; logs dropped " +
-        std::to_string(whole(uploads, "logs_dropped")) + "\n\n");
+        std::to_string(whole(uploads, "logs_dropped")) + ", damaged " +
+        std::to_string(whole(uploads, "damaged")) + "\n\n");
   Table counts({"ANSWERS", ">COUNT"});
   const json counted = status.value("counts", json::object());
   for (const auto& [name, count] : counted.items()) counts.add({name, count.dump()});
   print(counts.to_string());
+  print_verdicts(status);
   print_seen(status);
   print_tftp(status);
   const auto& alarms = list(status, "alarms");
   if (alarms.empty()) return;
-  Table table({"ALARM", "SUBJECT", "DETAIL", ">TIMES", "LAST"});
+  Table table({"ALARM", "SUBJECT", "DETAIL", ">TIMES", "LAST", "OVER"});
   for (const auto& a : alarms)
     table.add({text(a, "kind"), text(a, "subject"), text(a, "detail"),
-               std::to_string(whole(a, "times")), time_text(a, "last")});
+               std::to_string(whole(a, "times")), time_text(a, "last"), time_text(a, "ended")});
   print("\n" + table.to_string());
 }
 
-void print_files(const json& files) {
-  Table table({"PATH", "PHONE", ">STATUS", ">BYTES", ">GENERATION", "FETCHED", "STATE"});
-  for (const auto& f : files)
-    table.add({text(f, "path"), text(f, "phone"), std::to_string(whole(f, "status")),
-               std::to_string(whole(f, "bytes")), std::to_string(whole(f, "generation")),
-               time_text(f, "fetched"),
+void print_files(const json& document) {
+  Table table({"ORIGIN", "PATH", "PHONE", ">STATUS", ">BYTES", ">GENERATION", "FETCHED", "STATE"});
+  bool credentials = false;
+  for (const auto& f : list(document, "files")) {
+    credentials = credentials || f.value("credentials", false);
+    table.add({text(f, "origin"), text(f, "path"), phone_text(f),
+               std::to_string(whole(f, "status")), std::to_string(whole(f, "bytes")),
+               std::to_string(whole(f, "generation")), time_text(f, "fetched"),
                f.value("distrusted", false)  ? "rolled back"
                : f.value("last_good", false) ? "last good"
                                              : ""});
+  }
   print(table.to_string());
+  if (credentials) print("* given for credentials, and to these alone\n");
+  if (document.value("more", false)) print("there are more: show PATH or --origin names fewer\n");
+}
+
+std::string of_origin(const ProvisionOptions& options) {
+  return options.origin.empty() ? "" : "&origin=" + escaped(options.origin);
 }
 
 void run_show(Context& context, const ProvisionOptions& options) {
-  const auto answer = ask(context, options, "GET", "/files?path=" + escaped(options.path));
+  const auto answer =
+      ask(context, options, "GET", "/files?path=" + escaped(options.path) + of_origin(options));
   if (!answer) return;
   const auto& files = list(*answer, "files");
   if (files.empty()) return context.fail(kDidNotHold, "nothing is kept of " + options.path);
   if (options.as_json) return print_json(*answer);
-  print_files(files);
+  print_files(*answer);
   Table fetches({"PHONE", "USER AGENT", ">STATUS", ">TIMES", "LAST"});
   for (const auto& f : files)
     for (const auto& fetch : list(f, "fetches"))
@@ -175,7 +206,7 @@ void run_uploads(Context& context, const ProvisionOptions& options) {
   if (options.as_json) return print_json(*answer);
   Table table({">NUMBER", "KIND", "PHONE", "METHOD", "PATH", ">BYTES", "AT"});
   for (const auto& u : list(*answer, "uploads"))
-    table.add({std::to_string(whole(u, "number")), text(u, "kind"), text(u, "phone"),
+    table.add({std::to_string(whole(u, "number")), text(u, "kind"), phone_text(u),
                text(u, "method"), text(u, "path"), std::to_string(whole(u, "bytes")),
                time_text(u, "at")});
   print(table.to_string());
@@ -192,12 +223,47 @@ void run_phones(Context& context, const ProvisionOptions& options) {
   print(table.to_string());
 }
 
+// What a command did, a row for each origin or copy.
+void print_change(const json& answer, const std::string& what) {
+  if (what == "purge")
+    return print(std::to_string(whole(answer, "purged")) + " copies forgotten\n");
+  Table table = what == "warm"    ? Table({"ORIGIN", "PHONE", ">STATUS", ">BYTES", "HOW"})
+                : what == "trust" ? Table({"ORIGIN", ">BODIES TRUSTED", "RESULT"})
+                                  : Table({"ORIGIN", ">BACK", ">WITHHELD", ">OTHERS", "RESULT"});
+  const auto count = [](const json& row, const char* member) {
+    return std::to_string(whole(row, member));
+  };
+  for (const auto& row : list(answer, "files")) {
+    const auto origin = text(row, "origin");
+    if (what == "warm") {
+      table.add({origin, text(row, "phone"), count(row, "status"), count(row, "bytes"),
+                 text(row, "cache_status")});
+    } else if (what == "trust") {
+      table.add({origin, count(row, "bodies"), text(row, "result")});
+    } else {
+      table.add({origin, count(row, "back"), count(row, "withheld"), count(row, "untouched"),
+                 text(row, "result")});
+    }
+  }
+  print(table.to_string());
+  if (whole(answer, "need_credentials") > 0)
+    print(count(answer, "need_credentials") +
+          " copies left out: only phones have the credentials\n");
+}
+
 void run_change(Context& context, const ProvisionOptions& options, const std::string& what) {
-  std::string target = "/" + what + "?path=" + escaped(options.path);
-  if (!options.origin.empty()) target += "&origin=" + escaped(options.origin);
+  std::string target = "/" + what + "?path=" + escaped(options.path) + of_origin(options);
   if (!options.user_agent.empty()) target += "&user-agent=" + escaped(options.user_agent);
+  if (!options.phone.empty()) target += "&phone=" + escaped(options.phone);
   const auto answer = ask(context, options, "POST", target);
-  if (answer) print_json(*answer);
+  if (!answer) return;
+  if (options.as_json) {
+    print_json(*answer);
+  } else {
+    print_change(*answer, what);
+  }
+  if (const auto trouble = text(*answer, "trouble"); !trouble.empty())
+    context.fail(kDidNotHold, trouble);
 }
 
 }  // namespace
@@ -219,6 +285,9 @@ void add_provision_commands(CLI::App& app, Context& context) {
   const auto with_path = [&](CLI::App* command) {
     command->add_option("PATH", options->path, "file, as phones ask for it: /sip.cfg")->required();
   };
+  const auto with_origin = [&](CLI::App* command) {
+    command->add_option("--origin", options->origin, "of this origin alone");
+  };
   with_json(add("status", "origins, listeners, the store, answers, TFTP, alarms",
                 [](Context& c, const ProvisionOptions& o) {
                   const auto answer = ask(c, o, "GET", "/status");
@@ -226,29 +295,36 @@ void add_provision_commands(CLI::App& app, Context& context) {
                   if (o.as_json) return print_json(*answer);
                   print_status(*answer);
                 }));
-  with_json(add("list", "files that are kept", [](Context& c, const ProvisionOptions& o) {
-    const auto answer = ask(c, o, "GET", "/files");
+  auto* listed = add("list", "files that are kept", [](Context& c, const ProvisionOptions& o) {
+    const auto answer = ask(c, o, "GET", "/files?path=" + of_origin(o));
     if (!answer) return;
     if (o.as_json) return print_json(*answer);
-    print_files(list(*answer, "files"));
-  }));
+    print_files(*answer);
+  });
+  with_json(listed);
+  with_origin(listed);
   auto* show = add("show", "generations of a file, and who fetched it", run_show);
   with_json(show);
   with_path(show);
+  with_origin(show);
   with_json(add("phones", "phones, and the firmware that each says it has", run_phones));
   with_json(add("uploads", "what phones wrote and the centre does not have yet", run_uploads));
-  auto* warm = add("warm", "fetches a file now",
-                   [](Context& c, const ProvisionOptions& o) { run_change(c, o, "warm"); });
-  with_path(warm);
-  warm->add_option("--origin", options->origin, "which origin's, where there are several");
+  const auto changing = [&](const char* name, const char* help) {
+    auto* command =
+        add(name, help, [what = std::string(name)](Context& c, const ProvisionOptions& o) {
+          run_change(c, o, what);
+        });
+    with_path(command);
+    with_json(command);
+    with_origin(command);
+    return command;
+  };
+  auto* warm = changing("warm", "fetches a file now, for each phone that is known to have it");
+  warm->add_option("--phone", options->phone, "MAC of the one for which it is fetched");
   warm->add_option("--user-agent", options->user_agent, "as a phone would say");
-  for (const auto& [name, help] :
-       {std::pair{"purge", "forgets all copies of a file"},
-        {"rollback", "back to the generation before; the newer one is refused from now on"},
-        {"trust", "takes a rollback back"}})
-    with_path(add(name, help, [what = std::string(name)](Context& c, const ProvisionOptions& o) {
-      run_change(c, o, what);
-    }));
+  changing("purge", "forgets all copies of a file");
+  changing("rollback", "back to the generation before; the newer one is refused from now on");
+  changing("trust", "takes a rollback back");
 }
 
 }  // namespace holdfast::cli

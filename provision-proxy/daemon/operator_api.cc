@@ -6,6 +6,9 @@
 #include <ctime>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
+
+#include "provision-proxy/daemon/warming.hh"
 
 namespace holdfast::provision {
 namespace {
@@ -27,9 +30,17 @@ int hex_value(char c) {
   return -1;
 }
 
+// "0004f2000010", "at 198.18.1.10"; a mark of credentials stands after a '+'.
+std::string phone_in(const std::string& identity) {
+  return identity.substr(0, identity.find('+'));
+}
+bool has_credentials(const std::string& identity) {
+  return identity.find('+') != std::string::npos;
+}
+
 // Names and values of a query, percent-escapes read.
-std::map<std::string, std::string> query_of(std::string_view target) {
-  std::map<std::string, std::string> found;
+OperatorApi::Query query_of(std::string_view target) {
+  OperatorApi::Query found;
   const auto question = target.find('?');
   if (question == std::string_view::npos) return found;
   std::string_view rest = target.substr(question + 1);
@@ -64,7 +75,8 @@ std::string iso_time(int64_t unix_ms) {
 json entry_json(const Entry& entry) {
   return {{"origin", entry.key.origin},
           {"path", entry.key.target},
-          {"phone", entry.key.identity},
+          {"phone", phone_in(entry.key.identity)},
+          {"credentials", has_credentials(entry.key.identity)},
           {"status", entry.meta.status},
           {"bytes", entry.body.size},
           {"sha256", entry.body.hash},
@@ -122,6 +134,11 @@ std::string OperatorApi::status_document() const {
     for (size_t i = 0; i < upstream.ends.size(); ++i)
       if (upstream.ends[i] > 0)
         ends[std::string(name_of(static_cast<UpstreamEnd>(i)))] = upstream.ends[i];
+    json verdicts = json::object();
+    if (port.owner_check != nullptr)
+      for (size_t i = 0; i < static_cast<size_t>(OwnerVerdict::count); ++i)
+        if (const auto verdict = static_cast<OwnerVerdict>(i); port.owner_check->count(verdict) > 0)
+          verdicts[std::string(name_of(verdict))] = port.owner_check->count(verdict);
     origins.push_back({{"name", port.config->name},
                        {"url", port.config->url.to_string()},
                        {"profile", config::to_string(port.config->profile)},
@@ -133,7 +150,8 @@ std::string OperatorApi::status_document() const {
                        {"running", upstream.running},
                        {"queued", upstream.queued},
                        {"body_bytes", upstream.body_bytes},
-                       {"ends", std::move(ends)}});
+                       {"ends", std::move(ends)},
+                       {"owner_verdicts", std::move(verdicts)}});
   }
   json listeners = json::array();
   for (size_t i = 0; i < sources_.sections.listeners.size(); ++i) {
@@ -155,6 +173,7 @@ std::string OperatorApi::status_document() const {
                       {"detail", alarm.detail},
                       {"first", iso_time(alarm.first_ms)},
                       {"last", iso_time(alarm.last_ms)},
+                      {"ended", iso_time(alarm.ended_ms)},
                       {"times", alarm.times}});
   return dump({{"now", iso_time(sources_.unix_ms())},
                {"connections", sources_.server.open_connections()},
@@ -168,24 +187,39 @@ std::string OperatorApi::status_document() const {
 }
 
 // All files in short; those of one path with their generations and who fetched them.
-std::string OperatorApi::files_document(std::string_view path) const {
-  json files = json::array();
+std::string OperatorApi::files_document(std::string_view path, std::string_view origin) const {
+  std::vector<EntryPtr> entries;
   sources_.store.for_each([&](const EntryPtr& entry) {
-    if ((!path.empty() && entry->key.target != path) || files.size() >= kMaxFiles) return;
+    if ((path.empty() || entry->key.target == path) &&
+        (origin.empty() || entry->key.origin == origin))
+      entries.push_back(entry);
+  });
+  const auto order = [](const EntryPtr& entry) {
+    return std::tie(entry->key.target, entry->key.origin, entry->key.identity);
+  };
+  std::sort(entries.begin(), entries.end(), [&](const EntryPtr& one, const EntryPtr& other) {
+    if (one->key == other->key) return one->id > other->id;
+    return order(one) < order(other);
+  });
+  const bool more = entries.size() > kMaxFiles;
+  if (more) entries.resize(kMaxFiles);
+  json files = json::array();
+  const Key* last = nullptr;
+  for (const auto& entry : entries) {
     json file = entry_json(*entry);
-    if (!path.empty()) {
-      json fetches = json::array();
+    json fetches = json::array();  // of a copy, with its newest generation
+    if (!path.empty() && (last == nullptr || *last != entry->key))
       for (const auto& fetch : sources_.store.fetch_log().of(entry->key))
         fetches.push_back({{"phone", fetch.identity},
                            {"user_agent", fetch.user_agent},
                            {"last", iso_time(fetch.at_ms)},
                            {"status", fetch.status},
                            {"count", fetch.count}});
-      file["fetches"] = std::move(fetches);
-    }
+    last = &entry->key;
+    if (!path.empty()) file["fetches"] = std::move(fetches);
     files.push_back(std::move(file));
-  });
-  return dump({{"files", std::move(files)}});
+  }
+  return dump({{"files", std::move(files)}, {"more", more}});
 }
 
 std::string OperatorApi::phones_document() const {
@@ -205,21 +239,26 @@ std::string OperatorApi::uploads_document() const {
     uploads.push_back({{"number", number},
                        {"kind", name_of(item.kind)},
                        {"origin", item.origin},
-                       {"phone", item.phone},
+                       {"phone", phone_in(item.phone)},
+                       {"credentials", has_credentials(item.phone)},
                        {"method", item.method},
                        {"path", item.target},
-                       {"bytes", item.bytes},
+                       {"bytes", item.body_bytes},
+                       {"file_bytes", item.bytes},
                        {"at", iso_time(item.at_ms)}});
   return dump({{"uploads", std::move(uploads)}});
 }
 
-void OperatorApi::purge(const std::string& path, const Reply& reply) {
+void OperatorApi::purge(const std::string& path, const std::string& origin, const Reply& reply) {
   auto count = std::make_shared<size_t>(0);
-  *count = sources_.store.purge([&](const Entry& entry) { return entry.key.target == path; },
-                                [count, reply](StoreError error) {
-                                  reply({error == StoreError::kNone ? 200U : 500U,
-                                         dump({{"purged", *count}, {"result", text_of(error)}})});
-                                });
+  *count = sources_.store.purge(
+      [&](const Entry& entry) {
+        return entry.key.target == path && (origin.empty() || entry.key.origin == origin);
+      },
+      [count, reply](StoreError error) {
+        const bool good = error == StoreError::kNone;
+        reply({200, dump({{"purged", *count}, {"trouble", good ? "" : text_of(error)}})});
+      });
 }
 
 // One file for each origin that has it: kept, or refused since a rollback.
@@ -274,41 +313,52 @@ void OperatorApi::rollback(const std::string& path, const std::string& origin, b
   }
 }
 
-void OperatorApi::warm(const std::string& path, const std::string& listener,
-                       const std::string& agent, const Reply& reply) {
-  Request request;
-  request.method = "GET";
-  request.target = path;
-  if (!agent.empty()) request.fields.add("User-Agent", agent);
-  for (size_t i = 0; i < sources_.sections.listeners.size(); ++i)
-    if (sources_.sections.listeners[i].origin == listener) request.listener = i;
-  struct Drain : std::enable_shared_from_this<Drain> {
-    Answer answer;
-    Reply reply;
-    uint64_t bytes = 0;
-    void go() {
-      if (!answer.body) return end(true);
-      answer.body->next([self = shared_from_this()](BodyPiece piece) {
-        self->bytes += piece.bytes.size();
-        if (piece.state == BodyState::kBytes) return self->go();
-        self->end(piece.state == BodyState::kEnd);
+// The first listener of the origin; without a name, of the only one.
+std::string OperatorApi::find_listener(const std::string& origin, WarmOrder& order) const {
+  const auto& sections = sources_.sections;
+  if (origin.empty() && sections.origins.size() != 1)
+    return "there are several origins: origin= says which";
+  order.origin = origin.empty() ? sections.origins.front().name : origin;
+  for (size_t i = 0; i < sections.listeners.size(); ++i) {
+    order.listener = i;
+    if (sections.listeners[i].origin == order.origin) return "";
+  }
+  for (size_t i = 0; i < sections.tftps.size(); ++i) {
+    order.listener = sections.listeners.size() + i;
+    if (sections.tftps[i].origin == order.origin) return "";
+  }
+  return "no listener has an origin of the name " + order.origin;
+}
+
+void OperatorApi::warm(const std::string& path, Query& query, const Reply& reply) {
+  WarmOrder order;
+  order.path = path;
+  order.user_agent = query["user-agent"];
+  if (const auto& phone = query["phone"]; !phone.empty()) {
+    std::string digits = phone;
+    std::erase_if(digits, [](char c) { return c == ':' || c == '-' || c == '.'; });
+    order.phone = mac_of(digits);
+    if (!order.phone) return reply(problem(400, phone + " is no MAC"));
+  }
+  if (const auto wrong = find_listener(query["origin"], order); !wrong.empty())
+    return reply(problem(query["origin"].empty() ? 400 : 404, wrong));
+  auto [copies, need_credentials] = copies_to_warm(sources_.store, sources_.flow, order);
+  if (copies.empty())
+    return reply(problem(
+        409, need_credentials > 0
+                 ? "the copies that are known were given for credentials, which only phones have"
+                 : "no phone is known that has " + path + "; phone= says for whom"));
+  provision::warm(
+      sources_.flow, order, std::move(copies),
+      [reply, left_out = need_credentials](const json& rows) {
+        size_t bad = 0;
+        for (const auto& row : rows) bad += row["good"].get<bool>() ? 0U : 1U;
+        const std::string trouble = bad > 0
+                                        ? std::to_string(bad) + " of " +
+                                              std::to_string(rows.size()) + " could not be fetched"
+                                        : "";
+        reply({200, dump({{"files", rows}, {"need_credentials", left_out}, {"trouble", trouble}})});
       });
-    }
-    void end(bool whole) {
-      if (answer.bytes) bytes = answer.bytes->size();
-      reply({whole && answer.status < 400 ? 200U : 502U,
-             dump({{"status", answer.status},
-                   {"bytes", bytes},
-                   {"whole", whole},
-                   {"cache_status", answer.fields.combined("Cache-Status")}})});
-    }
-  };
-  sources_.flow.handle(std::move(request), nullptr, [reply](Answer answer) {
-    auto drain = std::make_shared<Drain>();
-    drain->answer = std::move(answer);
-    drain->reply = reply;
-    drain->go();
-  });
 }
 
 void OperatorApi::handle(std::string_view method, std::string_view target, const Reply& reply) {
@@ -316,7 +366,7 @@ void OperatorApi::handle(std::string_view method, std::string_view target, const
   auto query = query_of(target);
   if (method == "GET") {
     if (path == "/status") return reply({200, status_document()});
-    if (path == "/files") return reply({200, files_document(query["path"])});
+    if (path == "/files") return reply({200, files_document(query["path"], query["origin"])});
     if (path == "/uploads") return reply({200, uploads_document()});
     if (path == "/phones") return reply({200, phones_document()});
     return reply(problem(404, "no such document"));
@@ -325,10 +375,10 @@ void OperatorApi::handle(std::string_view method, std::string_view target, const
   const auto& file = query["path"];
   if (file.empty() || file.front() != '/')
     return reply(problem(400, "path= names a file, beginning with /"));
-  if (path == "/purge") return purge(file, reply);
+  if (path == "/purge") return purge(file, query["origin"], reply);
   if (path == "/rollback") return rollback(file, query["origin"], false, reply);
   if (path == "/trust") return rollback(file, query["origin"], true, reply);
-  if (path == "/warm") return warm(file, query["origin"], query["user-agent"], reply);
+  if (path == "/warm") return warm(file, query, reply);
   reply(problem(404, "no such command"));
 }
 

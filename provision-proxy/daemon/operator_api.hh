@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,8 @@
 #include "provision-proxy/spool/spool_worker.hh"
 
 namespace holdfast::provision {
+
+struct WarmOrder;
 
 struct OperatorAnswer {
   unsigned status = 200;
@@ -42,20 +45,21 @@ class OperatorApi {
 
   explicit OperatorApi(OperatorSources sources) : sources_(std::move(sources)) {}
 
+  using Query = std::map<std::string, std::string>;
   using Reply = std::function<void(OperatorAnswer)>;
   // `reply` once: at once, or when the store has done it.
   void handle(std::string_view method, std::string_view target, const Reply& reply);
 
  private:
   std::string status_document() const;
-  std::string files_document(std::string_view path) const;
+  std::string files_document(std::string_view path, std::string_view origin) const;
   std::string phones_document() const;
   std::string uploads_document() const;
-  void purge(const std::string& path, const Reply& reply);
+  void purge(const std::string& path, const std::string& origin, const Reply& reply);
   std::vector<Key> files_of(const std::string& path, const std::string& origin) const;
   void rollback(const std::string& path, const std::string& origin, bool trust, const Reply& reply);
-  void warm(const std::string& path, const std::string& listener, const std::string& agent,
-            const Reply& reply);
+  std::string find_listener(const std::string& origin, WarmOrder& order) const;
+  void warm(const std::string& path, Query& query, const Reply& reply);
 
   OperatorSources sources_;
 };

@@ -21,7 +21,8 @@ namespace {
 namespace asio = boost::asio;
 using Protocol = asio::local::stream_protocol;
 
-constexpr std::chrono::seconds kTime{30};  // for a request and its answer
+constexpr std::chrono::seconds kTime{30};         // for a request
+constexpr std::chrono::seconds kAnswerTime{600};  // a file is warmed for many phones
 constexpr size_t kReadBytes = 4096;
 
 class Client : public std::enable_shared_from_this<Client> {
@@ -30,14 +31,18 @@ class Client : public std::enable_shared_from_this<Client> {
       : socket_(std::move(socket)), timer_(socket_.get_executor()), api_(api) {}
 
   void start() {
-    timer_.expires_after(kTime);
-    timer_.async_wait([self = shared_from_this()](boost::system::error_code error) {
-      if (!error) self->close();
-    });
+    limit(kTime);
     read();
   }
 
  private:
+  void limit(std::chrono::seconds time) {
+    timer_.expires_after(time);
+    timer_.async_wait([self = shared_from_this()](boost::system::error_code error) {
+      if (!error) self->close();
+    });
+  }
+
   void read() {
     const size_t before = input_.size();
     input_.resize(before + kReadBytes);
@@ -57,6 +62,7 @@ class Client : public std::enable_shared_from_this<Client> {
     if (verdict.state == HeadState::refused)
       return answer({static_cast<unsigned>(status_of(verdict.refusal)),
                      "{\"error\": \"" + std::string(text_of(verdict.refusal)) + "\"}\n"});
+    limit(kAnswerTime);
     api_.handle(head.method, head.target, [self = shared_from_this()](OperatorAnswer answer) {
       self->answer(std::move(answer));
     });

@@ -52,6 +52,20 @@ void Flow::handle(Request request, Interim interim, Reply reply) {
   visit->request = std::move(request);
   visit->interim = std::move(interim);
   visit->reply = std::move(reply);
+  begin(visit);
+}
+
+void Flow::warm(Request request, Identity identity, Reply reply) {
+  context_.counters.add(FlowCount::requests);
+  auto visit = std::make_shared<Visit>();
+  visit->request = std::move(request);
+  visit->reply = std::move(reply);
+  visit->identity = std::move(identity);
+  visit->warming = true;
+  begin(visit);
+}
+
+void Flow::begin(const VisitPtr& visit) {
   visit->origin = &origins_.at(config_.origin_of_listener.at(visit->request.listener));
   const auto agent = visit->request.fields.find("User-Agent").value_or("");
   const bool by_tftp = visit->request.asked_by == AskedBy::tftp;
@@ -59,7 +73,8 @@ void Flow::handle(Request request, Interim interim, Reply reply) {
     visit->file = &classes_.rows().back();
   } else {
     visit->file = &classes_.classify(visit->request.target);
-    visit->identity = identify(visit->request.target, agent, visit->request.certificate_mac);
+    if (!visit->warming)
+      visit->identity = identify(visit->request.target, agent, visit->request.certificate_mac);
     if (by_tftp && visit->identity.id.empty() && config_.neighbour_of)
       visit->identity = identify_neighbour(config_.neighbour_of(visit->request.peer.ip));
   }
@@ -71,7 +86,7 @@ void Flow::handle(Request request, Interim interim, Reply reply) {
       may_be_refused && context_.store.remark(refused_key(*visit), RemarkKind::kRefused).times > 0;
   if (!may_have(visit)) return;
   if (visit->request.method != "GET" && visit->request.method != "HEAD") return change(visit);
-  if (!visit->origin->by_rfc()) {  // who fetched what, with which firmware
+  if (!visit->origin->by_rfc() && !visit->warming) {  // who fetched what, with which firmware
     auto inner = std::move(visit->reply);
     visit->reply = [this, inner = std::move(inner), key = visit->key, id = visit->identity.id,
                     agent = std::string(by_tftp ? "TFTP" : agent)](Answer answer) {
@@ -95,7 +110,7 @@ Key Flow::key_of(const Visit& visit) const {
 }
 
 bool Flow::may_have(const VisitPtr& visit) {
-  if (visit->origin->owner_check == nullptr || visit->file->shared) return true;
+  if (visit->warming || visit->origin->owner_check == nullptr || visit->file->shared) return true;
   const auto& request = visit->request;
   OwnerQuestion question;
   question.target = request.target;

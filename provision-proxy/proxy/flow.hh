@@ -38,6 +38,10 @@ class Flow : public RequestHandler, public FetchOwner {
 
   void handle(Request request, Interim interim, Reply reply) override;
 
+  // As if this phone had asked; an empty identity: nobody in particular. For the operator: whose
+  // file it is is not checked, and no fetch of the phone is noted down.
+  void warm(Request request, Identity identity, Reply reply);
+
   // About every second, and when an origin is back: uploads that wait go to it.
   void replay();
   void stop_replays() { replays_.clear(); }  // for good: before the origins end
@@ -53,6 +57,7 @@ class Flow : public RequestHandler, public FetchOwner {
   void credentials_judged(const Visit& visit, int status) override;
   void fetch_closed(const SharedFetch& fetch) override;
 
+  void begin(const VisitPtr& visit);
   Key key_of(const Visit& visit) const;
   bool may_have(const VisitPtr& visit);
   void look_up(const VisitPtr& visit);

@@ -62,6 +62,7 @@ struct Visit {
   Credentials credentials;
   Key key;
   int attempts = 0;      // how often it was begun anew
+  bool warming = false;  // the operator's: no phone asks
   bool refused = false;  // the origin did not take its credentials any more: nothing kept is given
 
   bool is_head() const { return request.method == "HEAD"; }
