@@ -156,6 +156,13 @@ void check_origins(const ProvisionSections& sections, const std::vector<Places>&
 void check_classes(const ProvisionSections& sections, const std::vector<Places>& places,
                    Faults& faults) {
   for (size_t i = 0; i < sections.classes.size(); ++i) {
+    const auto& row = sections.classes[i];
+    if (row.shared.value_or(false) && row.match.find("{mac}") != std::string::npos) {
+      faults.add(places[i], "shared",
+                 quoted(row.match) +
+                     " is about files with a phone's MAC in their path, which are never shared; "
+                     "remove this line");
+    }
     for (size_t k = 0; k < i; ++k) {
       if (sections.classes[k].match != sections.classes[i].match || !places[i].has("match"))
         continue;

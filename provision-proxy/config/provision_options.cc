@@ -105,7 +105,8 @@ const Option<ProvisionClassConfig> kClass[] = {
       "\"/branch/ringtones/*\""},
      read_match},
     {{"shared", "true or false", "true, false", "that of the built-in class",
-      "Whether all phones get one and the same file. A file with a secret in it must not be.",
+      "Whether all phones get one and the same file. A file with a secret in it must not be. A "
+      "file with a phone's MAC in its path is never shared, whatever the row says.",
       "true"},
      [](const TomlValue& v, ProvisionClassConfig& c) { return read_flag(v, c.shared.emplace()); }},
     {{"kind", "text",

@@ -3,7 +3,8 @@
 // fetched again to compare, how a new one is judged, what becomes of an upload.
 //
 // Pure. A file is shared only when its class says so: what nobody declared has the phone's identity
-// in its key, since centres tell phones apart by the User-Agent alone.
+// in its key, since centres tell phones apart by the User-Agent alone. What has a phone's MAC in
+// its path is that phone's, whatever its class says.
 #pragma once
 
 #include <cstdint>

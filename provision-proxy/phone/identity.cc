@@ -121,6 +121,10 @@ std::vector<std::string> macs_in_target(std::string_view target) {
   return macs;
 }
 
+bool path_names_phone(std::string_view target) {
+  return find_mac(unescaped(target.substr(0, target.find('?')))).has_value();
+}
+
 std::optional<std::string> mac_in_user_agent(std::string_view user_agent) {
   size_t from = 0;
   while (const auto found = find_mac(user_agent, from)) {

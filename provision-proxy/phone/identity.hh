@@ -37,6 +37,8 @@ Identity identify_neighbour(const std::optional<MacAddress>& mac);
 // path is the file's; those of the query come first, since a path outweighs its query.
 inline constexpr size_t kMaxTargetMacs = 8;
 std::vector<std::string> macs_in_target(std::string_view target);
+// The path, without the query, has a phone's MAC in it: the file is that phone's.
+bool path_names_phone(std::string_view target);
 
 // "FileTransport ... (SN:0004a11a1a1a) ...", "Yealink ... 24:9a:d8:1e:83:fa",
 // "AUDC-IPPhone/... (420HD; 00908F3BBCBA)" and the like.

@@ -73,6 +73,7 @@ void Flow::begin(const VisitPtr& visit) {
     visit->file = &classes_.rows().back();
   } else {
     visit->file = &classes_.classify(visit->request.target);
+    visit->shared = visit->file->shared && !path_names_phone(visit->request.target);
     if (!visit->warming)
       visit->identity = identify(visit->request.target, agent, visit->request.certificate_mac);
     if (by_tftp && visit->identity.id.empty() && config_.neighbour_of)
@@ -102,7 +103,7 @@ void Flow::begin(const VisitPtr& visit) {
 Key Flow::key_of(const Visit& visit) const {
   Key key{visit.origin->config->name, visit.request.target, {}};
   if (visit.origin->by_rfc()) return key;
-  if (!visit.file->shared)
+  if (!visit.shared)
     key.identity =
         visit.identity.id.empty() ? "at " + visit.request.peer.ip.to_string() : visit.identity.id;
   if (!visit.credentials.mark.empty()) key.identity += "+" + visit.credentials.mark;
@@ -110,7 +111,7 @@ Key Flow::key_of(const Visit& visit) const {
 }
 
 bool Flow::may_have(const VisitPtr& visit) {
-  if (visit->warming || visit->origin->owner_check == nullptr || visit->file->shared) return true;
+  if (visit->warming || visit->origin->owner_check == nullptr || visit->shared) return true;
   const auto& request = visit->request;
   OwnerQuestion question;
   question.target = request.target;

@@ -58,6 +58,7 @@ struct Visit {
   RequestHandler::Reply reply;
   const OriginPort* origin = nullptr;
   const FileClass* file = nullptr;
+  bool shared = false;  // as its class says, unless its path names a phone
   Identity identity;
   Credentials credentials;
   Key key;

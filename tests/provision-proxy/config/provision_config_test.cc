@@ -313,6 +313,9 @@ const Case kRest[] = {
     {whole("[[provision-class]]\nmatch = \"\""),
      L(11) "provision-class.1.match: is empty; write a path, or the last part of one"},
     {whole("[[provision-class]]\nshared = true"), L(10) "provision-class.1.match: is missing"},
+    {whole("[[provision-class]]\nmatch = \"{mac}*.cfg\"\nshared = true"),
+     L(12) "provision-class.1.shared: \"{mac}*.cfg\" is about files with a phone's MAC in their "
+           "path, which are never shared; remove this line"},
     {whole("[[provision-class]]\nmatch = \"a\"\nkind = \"firmwares\""),
      L(12) "provision-class.1.kind: \"firmwares\" is not one of other, firmware, config, "
            "directory, "

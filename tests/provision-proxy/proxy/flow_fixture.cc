@@ -231,8 +231,8 @@ void FlowTest::restart_flow() {
   parts_->flow = std::make_unique<Flow>(
       FlowContext{parts_->io, *parts_->store, *parts_->alarms, counters_,
                   [this] { return unix_ms_; }, parts_->spool.get()},
-      std::vector<OriginPort>{{&config_, parts_->upstream.get(), parts_->owner.get()}},
-      FileClasses(), std::move(config));
+      std::vector<OriginPort>{{&config_, parts_->upstream.get(), parts_->owner.get()}}, classes_,
+      std::move(config));
 }
 
 void FlowTest::restart() {

@@ -76,7 +76,7 @@ class FlowTest : public testing::Test {
   void SetUp() override;
   void TearDown() override;
 
-  void start();          // with `config_`, `owner_` and `neighbours_` as they are
+  void start();          // with `config_`, `classes_`, `owner_` and the like as they are
   void start_refused();  // no centre listens
   void centre(Act act);
   // The same answer to everything; with an ETag in it, 304 to who has that one.
@@ -108,6 +108,7 @@ class FlowTest : public testing::Test {
 
   config::ProvisionOriginConfig config_;
   SpoolConfig spool_config_;
+  FileClasses classes_;
   std::optional<OwnerConfig> owner_;
   std::map<std::string, MacAddress> neighbours_;  // by address
   StoreConfig store_config_;                      // before SetUp()

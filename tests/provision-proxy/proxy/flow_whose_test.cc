@@ -280,6 +280,29 @@ TEST_F(FlowTest, SharedFilesAreForAnyone) {
   EXPECT_EQ(ask("/sip.cfg").status, 200) << "no phone's own";
 }
 
+// A row as "*.cfg" is meant for /sip.cfg, and takes in each phone's own file.
+TEST_F(FlowTest, AFileThatNamesAPhoneIsNeverShared) {
+  FileClass row;
+  row.name = "*.cfg";
+  row.globs = {"*.cfg"};
+  row.shared = true;
+  classes_ = FileClasses({row});
+  owner_ = OwnerConfig{.policy = OwnerPolicy::strict};
+  neighbours_[peer_.to_string()] = *mac_of(kMac);
+  start();
+  centre_says(ok(master(kMac), "ETag: \"1\"\r\n"));
+  EXPECT_EQ(ask(kConfig).status, 200);
+  ASSERT_TRUE(settle());
+  EXPECT_FALSE(store().find({"centre", std::string(kConfig), std::string(kMac)}).empty());
+  EXPECT_EQ(ask("/sip.cfg").status, 200);
+  ASSERT_TRUE(settle());
+  EXPECT_FALSE(store().find({"centre", "/sip.cfg", ""}).empty()) << "what names none is shared";
+  neighbours_[peer_.to_string()] = *mac_of(kOtherMac);
+  for (const auto* path :
+       {"/0004f2aaaaaa.cfg", "/0004f2aaaaaa/sip.cfg", "/%300:04:f2:aa:aa:aa.cfg"})
+    EXPECT_EQ(ask(path).how(), "Holdfast; detail=foreign_neighbour") << path;
+}
+
 TEST_F(FlowTest, AStrangerWhoAsksForEveryMacIsStopped) {
   owner_ = OwnerConfig{.policy = OwnerPolicy::off, .max_unproven = 4};
   start();
