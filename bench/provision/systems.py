@@ -132,6 +132,7 @@ profile = "{profile}"
             text.append(f"""
 [[provision-listener]]
 interface = "lan"
+device = ""
 port = {port}
 origin = "{origin}"
 """)

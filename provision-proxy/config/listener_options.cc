@@ -10,12 +10,19 @@ namespace {
 using Listener = ProvisionListenerConfig;
 
 constexpr size_t kMaxPath = 4096;
+constexpr size_t kMaxDevice = 15;  // IFNAMSIZ, less the closing zero
 constexpr std::string_view kClientCertificate[] = {"none", "ask", "require"};
 
 const Option<Listener> kListener[] = {
     {{"interface", "text", "name of an [[interface]]", "required",
       "The interface behind which the phones are.", "\"lan\""},
      [](const TomlValue& v, Listener& l) { return read_text(v, l.interface, 11); }},
+    {{"device", "text", "name of a network device, or empty", "that of the interface",
+      "Only what comes in at this device of the kernel is served; empty: at any. It is the tap of "
+      "an owned interface, and the device of a shared one; a shared one with a vlan has none "
+      "unless it is written here, as \"eth1.100\".",
+      "#\"eth1\""},
+     [](const TomlValue& v, Listener& l) { return read_text(v, l.device, kMaxDevice); }},
     {{"addresses", "list of texts", "1 to 8 unicast addresses", "the interface's media-addresses",
       "Our addresses on which phones are served. The kernel has to have them.",
       "#[\"198.18.1.2\", \"2001:db8:1::2\"]"},

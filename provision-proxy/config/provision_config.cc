@@ -52,6 +52,13 @@ void complete_listener_tls(const ProvisionListenerConfig& listener, const Places
   }
 }
 
+// Where the kernel gets what is not media: from the tap of an owned port, else from the device
+// itself. Of a tagged one that would be its VLAN device, whose name is the kernel's matter.
+std::string kernel_device(const InterfaceConfig& interface) {
+  if (interface.take == Take::kOwned) return interface.tap;
+  return interface.vlan == 0 ? interface.device : "";
+}
+
 // What [[provision-listener]] and [[provision-tftp]] have in common. The interface, or null.
 template <typename Listener>
 const InterfaceConfig* complete_place(Listener& listener, const ProvisionSections& sections,
@@ -60,6 +67,7 @@ const InterfaceConfig* complete_place(Listener& listener, const ProvisionSection
   const auto* interface = dataplane.find_interface(listener.interface);
   if (interface != nullptr) {
     if (!places.has("addresses")) listener.addresses = interface->media_addresses;
+    if (!places.has("device")) listener.device = kernel_device(*interface);
   } else if (places.has("interface")) {
     faults.add(places, "interface",
                "no [[interface]] is called " + quoted(listener.interface) + "; there are " +

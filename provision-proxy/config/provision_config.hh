@@ -58,6 +58,7 @@ struct ProvisionConfig {
 
 struct ProvisionListenerConfig {
   std::string interface;             // of an [[interface]]
+  std::string device;                // of the kernel: only what comes in there; empty: any
   std::vector<IpAddress> addresses;  // the interface's media addresses unless set
   uint16_t port = kProvisionHttpPort;
   std::string origin;  // of a [[provision-origin]]
@@ -73,6 +74,7 @@ struct ProvisionListenerConfig {
 // Where the same files are read by TFTP.
 struct ProvisionTftpConfig {
   std::string interface;             // of an [[interface]]
+  std::string device;                // of the kernel: only what comes in there; empty: any
   std::vector<IpAddress> addresses;  // the interface's media addresses unless set
   uint16_t port = kProvisionTftpPort;
   std::string origin;  // of a [[provision-origin]]

@@ -10,6 +10,7 @@ using Wrong = std::optional<std::string>;
 using Tftp = ProvisionTftpConfig;
 
 constexpr size_t kMaxRoot = 100;
+constexpr size_t kMaxDevice = 15;     // IFNAMSIZ, less the closing zero
 constexpr int64_t kMinBlock = 512;    // what a client that names none takes
 constexpr int64_t kMaxBlock = 65464;  // RFC 2348
 constexpr int64_t kMaxWindow = 64;
@@ -38,6 +39,12 @@ const Option<Tftp> kTftp[] = {
     {{"interface", "text", "name of an [[interface]]", "required",
       "The interface behind which the phones are.", "\"lan\""},
      [](const TomlValue& v, Tftp& t) { return read_text(v, t.interface, 11); }},
+    {{"device", "text", "name of a network device, or empty", "that of the interface",
+      "Only what comes in at this device of the kernel is served; empty: at any. It is the tap of "
+      "an owned interface, and the device of a shared one; a shared one with a vlan has none "
+      "unless it is written here, as \"eth1.100\".",
+      "#\"eth1\""},
+     [](const TomlValue& v, Tftp& t) { return read_text(v, t.device, kMaxDevice); }},
     {{"addresses", "list of texts", "1 to 8 unicast addresses", "the interface's media-addresses",
       "Our addresses on which phones are served. The kernel has to have them.",
       "#[\"198.18.1.2\", \"2001:db8:1::2\"]"},

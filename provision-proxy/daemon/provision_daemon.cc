@@ -2,6 +2,7 @@
 // holdfast-provision put together.
 #include "provision-proxy/daemon/provision_daemon.hh"
 
+#include <net/if.h>
 #include <openssl/rand.h>
 #include <sys/signalfd.h>
 
@@ -83,7 +84,6 @@ OwnerConfig owner_of(const config::ProvisionOriginConfig& origin) {
   return owner;
 }
 
-// The operator's rows, then the built-in ones; 0 stands for the origin's own interval.
 FileClasses classes_of(const std::vector<config::ProvisionClassConfig>& rows) {
   auto built_in = default_file_classes();
   for (auto& row : built_in) row.interval_s = 0;
@@ -139,6 +139,7 @@ class ProvisionDaemon::Parts {
   std::vector<std::unique_ptr<Upstream>> upstreams_;
   std::vector<std::unique_ptr<OwnerCheck>> owner_checks_;
   std::unique_ptr<Neighbours> neighbours_;
+  std::vector<unsigned> ifindex_of_listener_;  // HTTP's, then TFTP's; 0: any
   std::unique_ptr<Flow> flow_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<TftpFronts> tftp_;
@@ -255,12 +256,15 @@ std::string ProvisionDaemon::Parts::open_flow() {
     size_t place = 0;
     while (sections.origins[place].name != listener.origin) ++place;
     config.origin_of_listener.push_back(place);
+    // 0, which is any, for a device that is not there: the listener will say so.
+    ifindex_of_listener_.push_back(
+        listener.device.empty() ? 0 : ::if_nametoindex(listener.device.c_str()));
   };
   for (const auto& listener : sections.listeners) add_listener(listener);
   for (const auto& tftp : sections.tftps) add_listener(tftp);
   config.salt = salt_;
-  config.neighbour_of = [this](const IpAddress& address) {
-    return neighbours_->mac_of(address, 0, steady_ms());
+  config.neighbour_of = [this](const IpAddress& address, size_t listener) {
+    return neighbours_->mac_of(address, ifindex_of_listener_.at(listener), steady_ms());
   };
   flow_ =
       std::make_unique<Flow>(FlowContext{io_, *store_, alarms_, counters_, unix_ms, spool_.get()},

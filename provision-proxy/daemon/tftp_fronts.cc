@@ -15,6 +15,7 @@ using nlohmann::json;
 TftpConfig server_of(const config::ProvisionTftpConfig& section) {
   TftpConfig server;
   for (const auto& ip : section.addresses) server.listen.push_back({ip, section.port});
+  server.device = section.device;
   server.policy.max_block_bytes = section.max_block_bytes;
   server.policy.max_window_blocks = section.max_window_blocks;
   server.max_transfers = section.max_transfers;

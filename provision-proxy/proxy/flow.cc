@@ -77,7 +77,8 @@ void Flow::begin(const VisitPtr& visit) {
     if (!visit->warming)
       visit->identity = identify(visit->request.target, agent, visit->request.certificate_mac);
     if (by_tftp && visit->identity.id.empty() && config_.neighbour_of)
-      visit->identity = identify_neighbour(config_.neighbour_of(visit->request.peer.ip));
+      visit->identity =
+          identify_neighbour(config_.neighbour_of(visit->request.peer.ip, visit->request.listener));
   }
   visit->credentials = credentials_of(visit->request.fields, config_.salt);
   visit->key = key_of(*visit);
@@ -120,7 +121,7 @@ bool Flow::may_have(const VisitPtr& visit) {
   question.source = request.peer.ip;
   // The kernel is asked only where it matters: most files are no single phone's.
   if (config_.neighbour_of && !macs_in_target(request.target).empty())
-    question.neighbour = config_.neighbour_of(request.peer.ip);
+    question.neighbour = config_.neighbour_of(request.peer.ip, request.listener);
   const auto decision = visit->origin->owner_check->decide(question, context_.unix_ms());
   if (decision.allowed()) return true;
   context_.counters.add(FlowCount::refused);

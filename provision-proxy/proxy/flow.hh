@@ -25,8 +25,8 @@ namespace holdfast::provision {
 struct FlowConfig {
   std::vector<size_t> origin_of_listener;  // places in `origins`
   std::string salt;                        // of credentials' marks
-  // The MAC behind a phone's address, if the kernel knows it.
-  std::function<std::optional<MacAddress>(const IpAddress&)> neighbour_of;
+  // The MAC behind a phone's address at that listener, if the kernel knows it.
+  std::function<std::optional<MacAddress>(const IpAddress&, size_t listener)> neighbour_of;
 };
 
 class Flow : public RequestHandler, public FetchOwner {

@@ -7,6 +7,8 @@
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <cstring>
 #include <list>
 #include <map>
 
@@ -134,6 +136,11 @@ class Server::Impl {
       acceptor.open(endpoint.protocol(), error);
       if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
       if (!error && ip.is_v6()) acceptor.set_option(asio::ip::v6_only(true), error);
+      const auto& device = listener.config.device;
+      if (!error && !device.empty() &&
+          ::setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_BINDTODEVICE, device.c_str(),
+                       static_cast<socklen_t>(device.size() + 1)) != 0)
+        return "device " + device + ": " + std::strerror(errno);
       if (!error) acceptor.bind(endpoint, error);
       if (!error) acceptor.listen(kBacklog, error);
       if (error) return address.to_string() + " cannot be listened on: " + error.message();

@@ -35,7 +35,8 @@ class TftpServer::Impl {
   std::string open() {
     for (const auto& address : config_.listen) {
       auto listener = std::make_shared<Listener>(io_);
-      if (auto error = listener->port.open(endpoint_of(address), config_.dscp); !error.empty()) {
+      if (auto error = listener->port.open(endpoint_of(address), config_.dscp, config_.device);
+          !error.empty()) {
         stop();
         return "TFTP " + address.to_string() + ": " + error;
       }

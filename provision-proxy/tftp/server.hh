@@ -27,6 +27,7 @@ namespace holdfast::provision {
 
 struct TftpConfig {
   std::vector<SocketAddress> listen;  // port 0: any
+  std::string device;                 // of the kernel, where requests come in; empty: any
   TftpPolicy policy;                  // IPv6 gives blocks 20 bytes less than max_block_bytes
   TftpTimes times;
   uint32_t open_timeout_ms = 30'000;

@@ -48,7 +48,7 @@ TftpSession::TftpSession(Context& context, const TftpRequest& request,
 std::string TftpSession::open(const UdpPort::Endpoint& local) {
   const auto& config = context_.config;
   for (int n = 0; n < kPortTries; ++n) {
-    if (auto error = port_.open(local, config.dscp); !error.empty()) return error;
+    if (auto error = port_.open(local, config.dscp, config.device); !error.empty()) return error;
     const uint16_t port = port_.local().port();
     if (port < config.first_forbidden_port || port > config.last_forbidden_port) return "";
     port_.close();

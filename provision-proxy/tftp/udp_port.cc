@@ -83,7 +83,7 @@ SocketAddress to_address(const Udp::endpoint& endpoint) {
   return found;
 }
 
-std::string UdpPort::open(const Endpoint& local, uint8_t dscp) {
+std::string UdpPort::open(const Endpoint& local, uint8_t dscp, const std::string& device) {
   boost::system::error_code error;
   socket_.open(local.protocol(), error);
   if (!error) socket_.non_blocking(true, error);
@@ -95,6 +95,9 @@ std::string UdpPort::open(const Endpoint& local, uint8_t dscp) {
                set(fd, IPPROTO_IPV6, IPV6_TCLASS, dscp << 2)
          : set(fd, IPPROTO_IP, IP_PKTINFO, 1) && set(fd, IPPROTO_IP, IP_TOS, dscp << 2);
   if (!good) return std::strerror(errno);
+  if (!device.empty() && ::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device.c_str(),
+                                      static_cast<socklen_t>(device.size() + 1)) != 0)
+    return "device " + device + ": " + std::strerror(errno);
   socket_.bind(local, error);
   return error ? error.message() : "";
 }

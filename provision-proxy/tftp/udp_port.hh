@@ -30,8 +30,9 @@ class UdpPort {
 
   explicit UdpPort(boost::asio::io_context& context) : socket_(context) {}
 
-  // Empty, or why it could not be. dscp: of what is sent, 0 to 63.
-  std::string open(const Endpoint& local, uint8_t dscp);
+  // Empty, or why it could not be. dscp: of what is sent, 0 to 63. device: only what comes in there
+  // is received, and what is sent leaves there; empty: any.
+  std::string open(const Endpoint& local, uint8_t dscp, const std::string& device);
   Endpoint local() const;
   void close();
 

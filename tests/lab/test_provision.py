@@ -88,6 +88,25 @@ def test_nonsense_of_the_centre_reaches_no_phone(booth, poison):
     assert booth.get(path) == (200, changed), "a legitimate change did not pass"
 
 
+@pytest.mark.parametrize("take", ("shared", "owned"))
+def test_only_the_branch_is_served(lab, take):
+    """Who reaches the address of the phones' side from the WAN is answered by nobody, over HTTP and by TFTP."""
+    booth = Booth(lab(take=take))
+    box = booth.box
+    booth.origin("start")
+    if take == "owned":
+        box.run("appliance", "start", "dataplane")
+    booth.start()
+    box.exec("hq", "ip", "route", "replace", f"{box.EDGE_LAN4}/32", "via", box.EDGE_WAN4)
+    box.exec("hq", "ip", "-6", "route", "replace", f"{box.EDGE_LAN6}/128", "via", box.EDGE_WAN6)
+    assert box.ping_ms("hq", box.EDGE_LAN4) and box.ping_ms("hq", box.EDGE_LAN6), "there is no way there"
+    for host in (box.EDGE_LAN4, f"[{box.EDGE_LAN6}]"):
+        for url in (f"http://{host}:8088/sip.cfg", f"tftp://{host}/sip.cfg"):
+            asked = ("curl", "-sS", "-o", "/dev/null", url, "--max-time")
+            assert box.exec("branch", *asked, 5, check=False).returncode == 0, f"the phones do not get {url}"
+            assert box.exec("hq", *asked, 1, check=False).returncode != 0, f"headquarters got {url}"
+
+
 def test_one_url_and_two_phones(booth):
     """The centre tells phones apart by the User-Agent alone; nobody gets another's password, online or offline."""
     booth = booth("--by-user-agent", "--no-validators", "--no-store")

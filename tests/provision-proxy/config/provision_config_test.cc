@@ -56,6 +56,33 @@ TEST(ProvisionConfig, DefaultsAreThoseOfThePage) {
   EXPECT_EQ(file->dns.tries, 2);
 }
 
+// What the kernel gets of an interface it gets from there.
+TEST(ProvisionConfig, AListenerIsAtTheDeviceOfItsInterface) {
+  const struct {
+    const char* interface;  // "e0", more of it
+    const char* listener;
+    const char* device;
+  } rows[] = {
+      {"device = \"e0\"", "", "e0"},
+      {"device = \"e0\"\ndriver = \"af_packet\"\ntake = \"owned\"", "", "hf-lan"},
+      {"device = \"e0\"\ntake = \"owned\"", "", "hf-lan"},
+      {"device = \"e0\"\ntake = \"owned\"\ntap = \"t0\"\nvlan = 7", "", "t0"},
+      {"device = \"e0\"\nvlan = 7", "", ""},
+      {"device = \"e0\"\nvlan = 7", "device = \"e0.7\"", "e0.7"},
+      {"device = \"e0\"", "device = \"\"", ""},
+  };
+  for (const auto& row : rows) {
+    const auto file =
+        parse_provision("[[interface]]\nname = \"lan\"\nmedia-addresses = [\"198.18.1.2\"]\n" +
+                            std::string(row.interface) + "\n" + kOrigin + kListener + row.listener +
+                            "\n[[provision-tftp]]\ninterface = \"lan\"\n" + row.listener + "\n",
+                        "hf.toml");
+    ASSERT_TRUE(file) << file.error().to_string();
+    EXPECT_EQ(file->sections.listeners.at(0).device, row.device) << row.interface;
+    EXPECT_EQ(file->sections.tftps.at(0).device, row.device) << row.interface;
+  }
+}
+
 TEST(ProvisionConfig, EverythingSet) {
   const auto file = parse_provision(
       kInterface +

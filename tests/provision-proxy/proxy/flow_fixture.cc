@@ -223,7 +223,7 @@ void FlowTest::restart_flow() {
   FlowConfig config;
   config.origin_of_listener = {0};
   config.salt = "salt";
-  config.neighbour_of = [this](const IpAddress& address) -> std::optional<MacAddress> {
+  config.neighbour_of = [this](const IpAddress& address, size_t) -> std::optional<MacAddress> {
     const auto known = neighbours_.find(address.to_string());
     if (known == neighbours_.end()) return std::nullopt;
     return known->second;
