@@ -116,6 +116,15 @@ const Option<Origin> kOrigin[] = {
       "is known, too (phones behind a router); `off`: anybody.",
       ""},
      [](const TomlValue& v, Origin& o) { return read_word(v, o.owner_check, kOwner); }},
+    {{"enumeration-limit", "whole number", "phones, 0 to 1024", "8; 0 with owner-check off",
+      "Of so many phones one source may have the files without proof that it is them. Who asks for "
+      "one more, or is refused the files of 3, gets none for 10 minutes but with proof. A source "
+      "is a neighbour's MAC, or an address: where many phones stand behind one, allow as many. 0: "
+      "no limit.",
+      "#8"},
+     [](const TomlValue& v, Origin& o) {
+       return read_number(v, o.enumeration_limit.emplace(), 0, 1024);
+     }},
 };
 
 }  // namespace

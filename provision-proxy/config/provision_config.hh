@@ -112,6 +112,9 @@ struct ProvisionOriginConfig {
   uint32_t revalidate_s = 60;  // a file without validators is fetched at most once in so long
   uint32_t max_object_mib = 512;
   OwnerCheck owner_check = OwnerCheck::kStrict;
+  // Phones whose files one source may ask for without proof; 0 no limit; unless set 8, or 0 where
+  // the owner check is off.
+  std::optional<uint32_t> enumeration_limit;
 };
 
 // A row tried before the built-in classes of files. What it does not set, the built-in class says.

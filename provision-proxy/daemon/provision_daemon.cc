@@ -81,6 +81,9 @@ OwnerConfig owner_of(const config::ProvisionOriginConfig& origin) {
   owner.policy = origin.owner_check == config::OwnerCheck::kStrict ? OwnerPolicy::strict
                  : origin.owner_check == config::OwnerCheck::kOff  ? OwnerPolicy::off
                                                                   : OwnerPolicy::neighbour_if_known;
+  if (origin.enumeration_limit) owner.max_unproven = *origin.enumeration_limit;
+  if (owner.policy == OwnerPolicy::off && !origin.enumeration_limit) owner.max_unproven = 0;
+  if (owner.max_unproven == 0) owner.max_foreign = 0;
   return owner;
 }
 

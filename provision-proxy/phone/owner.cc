@@ -11,13 +11,6 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kPolicies = {"strict", "neighbour-if-known", "off"};
 
-// True when it is new, or would be if there were room.
-bool note(std::vector<std::string>& macs, const std::string& mac, size_t room) {
-  if (std::ranges::find(macs, mac) != macs.end()) return false;
-  if (macs.size() < room) macs.push_back(mac);
-  return true;
-}
-
 }  // namespace
 
 std::optional<OwnerPolicy> owner_policy_of(std::string_view name) {
@@ -59,10 +52,6 @@ std::string_view text_of(OwnerVerdict verdict) {
 
 OwnerCheck::OwnerCheck(OwnerConfig config) : config_(std::move(config)) {}
 
-bool OwnerCheck::is_router(const MacAddress& mac) const {
-  return std::ranges::find(config_.routers, mac) != config_.routers.end();
-}
-
 OwnerVerdict OwnerCheck::judge(const OwnerQuestion& question,
                                const std::vector<std::string>& owners) const {
   if (owners.empty()) return OwnerVerdict::nobodys;
@@ -72,7 +61,7 @@ OwnerVerdict OwnerCheck::judge(const OwnerQuestion& question,
     if (id_of(*question.certificate) == owner) return OwnerVerdict::certificate;
     if (config_.policy != OwnerPolicy::off) return OwnerVerdict::foreign_certificate;
   }
-  const bool known = question.neighbour && !is_router(*question.neighbour);
+  const bool known = question.neighbour.has_value();
   if (known && id_of(*question.neighbour) == owner) return OwnerVerdict::neighbour;
   if (config_.policy == OwnerPolicy::off) return OwnerVerdict::not_checked;
   if (known) return OwnerVerdict::foreign_neighbour;
@@ -95,26 +84,28 @@ OwnerDecision OwnerCheck::decide(const OwnerQuestion& question, int64_t now_ms) 
 
 void OwnerCheck::watch(const OwnerQuestion& question, const std::vector<std::string>& owners,
                        int64_t now_ms, OwnerDecision& decision) {
+  const size_t limit = decision.allowed() ? config_.max_unproven : config_.max_foreign;
+  if (limit == 0) return;
   Source& source = source_of(question, now_ms);
   auto& macs = decision.allowed() ? source.unproven : source.foreign;
-  const size_t limit = decision.allowed() ? config_.max_unproven : config_.max_foreign;
   for (const std::string& owner : owners) {
-    const bool full = macs.size() >= limit;
-    if (!note(macs, owner, limit)) continue;
-    source.last_new_ms = now_ms;
-    if (!full || source.enumerates) continue;
-    source.enumerates = true;
-    decision.alarm = true;
-    ++alarms_;
+    if (std::ranges::find(macs, owner) != macs.end()) continue;
+    if (macs.size() < limit) {
+      macs.push_back(owner);
+    } else if (!source.enumerates) {
+      source.enumerates = true;
+      source.begun_ms = now_ms;
+      decision.alarm = true;
+      ++alarms_;
+    }
   }
   if (source.enumerates) decision.verdict = OwnerVerdict::enumeration;
 }
 
 // One source is one neighbour where the table knows it, whatever addresses it takes; else an
-// address.
+// address. A window ends by itself: phones that try again do not prolong it.
 OwnerCheck::Source& OwnerCheck::source_of(const OwnerQuestion& question, int64_t now_ms) {
-  const bool known = question.neighbour && !is_router(*question.neighbour);
-  std::string key = known ? id_of(*question.neighbour) : question.source.to_string();
+  std::string key = question.neighbour ? id_of(*question.neighbour) : question.source.to_string();
   auto found = by_key_.find(key);
   if (found == by_key_.end()) {
     if (sources_.size() >= std::max(config_.max_sources, size_t{1})) {
@@ -126,11 +117,11 @@ OwnerCheck::Source& OwnerCheck::source_of(const OwnerQuestion& question, int64_t
   }
   sources_.splice(sources_.begin(), sources_, found->second);
   Source& source = *found->second;
-  if (now_ms - source.last_new_ms > config_.window_ms) {
+  if (now_ms - source.begun_ms > config_.window_ms) {
     source.foreign.clear();
     source.unproven.clear();
     source.enumerates = false;
-    source.last_new_ms = now_ms;
+    source.begun_ms = now_ms;
   }
   return source;
 }

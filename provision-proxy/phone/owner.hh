@@ -25,7 +25,7 @@ namespace holdfast::provision {
 enum class OwnerPolicy : uint8_t {
   strict,              // proof, or nothing
   neighbour_if_known,  // where the neighbour table knows the requester, it decides
-  off,                 // anyone; enumeration is still refused
+  off,                 // anyone; the limits hold
 };
 std::optional<OwnerPolicy> owner_policy_of(std::string_view name);
 std::string_view name_of(OwnerPolicy policy);
@@ -56,12 +56,10 @@ std::string_view text_of(OwnerVerdict verdict);
 
 struct OwnerConfig {
   OwnerPolicy policy = OwnerPolicy::neighbour_if_known;
-  std::vector<MacAddress> routers = {};  // a neighbour that is one of them proves nothing
-  size_t max_foreign = 3;                // refused phones of one source in a window
-  size_t max_unproven = 8;               // phones let have their files without proof; more where
-                                         // many stand behind one address
-  int64_t window_ms = 600'000;           // since the source last asked for a new one
-  size_t max_sources = 4096;             // watched; the one that was quiet longest goes first
+  size_t max_foreign = 3;       // refused phones of one source in a window; 0: no limit
+  size_t max_unproven = 8;      // phones let have their files without proof; 0: no limit
+  int64_t window_ms = 600'000;  // since the first of them, or since the source was found out
+  size_t max_sources = 4096;    // watched; the one that was quiet longest goes first
 };
 
 struct OwnerQuestion {
@@ -94,13 +92,12 @@ class OwnerCheck {
   struct Source {
     std::string key;
     std::vector<std::string> foreign, unproven;  // phones asked for, each once, bounded
-    int64_t last_new_ms = 0;
+    int64_t begun_ms = 0;                        // its window
     bool enumerates = false;
   };
   using Sources = std::list<Source>;  // the most recent first
 
   OwnerVerdict judge(const OwnerQuestion& question, const std::vector<std::string>& owners) const;
-  bool is_router(const MacAddress& mac) const;
   void watch(const OwnerQuestion& question, const std::vector<std::string>& owners, int64_t now_ms,
              OwnerDecision& decision);
   Source& source_of(const OwnerQuestion& question, int64_t now_ms);

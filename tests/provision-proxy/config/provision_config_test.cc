@@ -97,7 +97,7 @@ TEST(ProvisionConfig, EverythingSet) {
           "store = \"always\"\nserve-stale = \"on-unreachable\"\nanswer-ms = 100\nconnect-ms = "
           "100\nstall-ms = 500\nprobe-s = 1\nca = \"/ca\"\nclient-certificate = \"/cc\"\n"
           "client-key = \"/ck\"\nrevalidate-s = 0\nmax-object-mib = 1\nowner-check = "
-          "\"neighbour-if-known\"\n"
+          "\"neighbour-if-known\"\nenumeration-limit = 0\n"
           "[[provision-class]]\nmatch = \"*.wav\"\nshared = true\nkind = \"ringtone\"\n"
           "revalidate-s = 9\n[[provision-class]]\nmatch = \"/x\"\n"
           "[dns]\nservers = [\"198.18.3.53\"]\n[sip]\nleft-to-holdfastd = 1\n",
