@@ -114,7 +114,9 @@ const Option<ProvisionClassConfig> kClass[] = {
       "certificate",
       "that of the built-in class",
       "What the files are: it decides what is a plausible new version, and what is kept when room "
-      "is short.",
+      "is short. A kind that is not that of the built-in class decides on uploads too: logs, "
+      "calls, "
+      "directories and other are taken while the centre is away, the rest is not.",
       "#\"ringtone\""},
      read_kind},
     {{"revalidate-s", "whole number", "seconds, 0 to 86400", "that of the origin",

@@ -88,26 +88,10 @@ OwnerConfig owner_of(const config::ProvisionOriginConfig& origin) {
 }
 
 FileClasses classes_of(const std::vector<config::ProvisionClassConfig>& rows) {
-  auto built_in = default_file_classes();
-  for (auto& row : built_in) row.interval_s = 0;
-  const FileClasses known(built_in);
-  std::vector<FileClass> classes;
-  for (const auto& row : rows) {
-    FileClass file;  // what the row does not say, the built-in class of such a file does
-    for (const auto& candidate : built_in)
-      if (!row.kind.empty() ? name_of(candidate.kind) == row.kind
-                            : candidate.name == known.classify(row.match).name) {
-        file = candidate;
-        break;
-      }
-    file.name = row.match;
-    file.globs = {row.match};
-    if (row.shared) file.shared = *row.shared;
-    if (row.revalidate_s) file.interval_s = *row.revalidate_s;
-    classes.push_back(std::move(file));
-  }
-  classes.insert(classes.end(), built_in.begin(), built_in.end());
-  return FileClasses(std::move(classes));
+  std::vector<FileClassOverlay> overlays;
+  for (const auto& row : rows)
+    overlays.push_back({row.match, row.shared, file_kind_of(row.kind), row.revalidate_s});
+  return FileClasses({}, std::move(overlays));
 }
 
 }  // namespace

@@ -53,6 +53,40 @@ bool ends_with(std::string_view text, std::string_view tail) {
   return text.size() >= tail.size() && same_text(text.substr(text.size() - tail.size()), tail);
 }
 
+// What a kind brings with it where an operator names it.
+struct KindRow {
+  std::string_view name;
+  JudgeKind judge;
+  UploadKind upload;
+};
+constexpr std::array<KindRow, 11> kKindRows = {{
+    {"other", JudgeKind::any, UploadKind::replay},
+    {"firmware", JudgeKind::firmware, UploadKind::refuse},
+    {"config", JudgeKind::config, UploadKind::refuse},
+    {"directory", JudgeKind::document, UploadKind::replay},
+    {"license", JudgeKind::config, UploadKind::refuse},
+    {"log", JudgeKind::none, UploadKind::log_ring},
+    {"calls", JudgeKind::document, UploadKind::replay},
+    {"language", JudgeKind::document, UploadKind::refuse},
+    {"ringtone", JudgeKind::media, UploadKind::refuse},
+    {"logo", JudgeKind::media, UploadKind::refuse},
+    {"certificate", JudgeKind::certificate, UploadKind::refuse},
+}};
+
+FileClass overlaid(const FileClassOverlay& overlay, FileClass file) {
+  file.name = overlay.match;
+  file.globs = {overlay.match};
+  file.shared = overlay.shared.value_or(file.shared);
+  if (overlay.kind && *overlay.kind != file.kind) {
+    const auto& row = kKindRows[static_cast<size_t>(*overlay.kind)];
+    file.kind = *overlay.kind;
+    file.judge = row.judge;
+    file.upload = row.upload;
+  }
+  if (overlay.interval_s) file.interval_s = overlay.interval_s;
+  return file;
+}
+
 // What a glob without a '/' is held against.
 std::string_view last_segment(std::string_view path) {
   return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
@@ -61,10 +95,13 @@ std::string_view last_segment(std::string_view path) {
 }  // namespace
 
 std::string_view name_of(FileKind kind) {
-  constexpr std::array<std::string_view, 11> kNames = {
-      "other", "firmware", "config",   "directory", "license",    "log",
-      "calls", "language", "ringtone", "logo",      "certificate"};
-  return kNames[static_cast<size_t>(kind)];
+  return kKindRows[static_cast<size_t>(kind)].name;
+}
+
+std::optional<FileKind> file_kind_of(std::string_view name) {
+  const auto* found = std::ranges::find(kKindRows, name, &KindRow::name);
+  if (found == kKindRows.end()) return std::nullopt;
+  return static_cast<FileKind>(found - kKindRows.begin());
 }
 
 std::string_view name_of(JudgeKind kind) {
@@ -84,7 +121,8 @@ bool glob_matches(std::string_view glob, std::string_view path) {
   return match(glob, path, 0, steps);
 }
 
-FileClasses::FileClasses(std::vector<FileClass> operator_rows) : rows_(std::move(operator_rows)) {
+FileClasses::FileClasses(std::vector<FileClass> first_rows, std::vector<FileClassOverlay> overlays)
+    : rows_(std::move(first_rows)), overlays_(std::move(overlays)) {
   auto built_in = default_file_classes();
   rows_.insert(rows_.end(), std::make_move_iterator(built_in.begin()),
                std::make_move_iterator(built_in.end()));
@@ -96,10 +134,19 @@ FileClasses::FileClasses(std::vector<FileClass> operator_rows) : rows_(std::move
                            glob.find(kMacToken) != std::string::npos});
     }
   }
+  for (const auto& overlay : overlays_)
+    for (const auto& row : rows_) overlaid_.push_back(overlaid(overlay, row));
 }
 
 const FileClass& FileClasses::classify(std::string_view target) const {
   const std::string path = unescaped(target.substr(0, target.find('?')));
+  const size_t row = row_of(path);
+  for (size_t i = 0; i < overlays_.size(); ++i)
+    if (glob_matches(overlays_[i].match, path)) return overlaid_[i * rows_.size() + row];
+  return rows_[row];
+}
+
+size_t FileClasses::row_of(const std::string& path) const {
   const std::string_view name = last_segment(path);
   const bool has_mac = find_mac(path).has_value();
   for (const Pattern& pattern : patterns_) {
@@ -107,9 +154,9 @@ const FileClass& FileClasses::classify(std::string_view target) const {
     if (pattern.of_mac && !has_mac) continue;
     if (ends_with(held, pattern.tail) && begins_with(held, pattern.head) &&
         glob_matches(pattern.glob, path))
-      return rows_[pattern.row];
+      return pattern.row;
   }
-  return rows_.back();
+  return rows_.size() - 1;
 }
 
 }  // namespace holdfast::provision

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,7 @@ enum class FileKind : uint8_t {
   certificate,
 };
 std::string_view name_of(FileKind kind);
+std::optional<FileKind> file_kind_of(std::string_view name);
 
 // What a new body is held against (plausible.hh).
 enum class JudgeKind : uint8_t {
@@ -56,7 +58,17 @@ struct FileClass {
   FileKind kind = FileKind::other;
   JudgeKind judge = JudgeKind::any;
   UploadKind upload = UploadKind::refuse;
-  int64_t interval_s = 60;  // between two whole fetches where the origin has no validators
+  // Between two whole fetches where the origin has no validators; none: as the origin is
+  // configured.
+  std::optional<int64_t> interval_s = std::nullopt;
+};
+
+// An operator's row: what it sets, over what the built-in class of the same file says.
+struct FileClassOverlay {
+  std::string match;  // a glob
+  std::optional<bool> shared;
+  std::optional<FileKind> kind;  // another kind than the class's brings its judge and its upload
+  std::optional<int64_t> interval_s;
 };
 
 // Without case. '*' and '?' stay inside one path segment, "**" crosses them, "{mac}" is a phone's
@@ -64,11 +76,12 @@ struct FileClass {
 // the last segment.
 bool glob_matches(std::string_view glob, std::string_view path);
 
-// The table: the operator's rows in front of the built-in ones, the first match wins. The last row
-// matches everything.
+// The table: rows in front of the built-in ones, the first match wins. The last row matches
+// everything. Over it lies the first overlay that matches; the class then has its glob for a name.
 class FileClasses {
  public:
-  explicit FileClasses(std::vector<FileClass> operator_rows = {});
+  explicit FileClasses(std::vector<FileClass> first_rows = {},
+                       std::vector<FileClassOverlay> overlays = {});
 
   const FileClass& classify(std::string_view target) const;  // the query does not matter
   const std::vector<FileClass>& rows() const { return rows_; }
@@ -81,8 +94,12 @@ class FileClasses {
     bool of_path = false;  // held against the whole path, else against the last segment
     bool of_mac = false;   // a phone's MAC must be in it
   };
+  size_t row_of(const std::string& path) const;
+
   std::vector<FileClass> rows_;
-  std::vector<Pattern> patterns_;  // in the order of the rows
+  std::vector<FileClassOverlay> overlays_;
+  std::vector<FileClass> overlaid_;  // each row under the first overlay, then under the second, ...
+  std::vector<Pattern> patterns_;    // in the order of the rows
 };
 
 std::vector<FileClass> default_file_classes();

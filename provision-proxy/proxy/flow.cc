@@ -153,8 +153,7 @@ void Flow::look_up(const VisitPtr& visit) {
 }
 
 int64_t Flow::interval_ms(const Visit& visit) const {
-  const int64_t of_class = visit.file->interval_s;
-  return 1000 * (of_class > 0 ? of_class : int64_t{visit.origin->config->revalidate_s});
+  return 1000 * visit.file->interval_s.value_or(visit.origin->config->revalidate_s);
 }
 
 void Flow::look_up_phone(const VisitPtr& visit, const EntryPtr& entry, ForwardReason reason) {

@@ -75,7 +75,7 @@ TEST(FileClass, DefaultTable) {
     EXPECT_EQ(found.shared, row.shared) << row.target;
     EXPECT_EQ(found.judge, row.judge) << row.target << " " << name_of(found.judge);
     EXPECT_EQ(found.upload, row.upload) << row.target << " " << name_of(found.upload);
-    EXPECT_GT(found.interval_s, 0) << row.target;
+    EXPECT_FALSE(found.interval_s) << "the origin's own: " << row.target;
   }
 }
 
@@ -89,6 +89,44 @@ TEST(FileClass, TheOperatorsRowsComeFirst) {
   EXPECT_EQ(classes.classify("/proxy/branch.cfg").name, "sites");
   EXPECT_EQ(classes.classify("/a/proxy/branch.cfg").name, "group-config");
   EXPECT_EQ(classes.rows().size(), default_file_classes().size() + 1);
+}
+
+// What a row does not set is that of the built-in class, for each file that it takes in.
+TEST(FileClass, AnOperatorsRowSetsWhatItSaysAndNothingElse) {
+  using K = FileKind;
+  const FileClasses classes({}, {{"{mac}-phone.cfg", {}, {}, 9},
+                                 {"/inv/**", {}, {}, 9},
+                                 {"/proxy/*.cfg", true, {}, {}},
+                                 {"/plain/**", {}, K::config, {}},
+                                 {"*.blob", {}, K::log, 0}});
+  const struct {
+    const char* target;
+    const char* name;
+    bool shared;
+    K kind;
+    J judge;
+    U upload;
+    std::optional<int64_t> interval_s;
+  } rows[] = {
+      {"/0004f218dece-phone.cfg", "{mac}-phone.cfg", false, K::config, J::config, U::replay, 9},
+      {"/inv/420hd.img", "/inv/**", true, K::firmware, J::firmware, U::refuse, 9},
+      {"/inv/0004f218dece-app.log", "/inv/**", false, K::log, J::none, U::log_ring, 9},
+      {"/proxy/branch.cfg", "/proxy/*.cfg", true, K::config, J::config, U::refuse, {}},
+      {"/plain/x", "/plain/**", false, K::config, J::config, U::refuse, {}},
+      {"/plain/420hd.img", "/plain/**", true, K::config, J::config, U::refuse, {}},
+      {"/plain/0004f218dece-web.cfg", "/plain/**", false, K::config, J::config, U::replay, {}},
+      {"/a.blob", "*.blob", false, K::log, J::none, U::log_ring, 0},
+      {"/a.cfg", "config", false, K::config, J::config, U::refuse, {}},
+  };
+  for (const auto& row : rows) {
+    const FileClass& found = classes.classify(row.target);
+    EXPECT_EQ(found.name, row.name) << row.target;
+    EXPECT_EQ(found.shared, row.shared) << row.target;
+    EXPECT_EQ(found.kind, row.kind) << row.target;
+    EXPECT_EQ(found.judge, row.judge) << row.target;
+    EXPECT_EQ(found.upload, row.upload) << row.target;
+    EXPECT_EQ(found.interval_s, row.interval_s) << row.target;
+  }
 }
 
 TEST(FileClass, Globs) {
@@ -167,6 +205,8 @@ TEST(FileClass, AGlobOfManyStarsEnds) {
 
 TEST(FileClass, Names) {
   EXPECT_EQ(name_of(FileKind::certificate), "certificate");
+  EXPECT_EQ(file_kind_of("certificate"), FileKind::certificate);
+  EXPECT_FALSE(file_kind_of(""));
   EXPECT_EQ(name_of(JudgeKind::any), "any");
   EXPECT_EQ(name_of(UploadKind::replay), "replay");
 }
