@@ -64,7 +64,8 @@ const Option<Origin> kOrigin[] = {
      read_url},
     {{"profile", "text", "phone, rfc", "\"phone\"",
       "`phone`: each request is checked with the origin, and a new version has to be plausible; "
-      "`rfc`: a shared cache by RFC 9111, no more and no less.",
+      "`rfc`: a shared cache by RFC 9111, no more and no less: it knows neither phones nor "
+      "contracts, so that store, serve-stale, owner-check and enumeration-limit are refused.",
       ""},
      [](const TomlValue& v, Origin& o) { return read_word(v, o.profile, kProfiles); }},
     {{"store", "text", "rfc, always", "\"rfc\"",

@@ -149,6 +149,14 @@ void check_origins(const ProvisionSections& sections, const std::vector<Places>&
       faults.add(places[i], "name",
                  quoted(origin.name) + " is an earlier origin too; choose another");
     }
+    for (const std::string_view option :
+         {"store", "serve-stale", "owner-check", "enumeration-limit"}) {
+      if (origin.profile == CacheProfile::kRfc && places[i].has(option)) {
+        faults.add(places[i], option,
+                   "does nothing with profile = \"rfc\", which knows neither phones nor contracts; "
+                   "remove this line");
+      }
+    }
     for (const std::string_view option : {"ca", "client-certificate", "client-key"}) {
       if (!origin.url.tls && places[i].has("url") && places[i].has(option)) {
         faults.add(places[i], option, "is for an https:// url; remove this line");

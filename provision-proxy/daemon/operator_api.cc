@@ -139,12 +139,13 @@ std::string OperatorApi::status_document() const {
       for (size_t i = 0; i < static_cast<size_t>(OwnerVerdict::count); ++i)
         if (const auto verdict = static_cast<OwnerVerdict>(i); port.owner_check->count(verdict) > 0)
           verdicts[std::string(name_of(verdict))] = port.owner_check->count(verdict);
+    const auto of_phones = [&](std::string_view word) { return port.by_rfc() ? "-" : word; };
     origins.push_back({{"name", port.config->name},
                        {"url", port.config->url.to_string()},
                        {"profile", config::to_string(port.config->profile)},
-                       {"store", config::to_string(port.config->store)},
-                       {"serve_stale", config::to_string(port.config->serve_stale)},
-                       {"owner_check", config::to_string(port.config->owner_check)},
+                       {"store", of_phones(config::to_string(port.config->store))},
+                       {"serve_stale", of_phones(config::to_string(port.config->serve_stale))},
+                       {"owner_check", of_phones(config::to_string(port.config->owner_check))},
                        {"state", name_of(health.state())},
                        {"reason", health.reason() ? json(text_of(*health.reason())) : json()},
                        {"running", upstream.running},

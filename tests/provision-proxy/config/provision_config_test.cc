@@ -93,7 +93,7 @@ TEST(ProvisionConfig, EverythingSet) {
           "\"b\"\ntls = true\ncertificate = \"/c\"\nkey = \"/k\"\nclient-ca = \"/a\"\n"
           "client-certificate = \"require\"\nignore-expiry = true\nlegacy = true\n"
           "[[provision-origin]]\nname = \"a\"\nurl = \"http://[2001:db8::1]/\"\n"
-          "[[provision-origin]]\nname = \"b\"\nurl = \"https://b.example\"\nprofile = \"rfc\"\n"
+          "[[provision-origin]]\nname = \"b\"\nurl = \"https://b.example\"\nprofile = \"phone\"\n"
           "store = \"always\"\nserve-stale = \"on-unreachable\"\nanswer-ms = 100\nconnect-ms = "
           "100\nstall-ms = 500\nprobe-s = 1\nca = \"/ca\"\nclient-certificate = \"/cc\"\n"
           "client-key = \"/ck\"\nrevalidate-s = 0\nmax-object-mib = 1\nowner-check = "
@@ -116,7 +116,8 @@ TEST(ProvisionConfig, EverythingSet) {
   EXPECT_EQ(s.origins.at(0).url.to_string(), "http://[2001:db8::1]:80");
   const auto& o = s.origins.at(1);
   EXPECT_EQ(o.url.to_string(), "https://b.example:443");
-  EXPECT_EQ(o.profile, CacheProfile::kRfc);
+  EXPECT_EQ(o.profile, CacheProfile::kPhone);
+  EXPECT_EQ(o.enumeration_limit, 0U);
   EXPECT_EQ(o.store, StoreContract::kAlways);
   EXPECT_EQ(o.serve_stale, StaleContract::kOnUnreachable);
   EXPECT_EQ(o.owner_check, OwnerCheck::kNeighbourIfKnown);
@@ -340,6 +341,10 @@ const Case kRest[] = {
     {whole("[[provision-class]]\nmatch = \"\""),
      L(11) "provision-class.1.match: is empty; write a path, or the last part of one"},
     {whole("[[provision-class]]\nshared = true"), L(10) "provision-class.1.match: is missing"},
+    {origin("profile = \"rfc\"\nowner-check = \"off\""),
+     L(9) "provision-origin.1.owner-check: does nothing with profile = \"rfc\", which knows "
+          "neither "
+          "phones nor contracts; remove this line"},
     {whole("[[provision-class]]\nmatch = \"{mac}*.cfg\"\nshared = true"),
      L(12) "provision-class.1.shared: \"{mac}*.cfg\" is about files with a phone's MAC in their "
            "path, which are never shared; remove this line"},

@@ -52,7 +52,6 @@ revalidate-s = {interval}
 name = "web"
 url = "http://{address}:8090"
 profile = "rfc"
-owner-check = "off"
 answer-ms = 1500
 """
 PORT, WEB_PORT, ORIGIN_PORT = 8088, 8089, 8090
