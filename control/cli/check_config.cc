@@ -50,6 +50,20 @@ void print_sip(const config::DaemonConfig& config) {
   print("\n" + hops.to_string());
 }
 
+// "-": as the built-in class of each file, or its origin, says.
+std::string classes_table(const config::ProvisionSections& config) {
+  Table classes({"CLASS", "SHARED", "KIND", ">REVALIDATE S"});
+  for (const auto& c : config.classes) {
+    classes.add({c.match,
+                 !c.shared   ? "-"
+                 : *c.shared ? "yes"
+                             : "no",
+                 c.kind.empty() ? "-" : c.kind,
+                 c.revalidate_s ? std::to_string(*c.revalidate_s) : "-"});
+  }
+  return classes.to_string();
+}
+
 void print_provision(const config::ProvisionSections& config) {
   Table listeners({"PROVISION LISTENER", "SCHEME", "INTERFACE", "ORIGIN", "CLIENT CERTIFICATES"});
   for (const auto& l : config.listeners) {
@@ -65,11 +79,18 @@ void print_provision(const config::ProvisionSections& config) {
   print("\n" + listeners.to_string());
   Table origins({"ORIGIN", "URL", "PROFILE", "STORE", "SERVE STALE", "OWNER CHECK"});
   for (const auto& o : config.origins) {
+    const auto of_phones = [&](std::string_view word) {
+      return o.profile == config::CacheProfile::kRfc ? "-" : std::string(word);
+    };
     origins.add({o.name, o.url.to_string(), std::string(to_string(o.profile)),
-                 std::string(to_string(o.store)), std::string(to_string(o.serve_stale)),
-                 std::string(to_string(o.owner_check))});
+                 of_phones(to_string(o.store)), of_phones(to_string(o.serve_stale)),
+                 of_phones(to_string(o.owner_check))});
   }
   print("\n" + origins.to_string());
+  if (!config.classes.empty()) print("\n" + classes_table(config));
+  print(
+      "\nCertificates and keys that are named are not looked at: the daemon reads them at "
+      "start.\n");
 }
 
 void run_check(Context& context, const std::string& path) {
