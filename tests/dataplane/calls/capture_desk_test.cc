@@ -29,8 +29,8 @@ class CaptureDeskTest : public ::testing::Test {
       lines.push_back(std::make_unique<CoreLine>(rig.core(i), rig.board().core_bell(i)));
       raw.push_back(lines.back().get());
     }
-    book = std::make_unique<CallBook>(
-        rig.board(), raw, std::vector<BookInterface>{{"lan", 7, 46}, {"wan", 8, 46}}, 64);
+    book = std::make_unique<CallBook>(rig.board(), raw,
+                                      std::vector<BookInterface>{{"lan", 7}, {"wan", 8}}, 64);
     desk = std::make_unique<CaptureDesk>(rig.board(), raw, *book, ring_bytes);
     running = std::make_unique<Running>(rig);
   }
