@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the far ends say in RTCP is what the report says that they say, and the round trip is that of the link."""
+import time
+
 import truth
 from appliance import Crowd, host_port, to_text
 
@@ -33,6 +35,7 @@ def test_the_report_has_the_far_ends_word_and_the_round_trip(appliance):
               for place, end, leg, ssrc in (("branch", phone, legs[0], 0xA), ("hq", far, legs[1], 0xB))]
     for crowd in crowds:
         crowd.wait()
+    time.sleep(10 * DELAY_MS / 1000)  # their last reports are on the line still
     rows = edge.command("report")["far_end"]
     legs = edge.ask("call.delete", call="a")["legs"]
     wires = edge.close()

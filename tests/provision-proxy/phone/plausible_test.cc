@@ -93,6 +93,8 @@ TEST(Plausible, RatesOverTheMutatedTable) {
   all.print("the mutated table");
   EXPECT_GT(all.good, 100);
   EXPECT_GT(all.poisons, 100);
+  EXPECT_LE(100 * all.false_alarms, all.good) << "1 %, as docs/phones.md says";
+  EXPECT_LE(100 * all.missed, 6 * all.poisons) << "6 %";
 }
 
 TEST(Plausible, WhatMayStandAlone) {
