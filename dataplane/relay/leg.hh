@@ -121,7 +121,7 @@ struct alignas(64) Leg {
   uint32_t stream_count = 0;
   bool in_use = false;
   bool captured = false;  // its frames are copied
-  Marks marks;  // of what leaves: what the interface has for the setup's class
+  Marks marks;            // of what leaves: what the interface has for the setup's class
   LegSetup setup;
   FoldedStreams folded;
   alignas(64) std::array<Path, kPaths> paths;

@@ -68,7 +68,7 @@ class Client : public std::enable_shared_from_this<Client> {
     });
   }
 
-  void answer(OperatorAnswer answer) {
+  void answer(const OperatorAnswer& answer) {
     output_ = "HTTP/1.1 " + std::to_string(answer.status) +
               " \r\nContent-Type: application/json\r\n" +
               "Content-Length: " + std::to_string(answer.body.size()) +
