@@ -63,9 +63,9 @@ class Client : public std::enable_shared_from_this<Client> {
       return answer({static_cast<unsigned>(status_of(verdict.refusal)),
                      "{\"error\": \"" + std::string(text_of(verdict.refusal)) + "\"}\n"});
     limit(kAnswerTime);
-    api_.handle(head.method, head.target, [self = shared_from_this()](OperatorAnswer answer) {
-      self->answer(std::move(answer));
-    });
+    api_.handle(
+        head.method, head.target,
+        [self = shared_from_this()](const OperatorAnswer& answer) { self->answer(answer); });
   }
 
   void answer(const OperatorAnswer& answer) {
