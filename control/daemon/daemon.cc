@@ -184,7 +184,7 @@ std::string Daemon::Parts::open_sip() {
 
 admin::Sources Daemon::Parts::admin_sources() {
   admin::Sources sources;
-  sources.sip = [this](admin::Sources::Done done) {
+  sources.sip = [this](const admin::Sources::Done& done) {
     return loop_->post([this, done] {
       auto snapshot = std::make_shared<admin::SipSnapshot>();
       snapshot->proxy = proxy_->snapshot();
