@@ -89,6 +89,7 @@ OwnerConfig owner_of(const config::ProvisionOriginConfig& origin) {
 
 FileClasses classes_of(const std::vector<config::ProvisionClassConfig>& rows) {
   std::vector<FileClassOverlay> overlays;
+  overlays.reserve(rows.size());
   for (const auto& row : rows)
     overlays.push_back({row.match, row.shared, file_kind_of(row.kind), row.revalidate_s});
   return FileClasses({}, std::move(overlays));

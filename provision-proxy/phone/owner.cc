@@ -50,7 +50,7 @@ std::string_view text_of(OwnerVerdict verdict) {
   return kTexts[static_cast<size_t>(verdict)];
 }
 
-OwnerCheck::OwnerCheck(OwnerConfig config) : config_(std::move(config)) {}
+OwnerCheck::OwnerCheck(const OwnerConfig& config) : config_(config) {}
 
 OwnerVerdict OwnerCheck::judge(const OwnerQuestion& question,
                                const std::vector<std::string>& owners) const {

@@ -80,7 +80,7 @@ struct OwnerDecision {
 // Not for several threads.
 class OwnerCheck {
  public:
-  explicit OwnerCheck(OwnerConfig config);
+  explicit OwnerCheck(const OwnerConfig& config);
 
   OwnerDecision decide(const OwnerQuestion& question, int64_t now_ms);
 
