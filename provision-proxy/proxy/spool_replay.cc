@@ -35,14 +35,23 @@ void SpoolReplay::run() {
   const auto* item = context_.spool->next(origin_.config->name, held_back);
   if (item == nullptr) return;
   busy_ = true;
-  context_.spool->read(item->number,
-                       [this, alive = std::weak_ptr(alive_)](std::optional<Upload> upload) {
-                         if (!alive.expired()) send(std::move(upload));
-                       });
+  context_.spool->read(item->number, [this, phone = item->phone,
+                                      alive = std::weak_ptr(alive_)](std::optional<Upload> upload) {
+    if (!alive.expired()) send(phone, std::move(upload));
+  });
 }
 
-void SpoolReplay::send(std::optional<Upload> upload) {
-  if (!upload) {  // damaged, and gone
+SpoolReplay::Pause& SpoolReplay::hold_back(const std::string& phone) {
+  auto& pause = pauses_[phone];
+  const int shift = std::min(pause.tries, 6);
+  pause.from_ms = context_.unix_ms();
+  pause.until_ms = pause.from_ms + std::min(kFirstPause_ms << shift, kMaxPause_ms);
+  return pause;
+}
+
+void SpoolReplay::send(const std::string& phone, std::optional<Upload> upload) {
+  if (!upload) {  // damaged, and gone; or the disk does not give it now
+    hold_back(phone);
     busy_ = false;
     return run();
   }
@@ -85,10 +94,7 @@ void SpoolReplay::on_end(const UpstreamOutcome& outcome) {
 }
 
 void SpoolReplay::later(std::string_view why, bool answered) {
-  auto& pause = pauses_[upload_->phone];
-  const int shift = std::min(pause.tries, 6);
-  pause.from_ms = context_.unix_ms();
-  pause.until_ms = pause.from_ms + std::min(kFirstPause_ms << shift, kMaxPause_ms);
+  Pause& pause = hold_back(upload_->phone);
   if (answered && ++pause.tries >= kMaxTries) return refused(why);
   upload_.reset();
   busy_ = false;

@@ -45,7 +45,8 @@ class SpoolReplay final : public UpstreamHandler {
     int tries = 0;  // of the oldest upload of the phone
   };
 
-  void send(std::optional<Upload> upload);
+  Pause& hold_back(const std::string& phone);
+  void send(const std::string& phone, std::optional<Upload> upload);
   void later(std::string_view why, bool answered);
   void refused(std::string_view why);
   void finish();

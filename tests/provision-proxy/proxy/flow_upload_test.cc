@@ -236,6 +236,25 @@ TEST_F(FlowUpload, WhatTheCentreCannotTakeNowHoldsUpItsPhoneAlone) {
   EXPECT_EQ(server_.written().back(), "PUT /0004f2aaaaaa-phone.cfg " + overrides("one"));
 }
 
+TEST_F(FlowUpload, WhatTheDiskDoesNotGiveHoldsUpItsPhoneAlone) {
+  begin_there();
+  open_breaker();
+  put(kOverrides, overrides("one"));
+  put(kOtherOverrides, overrides("other"));
+  const std::string first = spool_config_.directory + "/0000000000000001.upload";
+  std::filesystem::rename(first, first + ".away");
+  back();
+  replay();
+  EXPECT_EQ(server_.written(),
+            (std::vector<std::string>{"PUT /0004f2bbbbbb-phone.cfg " + overrides("other")}));
+  EXPECT_EQ(waiting(), 1U);
+  std::filesystem::rename(first + ".away", first);
+  unix_ms_ += SpoolReplay::kFirstPause_ms;
+  replay();
+  EXPECT_EQ(waiting(), 0U);
+  EXPECT_EQ(server_.written().size(), 2U);
+}
+
 TEST_F(FlowUpload, OneThatTheCentreFailsOnForHoursIsGivenUp) {
   begin_there();
   open_breaker();
