@@ -236,8 +236,7 @@ void build_board(const config::DataplaneConfig& config, Assembly& parts) {
       all_wake = all_wake && !fds.empty();
     }
     parts.loops.push_back(std::make_unique<LcoreLoop>(*parts.board, *parts.cores[core], core,
-                                                      config.idle_sleep_us, std::move(wake_fds),
-                                                      all_wake));
+                                                      config.idle_sleep_us, wake_fds, all_wake));
   }
 }
 

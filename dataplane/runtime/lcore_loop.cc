@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loop of one lcore and its three gears.
+// The loop of one lcore, and its pauses.
 #include "dataplane/runtime/lcore_loop.hh"
 
 #include <poll.h>
@@ -14,9 +14,8 @@
 namespace holdfast::dataplane {
 namespace {
 
-constexpr unsigned kEmptyPollsBeforeNap = 8;
-constexpr uint64_t kIdleAfterNs = 100'000'000;
-constexpr uint64_t kIdleWaitNs =
+constexpr uint64_t kNsPerUs = 1'000;
+constexpr uint64_t kWaitNs =
     500'000'000;  // only bounds how late stop() is seen should a ring get lost
 constexpr uint64_t kBlindNapNs = 1'000'000;
 constexpr uint64_t kNsPerS = 1'000'000'000;
@@ -30,15 +29,14 @@ uint64_t steady_ns() {
 }
 
 LcoreLoop::LcoreLoop(Switchboard& board, RelayCore& relay, uint32_t core, uint32_t nap_us,
-                     std::vector<int> wake_fds, bool all_ports_wake)
+                     const std::vector<int>& wake_fds, bool all_ports_wake)
     : board_(board),
       relay_(relay),
       core_(core),
-      nap_ns_(uint64_t{nap_us} * 1000),
-      wake_fds_(std::move(wake_fds)),
-      all_ports_wake_(all_ports_wake) {
+      gears_(nap_us * kNsPerUs),
+      wait_ns_(all_ports_wake ? kWaitNs : std::max(kBlindNapNs, nap_us * kNsPerUs)) {
   waits_.push_back({board_.core_bell(core).fd(), POLLIN, 0});
-  for (const int fd : wake_fds_) waits_.push_back({fd, POLLIN, 0});
+  for (const int fd : wake_fds) waits_.push_back({fd, POLLIN, 0});
 }
 
 void LcoreLoop::stop() {
@@ -58,42 +56,38 @@ void LcoreLoop::run() {
   heap_counter_.store(heap, std::memory_order_release);
 
   CoreCounters& counters = relay_.core_counters();
-  unsigned empty_polls = 0;
-  last_work_ns_ = steady_ns();
+  uint64_t paused_ns = 0;
   while (!stop_.load(std::memory_order_acquire)) {
     const uint64_t now_ns = steady_ns();
+    if (paused_ns != 0) counters.slept_ns.add(now_ns - paused_ns);
+    paused_ns = 0;
     counters.polls.add(1);
-    if (relay_.poll(now_ns) > 0) {
-      empty_polls = 0;
-      last_work_ns_ = now_ns;
-    } else {
-      counters.empty_polls.add(1);
-      if (++empty_polls < kEmptyPollsBeforeNap || nap_ns_ == 0) {
-        rte_pause();
-      } else {
-        nap(now_ns);
-      }
+    const unsigned frames = relay_.poll(now_ns);
+    const Gears::Gear gear = gears_.polled(now_ns, frames);
+    if (frames > 0) continue;
+    counters.empty_polls.add(1);
+    if (gear == Gears::Gear::poll) {
+      rte_pause();
+    } else if (pause(gear)) {
+      counters.sleeps.add(1);
+      paused_ns = now_ns;
     }
   }
 }
 
-void LcoreLoop::nap(uint64_t now_ns) {
-  CoreCounters& counters = relay_.core_counters();
+bool LcoreLoop::pause(Gears::Gear gear) {
   Doorbell& bell = board_.core_bell(core_);
   bell.arm();
-  if (!relay_.has_messages() && !stop_.load(std::memory_order_acquire)) {
-    const bool idle = now_ns - last_work_ns_ > kIdleAfterNs;
-    const uint64_t idle_wait_ns = all_ports_wake_ ? kIdleWaitNs : std::max(kBlindNapNs, nap_ns_);
-    // In light traffic the sockets are left out: waking for each frame would undo the gathering.
-    const nfds_t watched = idle ? waits_.size() : 1;
-    const uint64_t wait_ns = idle ? idle_wait_ns : nap_ns_;
-    const timespec timeout{static_cast<time_t>(wait_ns / kNsPerS),
-                           static_cast<long>(wait_ns % kNsPerS)};
+  const bool nothing = !relay_.has_messages() && !stop_.load(std::memory_order_acquire);
+  if (nothing) {
+    const bool nap = gear == Gears::Gear::nap;
+    const nfds_t watched = nap ? 1 : waits_.size();  // the doorbell is the first
+    const uint64_t ns = nap ? gears_.nap_ns() : wait_ns_;
+    const timespec timeout{static_cast<time_t>(ns / kNsPerS), static_cast<long>(ns % kNsPerS)};
     ppoll(waits_.data(), watched, &timeout, nullptr);
-    counters.sleeps.add(1);
-    counters.slept_ns.add(steady_ns() - now_ns);
   }
   bell.disarm();
+  return nothing;
 }
 
 }  // namespace holdfast::dataplane

@@ -10,18 +10,19 @@
 
 #include "dataplane/relay/relay_core.hh"
 #include "dataplane/relay/switchboard.hh"
+#include "dataplane/runtime/gears.hh"
 
 namespace holdfast::dataplane {
 
-// Three gears. Busy: poll without pause. Light traffic: after a few empty polls sleep shortly, so
-// that frames gather and one wake-up serves several; no frame waits longer than `nap_us`. Idle:
-// after kIdleAfterNs without a frame wait for the sockets and the doorbell, which costs nothing;
-// ports without a socket are looked at every kBlindNapNs.
+// Polls, naps or waits, as Gears says. A nap ends early for the doorbell alone: waking for each
+// frame would undo the gathering. A wait ends for the ports' sockets too; ports without one are
+// looked at every kBlindNapNs.
 class LcoreLoop {
  public:
-  // `wake_fds`: readable when a frame has come. `all_ports_wake`: every port of this lcore has one.
+  // `nap_us`: the longest nap, 0 for none. `wake_fds`: readable when a frame has come.
+  // `all_ports_wake`: every port of this lcore has one.
   LcoreLoop(Switchboard& board, RelayCore& relay, uint32_t core, uint32_t nap_us,
-            std::vector<int> wake_fds, bool all_ports_wake);
+            const std::vector<int>& wake_fds, bool all_ports_wake);
 
   void run();   // on the lcore, until stop()
   void stop();  // any thread
@@ -30,17 +31,15 @@ class LcoreLoop {
   uint64_t heap_allocated_bytes() const;
 
  private:
-  void nap(uint64_t now_ns);
+  bool pause(Gears::Gear gear);  // false when there was something to do after all
 
   Switchboard& board_;
   RelayCore& relay_;
   const uint32_t core_;
-  const uint64_t nap_ns_;
-  const std::vector<int> wake_fds_;
-  const bool all_ports_wake_;
+  Gears gears_;
+  const uint64_t wait_ns_;
   std::vector<pollfd> waits_;
   std::atomic<bool> stop_{false};
-  uint64_t last_work_ns_ = 0;
   std::atomic<const uint64_t*> heap_counter_{nullptr};
   uint64_t heap_at_start_ = 0;
 };
