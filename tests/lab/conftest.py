@@ -30,7 +30,7 @@ def pytest_addoption(parser):
 
 
 # What the drills stand on, and one that waits for timers: with --all-drills only.
-LONG = ("test_centre.py", "test_a_flapping_centre_makes_no_storm")
+LONG = ("test_centre.py", "test_accounting_drill.py", "test_a_flapping_centre_makes_no_storm")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -60,6 +60,19 @@ def _address(data):
     return str(ipaddress.ip_address(data))
 
 
+def address_bytes(text):
+    return ipaddress.ip_address(text).packed
+
+
+def checksum(data):
+    """RFC 1071, of whole or odd bytes; the one to put in where it was zero."""
+    data += bytes(len(data) % 2)
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total ^ 0xFFFF
+
+
 @dataclasses.dataclass(frozen=True)
 class MediaRange:
     """Where a port takes media: UDP to its addresses, in its range, on its VLAN (None: untagged)."""
