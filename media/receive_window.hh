@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which of the last 512 sequence numbers of a stream have come: a ring of bits.
+// Which of the last numbers of a stream have come: a ring of bits.
 //
 // Plain data, trivially copyable, addressed by extended (64-bit) sequence numbers. A number that
 // was never expected (before the first one of a run) counts as come, so that it is never a hole.
@@ -11,12 +11,14 @@
 
 namespace holdfast::media {
 
-class ReceiveWindow {
+// kBits: how many numbers it remembers, a multiple of 64.
+template <uint32_t kBits>
+class BitWindow {
  public:
-  // Ten seconds of 20 ms packets: nothing that comes later is of use to a listener.
-  static constexpr uint32_t kSize = 512;
+  static_assert(kBits > 0 && kBits % 64 == 0);
+  static constexpr uint32_t kSize = kBits;
 
-  ReceiveWindow() { reset(); }
+  BitWindow() { reset(); }
   void reset() { words_.fill(~uint64_t{0}); }  // nothing is missing
 
   // `ext` must be one of the kSize numbers that end with the highest.
@@ -67,5 +69,8 @@ class ReceiveWindow {
 
   std::array<uint64_t, kSize / 64> words_;
 };
+
+// Ten seconds of 20 ms packets: nothing that comes later is of use to a listener.
+using ReceiveWindow = BitWindow<512>;
 
 }  // namespace holdfast::media
