@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all SRTP engines share: where the parts of a packet lie, indices, verdicts, counts.
+#include "media/srtp/engine.hh"
+
+#include <algorithm>
+#include <cstring>
+
+#include "media/endian.hh"
+#include "media/rtp_packet.hh"
+#include "media/srtp/numbering.hh"
+
+namespace holdfast::media {
+namespace {
+
+constexpr size_t kRtcpClearBytes = 8;  // of the first packet of a compound (RFC 3711 section 3.4)
+constexpr size_t kIndexWordBytes = 4;
+constexpr uint32_t kEncryptedBit = 0x8000'0000;
+
+template <typename Wire>
+void store(uint8_t* to, Wire wire) {
+  std::memcpy(to, &wire, sizeof wire);
+}
+
+template <typename State>
+void wipe_state(State& state) {
+  wipe(std::span(reinterpret_cast<uint8_t*>(&state), sizeof state));
+}
+
+// Whether its numbers are such that nothing can go wrong with them, whoever wrote them.
+template <typename State>
+bool usable(const State& state) {
+  return state.stream_count <= kMaxSrtpSsrcs && state.keys.mki_bytes <= kMaxMkiBytes &&
+         static_cast<size_t>(state.keys.suite) < kSrtpSuites;
+}
+
+void set_mki(SrtpKeys& keys, SrtpMki mki) {
+  keys.mki_bytes = mki.bytes;
+  for (size_t i = 0; i < mki.bytes; ++i)
+    keys.mki[i] = static_cast<uint8_t>(mki.value >> (8 * (mki.bytes - 1U - i)));
+}
+
+bool has_rtcp_header(std::span<const uint8_t> bytes) {
+  return bytes.size() >= kRtcpClearBytes && bytes[0] >> 6 == 2;
+}
+
+}  // namespace
+
+std::string_view name_of(SrtpVerdict verdict) {
+  switch (verdict) {
+#define HOLDFAST_X(name, text) \
+  case SrtpVerdict::name:      \
+    return #name;
+    HOLDFAST_SRTP_VERDICTS(HOLDFAST_X)
+#undef HOLDFAST_X
+  }
+  return {};
+}
+
+std::string_view text_of(SrtpVerdict verdict) {
+  switch (verdict) {
+#define HOLDFAST_X(name, text) \
+  case SrtpVerdict::name:      \
+    return text;
+    HOLDFAST_SRTP_VERDICTS(HOLDFAST_X)
+#undef HOLDFAST_X
+  }
+  return {};
+}
+
+bool SrtpEngine::open_keys(SrtpKeys& keys, const SdesKey& key, bool outbound) {
+  keys.suite = key.master.suite();
+  set_mki(keys, key.mki);
+  if (!set_keys(keys, key.master, outbound)) return false;
+  keys.form = form();
+  return true;
+}
+
+bool SrtpEngine::open(SrtpInbound& state, const SdesKey& key) {
+  release(state);
+  return open_keys(state.keys, key, false);
+}
+
+bool SrtpEngine::open(SrtpOutbound& state, const SdesKey& key) {
+  release(state);
+  state.lifetime_packets = key.lifetime_packets;
+  return open_keys(state.keys, key, true);
+}
+
+bool SrtpEngine::adopt(SrtpInbound& state) {
+  return usable(state) && adopt_keys(state.keys, false);
+}
+
+bool SrtpEngine::adopt(SrtpOutbound& state) {
+  return usable(state) && adopt_keys(state.keys, true);
+}
+
+void SrtpEngine::release(SrtpInbound& state) {
+  if (state.keys.form == form()) forget_keys(state.keys);
+  wipe_state(state);
+}
+
+void SrtpEngine::release(SrtpOutbound& state) {
+  if (state.keys.form == form()) forget_keys(state.keys);
+  wipe_state(state);
+}
+
+void SrtpEngine::process(std::span<SrtpTask> tasks) {
+  while (!tasks.empty()) {
+    size_t taken = 0;
+    size_t count = 0;
+    for (; taken < tasks.size() && count < kRun; ++taken) {
+      SrtpTask& task = tasks[taken];
+      SrtpWork& work = works_[count];
+      task.verdict = prepare(task, work);
+      if (task.verdict != SrtpVerdict::srtp_ok) {
+        ++counts_[task.verdict];
+        continue;
+      }
+      if (work.first && waits(work, count)) break;
+      ++count;
+    }
+    const std::span<SrtpWork> works = std::span(works_).first(count);
+    if (count > 0) crypt(works);
+    for (SrtpWork& work : works) {
+      work.task->verdict = finish(work);
+      ++counts_[work.task->verdict];
+    }
+    tasks = tasks.subspan(taken);
+  }
+}
+
+// Whether a packet of a stream not seen yet must wait for what becomes of another one of the run:
+// that may tell its ROC, and take the last place for an SSRC.
+bool SrtpEngine::waits(const SrtpWork& work, size_t count) const {
+  return std::any_of(works_.begin(), works_.begin() + static_cast<std::ptrdiff_t>(count),
+                     [&](const SrtpWork& o) { return o.first && o.task->in == work.task->in; });
+}
+
+SrtpVerdict SrtpEngine::prepare(SrtpTask& task, SrtpWork& work) {
+  work.task = &task;
+  work.protect = task.op == SrtpOp::protect_rtp || task.op == SrtpOp::protect_rtcp;
+  work.rtcp = task.op == SrtpOp::protect_rtcp || task.op == SrtpOp::unprotect_rtcp;
+  work.first = false;
+  work.keys = work.protect ? (task.out != nullptr ? &task.out->keys : nullptr)
+                           : (task.in != nullptr ? &task.in->keys : nullptr);
+  if (work.keys == nullptr || work.keys->form != form()) return SrtpVerdict::srtp_no_key;
+  return work.protect ? prepare_out(task, work) : prepare_in(task, work);
+}
+
+// AES-CM:  header, payload, [E and SRTCP index], MKI, tag
+// AEAD:    header, payload, tag, [E and SRTCP index], MKI   (RFC 7714 section 8 and 9)
+SrtpVerdict SrtpEngine::prepare_in(const SrtpTask& task, SrtpWork& work) {
+  const SrtpSuiteTraits& traits = traits_of(work.keys->suite);
+  const std::span<const uint8_t> bytes(task.data, task.length);
+  const size_t tag_bytes = work.rtcp ? traits.rtcp_tag_bytes : traits.rtp_tag_bytes;
+  const size_t word_bytes = work.rtcp ? kIndexWordBytes : 0;
+  const size_t trailer = tag_bytes + word_bytes + work.keys->mki_bytes;
+  size_t clear = kRtcpClearBytes;
+  uint16_t sequence = 0;
+  if (work.rtcp) {
+    if (!has_rtcp_header(bytes)) return SrtpVerdict::srtp_bad_packet;
+    work.ssrc = load_be32(task.data + 4);
+  } else {
+    const auto rtp = parse_rtp_header(bytes);
+    if (!rtp) return SrtpVerdict::srtp_bad_packet;
+    clear = rtp->payload_offset;
+    work.ssrc = rtp->ssrc;
+    sequence = rtp->sequence;
+  }
+  if (bytes.size() < clear + trailer) return SrtpVerdict::srtp_bad_packet;
+  work.clear_bytes = static_cast<uint16_t>(clear);
+  work.payload_bytes = static_cast<uint16_t>(bytes.size() - clear - trailer);
+  const size_t mki_at = bytes.size() - work.keys->mki_bytes - (traits.aead ? 0 : tag_bytes);
+  if (!std::equal(work.keys->mki.begin(), work.keys->mki.begin() + work.keys->mki_bytes,
+                  bytes.begin() + static_cast<std::ptrdiff_t>(mki_at)))
+    return SrtpVerdict::srtp_bad_mki;
+
+  SrtpIndex index;
+  SrtpVerdict verdict{};
+  if (work.rtcp) {
+    const uint32_t word = load_be32(task.data + mki_at - kIndexWordBytes);
+    if ((word & kEncryptedBit) == 0) return SrtpVerdict::srtp_not_encrypted;
+    verdict = judge_rtcp(*task.in, work.ssrc, word & ~kEncryptedBit, index);
+  } else {
+    verdict = judge_rtp(*task.in, work.ssrc, sequence, index);
+  }
+  work.index = index.index;
+  work.first = index.first;
+  return verdict;
+}
+
+// Nothing is numbered before all that can be wrong was looked at.
+SrtpVerdict SrtpEngine::prepare_out(SrtpTask& task, SrtpWork& work) {
+  const SrtpSuiteTraits& traits = traits_of(work.keys->suite);
+  const std::span<const uint8_t> bytes(task.data, task.length);
+  const size_t mki_bytes = work.keys->mki_bytes;
+  if (work.rtcp) {
+    if (!has_rtcp_header(bytes)) return SrtpVerdict::srtp_bad_packet;
+    const size_t trailer = traits.rtcp_tag_bytes + kIndexWordBytes + mki_bytes;
+    if (bytes.size() + trailer > task.capacity) return SrtpVerdict::srtp_no_room;
+    work.ssrc = load_be32(task.data + 4);
+    work.clear_bytes = kRtcpClearBytes;
+    uint32_t index = 0;
+    const SrtpVerdict verdict = number_rtcp(*task.out, work.ssrc, index);
+    if (verdict != SrtpVerdict::srtp_ok) return verdict;
+    work.index = index;
+  } else {
+    const auto rtp = parse_rtp_header(bytes);
+    if (!rtp) return SrtpVerdict::srtp_bad_packet;
+    const size_t trailer = traits.rtp_tag_bytes + mki_bytes;
+    if (bytes.size() + trailer > task.capacity) return SrtpVerdict::srtp_no_room;
+    work.ssrc = rtp->ssrc;
+    work.clear_bytes = rtp->payload_offset;
+    const SrtpVerdict verdict = number_rtp(*task.out, work.ssrc, rtp->sequence, work.index);
+    if (verdict != SrtpVerdict::srtp_ok) return verdict;
+    store(task.data + 2, be16(static_cast<uint16_t>(work.index)));
+  }
+  work.payload_bytes = static_cast<uint16_t>(bytes.size() - work.clear_bytes);
+  return SrtpVerdict::srtp_ok;
+}
+
+SrtpVerdict SrtpEngine::finish(SrtpWork& work) {
+  if (work.verdict != SrtpVerdict::srtp_ok) return work.verdict;
+  const SrtpSuiteTraits& traits = traits_of(work.keys->suite);
+  size_t length = size_t{work.clear_bytes} + work.payload_bytes;
+  if (work.protect) {
+    length += size_t{work.keys->mki_bytes} +
+              (work.rtcp ? traits.rtcp_tag_bytes + kIndexWordBytes : traits.rtp_tag_bytes);
+    work.task->length = static_cast<uint16_t>(length);
+    return SrtpVerdict::srtp_ok;
+  }
+  const SrtpVerdict verdict =
+      work.rtcp ? accept_rtcp(*work.task->in, work.ssrc, static_cast<uint32_t>(work.index))
+                : accept_rtp(*work.task->in, work.ssrc, work.index);
+  if (verdict == SrtpVerdict::srtp_ok) work.task->length = static_cast<uint16_t>(length);
+  return verdict;
+}
+
+}  // namespace holdfast::media

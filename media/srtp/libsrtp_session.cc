@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// One direction of a leg in libsrtp.
+#include "media/srtp/libsrtp_session.hh"
+
+#include <algorithm>
+#include <utility>
+
+namespace holdfast::media {
+namespace {
+
+void set_suite(SrtpSuite suite, srtp_policy_t& policy) {
+  switch (suite) {
+    case SrtpSuite::aes_cm_128_hmac_sha1_80:
+      srtp_crypto_policy_set_rtp_default(&policy.rtp);
+      srtp_crypto_policy_set_rtcp_default(&policy.rtcp);
+      return;
+    case SrtpSuite::aes_cm_128_hmac_sha1_32:
+      srtp_crypto_policy_set_aes_cm_128_hmac_sha1_32(&policy.rtp);
+      srtp_crypto_policy_set_rtcp_default(&policy.rtcp);
+      return;
+    case SrtpSuite::aes_256_cm_hmac_sha1_80:
+      srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80(&policy.rtp);
+      srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80(&policy.rtcp);
+      return;
+    case SrtpSuite::aes_256_cm_hmac_sha1_32:
+      srtp_crypto_policy_set_aes_cm_256_hmac_sha1_32(&policy.rtp);
+      srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80(&policy.rtcp);
+      return;
+    case SrtpSuite::aead_aes_128_gcm:
+      srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtp);
+      srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtcp);
+      return;
+    case SrtpSuite::aead_aes_256_gcm:
+      srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy.rtp);
+      srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy.rtcp);
+      return;
+  }
+}
+
+// A policy with what it points to. The library copies the keys out of it.
+struct Policy {
+  srtp_policy_t policy{};
+  srtp_master_key_t key{};
+  srtp_master_key_t* list[1] = {&key};
+
+  explicit Policy(SrtpKeys& keys) {
+    set_suite(keys.suite, policy);
+    policy.window_size = kSrtpWindowBits;
+    key.key = keys.rtp.bytes.data();
+    if (keys.mki_bytes == 0) {
+      policy.key = key.key;
+      return;
+    }
+    key.mki_id = keys.mki.data();
+    key.mki_size = keys.mki_bytes;
+    policy.keys = list;
+    policy.num_master_keys = 1;
+  }
+  Policy(const Policy&) = delete;
+  Policy& operator=(const Policy&) = delete;
+};
+
+SrtpVerdict verdict_of(srtp_err_status_t status) {
+  switch (status) {
+    case srtp_err_status_ok:
+      return SrtpVerdict::srtp_ok;
+    case srtp_err_status_auth_fail:
+    case srtp_err_status_cipher_fail:  // of GCM in NSS
+      return SrtpVerdict::srtp_auth_failed;
+    case srtp_err_status_replay_fail:
+      return SrtpVerdict::srtp_replayed;
+    case srtp_err_status_replay_old:
+    case srtp_err_status_pkt_idx_old:
+      return SrtpVerdict::srtp_too_old;
+    case srtp_err_status_key_expired:
+      return SrtpVerdict::srtp_key_expired;
+    default:
+      return SrtpVerdict::srtp_failed;
+  }
+}
+
+}  // namespace
+
+LibsrtpSession::LibsrtpSession(LibsrtpSession&& other) noexcept
+    : context_(std::exchange(other.context_, nullptr)),
+      known_count_(other.known_count_),
+      known_(other.known_) {}
+
+LibsrtpSession& LibsrtpSession::operator=(LibsrtpSession&& other) noexcept {
+  if (this == &other) return *this;
+  close();
+  context_ = std::exchange(other.context_, nullptr);
+  known_count_ = other.known_count_;
+  known_ = other.known_;
+  return *this;
+}
+
+bool LibsrtpSession::open(SrtpKeys& keys, bool outbound) {
+  close();
+  Policy made(keys);
+  made.policy.ssrc.type = outbound ? ssrc_any_outbound : ssrc_any_inbound;
+  if (srtp_create(&context_, &made.policy) != srtp_err_status_ok) context_ = nullptr;
+  return is_open();
+}
+
+void LibsrtpSession::close() {
+  if (context_ != nullptr) srtp_dealloc(context_);
+  context_ = nullptr;
+  known_count_ = 0;
+}
+
+SrtpVerdict LibsrtpSession::crypt(SrtpWork& work) {
+  if (!tell_index(work)) return SrtpVerdict::srtp_failed;
+  SrtpTask& task = *work.task;
+  int length = task.length;
+  const unsigned use_mki = work.keys->mki_bytes > 0 ? 1 : 0;
+  srtp_err_status_t status{};
+  if (work.protect)
+    status = work.rtcp ? srtp_protect_rtcp_mki(context_, task.data, &length, use_mki, 0)
+                       : srtp_protect_mki(context_, task.data, &length, use_mki, 0);
+  else
+    status = work.rtcp ? srtp_unprotect_rtcp_mki(context_, task.data, &length, use_mki)
+                       : srtp_unprotect_mki(context_, task.data, &length, use_mki);
+  const SrtpVerdict verdict = verdict_of(status);
+  if (verdict == SrtpVerdict::srtp_ok) remember(work);
+  return verdict;
+}
+
+// The library counts on its own. Where our count begins elsewhere than a new stream's, after a
+// restart, it is told before the first packet.
+bool LibsrtpSession::tell_index(const SrtpWork& work) {
+  const Known* const known = find(work.ssrc);
+  if (work.rtcp) {
+    const auto last = static_cast<uint32_t>(work.index - 1);
+    if (!work.protect || (known != nullptr && known->rtcp) || last == 0) return true;
+    return count_rtcp_to(work, last);
+  }
+  const auto roc = static_cast<uint32_t>(work.index >> 16);
+  if ((known != nullptr && known->rtp) || roc == 0) return true;
+  if (srtp_set_stream_roc(context_, work.ssrc, roc) == srtp_err_status_ok) return true;
+  Policy made(const_cast<SrtpKeys&>(*work.keys));
+  made.policy.ssrc = {ssrc_specific, work.ssrc};
+  return srtp_add_stream(context_, &made.policy) == srtp_err_status_ok &&
+         srtp_set_stream_roc(context_, work.ssrc, roc) == srtp_err_status_ok;
+}
+
+// There is no call to set an SRTCP index; but one that was counted without a cipher stays when the
+// stream gets its keys.
+bool LibsrtpSession::count_rtcp_to(const SrtpWork& work, uint32_t last) {
+  if (last > kMaxRtcpStart) return false;
+  Policy made(const_cast<SrtpKeys&>(*work.keys));
+  made.policy.ssrc = {ssrc_specific, work.ssrc};
+  srtp_policy_t bare = made.policy;
+  srtp_crypto_policy_set_null_cipher_hmac_null(&bare.rtp);
+  srtp_crypto_policy_set_null_cipher_hmac_null(&bare.rtcp);
+  uint32_t ignored = 0;
+  const bool there = srtp_get_stream_roc(context_, work.ssrc, &ignored) == srtp_err_status_ok;
+  if ((there ? srtp_update_stream(context_, &bare) : srtp_add_stream(context_, &bare)) !=
+      srtp_err_status_ok)
+    return false;
+  for (uint32_t i = 0; i < last; ++i) {
+    std::array<uint8_t, 64> packet{0x80, 201, 0, 1};
+    for (size_t byte = 0; byte < 4; ++byte)
+      packet[4 + byte] = static_cast<uint8_t>(work.ssrc >> (24 - 8 * byte));
+    int length = 8;
+    if (srtp_protect_rtcp(context_, packet.data(), &length) != srtp_err_status_ok) return false;
+  }
+  return srtp_update_stream(context_, &made.policy) == srtp_err_status_ok;
+}
+
+LibsrtpSession::Known* LibsrtpSession::find(uint32_t ssrc) {
+  auto* const end = known_.data() + known_count_;
+  auto* const found =
+      std::find_if(known_.data(), end, [ssrc](const Known& k) { return k.ssrc == ssrc; });
+  return found == end ? nullptr : found;
+}
+
+void LibsrtpSession::remember(const SrtpWork& work) {
+  Known* known = find(work.ssrc);
+  if (known == nullptr) {
+    if (known_count_ == known_.size()) return;
+    known = &known_[known_count_++];
+    *known = {work.ssrc, false, false};
+  }
+  (work.rtcp ? known->rtcp : known->rtp) = true;
+}
+
+}  // namespace holdfast::media

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// One direction of a leg in libsrtp: a context of the library, and what it has been told of SSRCs.
+#pragma once
+
+#include <srtp2/srtp.h>
+
+#include <array>
+#include <cstdint>
+
+#include "media/srtp/engine.hh"
+
+namespace holdfast::media {
+
+class LibsrtpSession {
+ public:
+  // Outgoing SRTCP indices that it can go on from: the library must count up to there.
+  static constexpr uint32_t kMaxRtcpStart = 1 << 20;
+
+  LibsrtpSession() = default;
+  LibsrtpSession(LibsrtpSession&& other) noexcept;
+  LibsrtpSession& operator=(LibsrtpSession&& other) noexcept;
+  ~LibsrtpSession() { close(); }
+
+  // The master key lies in keys.rtp. False: the library has refused it.
+  bool open(SrtpKeys& keys, bool outbound);
+  void close();
+  bool is_open() const { return context_ != nullptr; }
+  SrtpVerdict crypt(SrtpWork& work);
+
+ private:
+  struct Known {
+    uint32_t ssrc = 0;
+    bool rtp = false;
+    bool rtcp = false;
+  };
+
+  bool tell_index(const SrtpWork& work);
+  bool count_rtcp_to(const SrtpWork& work, uint32_t last);
+  Known* find(uint32_t ssrc);
+  void remember(const SrtpWork& work);
+
+  srtp_t context_ = nullptr;
+  uint32_t known_count_ = 0;
+  std::array<Known, kMaxSrtpSsrcs> known_{};
+};
+
+}  // namespace holdfast::media

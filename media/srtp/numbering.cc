@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packet indices: estimated, checked for replay, given out.
+#include "media/srtp/numbering.hh"
+
+#include <algorithm>
+
+namespace holdfast::media {
+namespace {
+
+template <typename State>
+auto* find(State& state, uint32_t ssrc) {
+  auto* const end = state.streams.data() + std::min(state.stream_count, kMaxSrtpSsrcs);
+  auto* const found =
+      std::find_if(state.streams.data(), end, [ssrc](const auto& s) { return s.ssrc == ssrc; });
+  return found == end ? nullptr : found;
+}
+
+// Null when all places are taken.
+template <typename State>
+auto* find_or_add(State& state, uint32_t ssrc) {
+  if (auto* const found = find(state, ssrc)) return found;
+  decltype(state.streams.data()) added = nullptr;
+  if (state.stream_count >= kMaxSrtpSsrcs) return added;
+  added = &state.streams[state.stream_count];
+  *added = {};
+  added->ssrc = ssrc;
+  ++state.stream_count;
+  return added;
+}
+
+// RFC 3711 appendix A: the ROC that puts `sequence` nearest to the highest index. Below the first
+// wrap there is no ROC to go back to.
+uint64_t estimate(uint64_t highest, uint16_t sequence) {
+  const auto last = static_cast<uint16_t>(highest);
+  uint64_t roc = highest >> 16;
+  if (last < 0x8000) {
+    if (sequence > last && sequence - last > 0x8000 && roc > 0) --roc;
+  } else if (last - 0x8000 > sequence) {
+    ++roc;
+  }
+  return roc << 16 | sequence;
+}
+
+template <typename Window>
+SrtpVerdict check(const Window& window, uint64_t highest, uint64_t index) {
+  if (index > highest) return SrtpVerdict::srtp_ok;
+  if (highest - index >= Window::kSize) return SrtpVerdict::srtp_too_old;
+  return window.has(index) ? SrtpVerdict::srtp_replayed : SrtpVerdict::srtp_ok;
+}
+
+// check() has passed, or this is the first.
+template <typename Window, typename Index>
+void enter(Window& window, Index& highest, bool first, Index index) {
+  if (first) {
+    window.clear(0, Window::kSize);  // what was sent before the first to come may still come
+    highest = index;
+  } else if (index > highest) {
+    const uint64_t steps = index - highest;
+    window.clear(uint64_t{highest} + 1,
+                 static_cast<uint32_t>(std::min<uint64_t>(steps, Window::kSize)));
+    highest = index;
+  }
+  window.set(index);
+}
+
+}  // namespace
+
+SrtpVerdict judge_rtp(const SrtpInbound& state, uint32_t ssrc, uint16_t sequence, SrtpIndex& out) {
+  const SrtpInbound::Stream* const stream = find(state, ssrc);
+  if (stream == nullptr && state.stream_count >= kMaxSrtpSsrcs)
+    return SrtpVerdict::srtp_too_many_ssrcs;
+  out.first = stream == nullptr || !stream->rtp_seen;
+  out.index = out.first ? sequence : estimate(stream->index, sequence);
+  if (out.index > kMaxSrtpIndex) return SrtpVerdict::srtp_key_expired;
+  return out.first ? SrtpVerdict::srtp_ok : check(stream->window, stream->index, out.index);
+}
+
+SrtpVerdict judge_rtcp(const SrtpInbound& state, uint32_t ssrc, uint32_t index, SrtpIndex& out) {
+  const SrtpInbound::Stream* const stream = find(state, ssrc);
+  if (stream == nullptr && state.stream_count >= kMaxSrtpSsrcs)
+    return SrtpVerdict::srtp_too_many_ssrcs;
+  out = {index, false};  // it stands in the packet: nothing is estimated
+  if (stream == nullptr || !stream->rtcp_seen) return SrtpVerdict::srtp_ok;
+  return check(stream->rtcp_window, stream->rtcp_index, index);
+}
+
+SrtpVerdict accept_rtp(SrtpInbound& state, uint32_t ssrc, uint64_t index) {
+  SrtpInbound::Stream* const stream = find_or_add(state, ssrc);
+  if (stream == nullptr) return SrtpVerdict::srtp_too_many_ssrcs;
+  if (stream->rtp_seen) {
+    const SrtpVerdict verdict = check(stream->window, stream->index, index);
+    if (verdict != SrtpVerdict::srtp_ok) return verdict;
+  }
+  enter(stream->window, stream->index, !stream->rtp_seen, index);
+  stream->rtp_seen = true;
+  return SrtpVerdict::srtp_ok;
+}
+
+SrtpVerdict accept_rtcp(SrtpInbound& state, uint32_t ssrc, uint32_t index) {
+  SrtpInbound::Stream* const stream = find_or_add(state, ssrc);
+  if (stream == nullptr) return SrtpVerdict::srtp_too_many_ssrcs;
+  if (stream->rtcp_seen) {
+    const SrtpVerdict verdict = check(stream->rtcp_window, stream->rtcp_index, index);
+    if (verdict != SrtpVerdict::srtp_ok) return verdict;
+  }
+  enter(stream->rtcp_window, stream->rtcp_index, !stream->rtcp_seen, index);
+  stream->rtcp_seen = true;
+  return SrtpVerdict::srtp_ok;
+}
+
+SrtpVerdict number_rtp(SrtpOutbound& state, uint32_t ssrc, uint16_t sequence, uint64_t& index) {
+  if (state.rtp_packets >= state.lifetime_packets) return SrtpVerdict::srtp_key_expired;
+  SrtpOutbound::Stream* const stream = find_or_add(state, ssrc);
+  if (stream == nullptr) return SrtpVerdict::srtp_too_many_ssrcs;
+  const bool first = !stream->rtp_sent;
+  if (first) {
+    index = sequence;
+  } else {
+    const auto number = static_cast<uint16_t>(sequence + stream->offset);
+    const int ahead = static_cast<int16_t>(number - static_cast<uint16_t>(stream->index));
+    const bool late = ahead <= 0 && ahead > -static_cast<int>(kSrtpWindowBits);
+    if (!stream->restored && (late || (ahead > 0 && ahead <= kMaxSourceJump))) {
+      if (late && stream->index < static_cast<uint64_t>(-ahead))
+        return SrtpVerdict::srtp_sent_before;  // before index 0 there is none
+      index = stream->index + static_cast<uint64_t>(int64_t{ahead});
+      if (check(stream->window, stream->index, index) != SrtpVerdict::srtp_ok)
+        return SrtpVerdict::srtp_sent_before;
+    } else {  // restarted: go on where we are
+      index = stream->index + 1;
+      stream->offset = static_cast<uint16_t>(index - sequence);
+    }
+  }
+  if (index > kMaxSrtpIndex) return SrtpVerdict::srtp_key_expired;
+  enter(stream->window, stream->index, first, index);
+  stream->rtp_sent = true;
+  stream->restored = false;
+  ++state.rtp_packets;
+  return SrtpVerdict::srtp_ok;
+}
+
+SrtpVerdict number_rtcp(SrtpOutbound& state, uint32_t ssrc, uint32_t& index) {
+  if (state.rtcp_packets >= state.lifetime_packets) return SrtpVerdict::srtp_key_expired;
+  SrtpOutbound::Stream* const stream = find_or_add(state, ssrc);
+  if (stream == nullptr) return SrtpVerdict::srtp_too_many_ssrcs;
+  const uint32_t last = std::max(stream->rtcp_index, state.rtcp_floor);
+  if (last >= kMaxSrtcpIndex) return SrtpVerdict::srtp_key_expired;
+  index = last + 1;
+  stream->rtcp_index = index;
+  ++state.rtcp_packets;
+  return SrtpVerdict::srtp_ok;
+}
+
+}  // namespace holdfast::media

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packet indices: estimated and checked for replay on the way in (RFC 3711 section 3.3.1, 3.3.2),
+// given out once and never again on the way out.
+//
+// Pure; the thread that owns the leg. Nothing here allocates.
+#pragma once
+
+#include <cstdint>
+
+#include "media/srtp/state.hh"
+#include "media/srtp/verdict.hh"
+
+namespace holdfast::media {
+
+inline constexpr uint64_t kMaxSrtpIndex = (uint64_t{1} << 48) - 1;
+inline constexpr uint32_t kMaxSrtcpIndex = 0x7fff'ffff;
+// A jump ahead by more is a source that restarted: MAX_DROPOUT of RFC 3550 A.1.
+inline constexpr int kMaxSourceJump = 3000;
+
+// What is known of a packet's index. `first`: nothing of this kind came from this SSRC yet, so the
+// answer depends on whether another first packet passes.
+struct SrtpIndex {
+  uint64_t index = 0;
+  bool first = false;
+};
+
+// Before authentication: `state` is not changed.
+SrtpVerdict judge_rtp(const SrtpInbound& state, uint32_t ssrc, uint16_t sequence, SrtpIndex& out);
+SrtpVerdict judge_rtcp(const SrtpInbound& state, uint32_t ssrc, uint32_t index, SrtpIndex& out);
+// After authentication: the index becomes known. It is checked once more, since packets of one
+// burst are judged before any of them is known.
+SrtpVerdict accept_rtp(SrtpInbound& state, uint32_t ssrc, uint64_t index);
+SrtpVerdict accept_rtcp(SrtpInbound& state, uint32_t ssrc, uint32_t index);
+
+// Gives out the index for the source's `sequence`; its low 16 bits are the number to send. A source
+// that restarts its numbers goes on at the next one.
+SrtpVerdict number_rtp(SrtpOutbound& state, uint32_t ssrc, uint16_t sequence, uint64_t& index);
+SrtpVerdict number_rtcp(SrtpOutbound& state, uint32_t ssrc, uint32_t& index);
+
+}  // namespace holdfast::media

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checkpoints of SRTP state, and states from them.
+#include "media/srtp/state.hh"
+
+#include <algorithm>
+
+namespace holdfast::media {
+
+SrtpCheckpoint checkpoint_of(const SrtpInbound& state) {
+  SrtpCheckpoint made;
+  made.stream_count = state.stream_count;
+  for (uint32_t i = 0; i < state.stream_count; ++i) {
+    const SrtpInbound::Stream& s = state.streams[i];
+    made.streams[i] = {s.index, s.ssrc, s.rtcp_index, s.rtp_seen, s.rtcp_seen};
+  }
+  return made;
+}
+
+SrtpCheckpoint checkpoint_of(const SrtpOutbound& state) {
+  SrtpCheckpoint made;
+  made.rtp_packets = state.rtp_packets;
+  made.rtcp_packets = state.rtcp_packets;
+  made.stream_count = state.stream_count;
+  for (uint32_t i = 0; i < state.stream_count; ++i) {
+    const SrtpOutbound::Stream& s = state.streams[i];
+    made.streams[i] = {s.index, s.ssrc, s.rtcp_index, s.rtp_sent, s.rtcp_index > 0};
+  }
+  return made;
+}
+
+void restore(SrtpInbound& state, const SrtpCheckpoint& checkpoint) {
+  state.stream_count = std::min(checkpoint.stream_count, kMaxSrtpSsrcs);
+  for (uint32_t i = 0; i < state.stream_count; ++i) {
+    const SrtpCheckpoint::Stream& from = checkpoint.streams[i];
+    // A window begins with all of it come.
+    state.streams[i] = {from.index, from.ssrc, from.rtcp_index, from.rtp, from.rtcp, {}, {}};
+  }
+}
+
+void restore(SrtpOutbound& state, const SrtpCheckpoint& checkpoint) {
+  // SSRCs jump each on their own: what was sent of them in a second is bounded by as much.
+  state.stream_count = std::min(checkpoint.stream_count, kMaxSrtpSsrcs);
+  for (uint32_t i = 0; i < state.stream_count; ++i) {
+    const SrtpCheckpoint::Stream& from = checkpoint.streams[i];
+    state.streams[i] = {from.index + (from.rtp ? kRestoreRtpJump : 0),
+                        from.ssrc,
+                        from.rtcp_index + kRestoreRtcpJump,
+                        0,
+                        from.rtp,
+                        true,
+                        {}};
+  }
+  state.rtcp_floor = kRestoreRtcpJump;
+  state.rtp_packets = checkpoint.rtp_packets + kRestoreRtpJump;
+  state.rtcp_packets = checkpoint.rtcp_packets + kRestoreRtcpJump;
+}
+
+}  // namespace holdfast::media

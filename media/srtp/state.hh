@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// What SRTP remembers of one direction of a leg: keys made ready for the crypto library, and for
+// each SSRC the packet index, replay window and numbering (RFC 3711 section 3.2).
+//
+// Plain data of fixed size without pointers, trivially copyable, so that it can lie in a leg's
+// memory file; secret, and wiped by SrtpEngine::release(). One writer: the thread that owns the
+// leg.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <type_traits>
+
+#include "media/receive_window.hh"
+#include "media/srtp/suite.hh"
+
+namespace holdfast::media {
+
+// SSRCs of one direction under one key. They are never forgotten before the key is: what is
+// forgotten could be replayed, or encrypted under an index that was used.
+inline constexpr uint32_t kMaxSrtpSsrcs = 12;
+// At least 64 by RFC 3711 section 3.3.2.
+inline constexpr uint32_t kSrtpWindowBits = 256;
+inline constexpr uint32_t kSrtcpWindowBits = 128;
+
+// Keys for one kind of packet, in the form that an engine gave them.
+struct SrtpKeySlot {
+  // AES-CM: the expanded cipher key (240 bytes at most) and at kInnerOffset, kOuterOffset the two
+  // halves of HMAC-SHA1. GCM: the expanded cipher key with its hash tables.
+  static constexpr size_t kInnerOffset = 240;
+  static constexpr size_t kOuterOffset = 260;
+  alignas(64) std::array<uint8_t, 1008> bytes;
+  std::array<uint8_t, 16> salt;  // as many as the suite says, then zeros
+};
+static_assert(sizeof(SrtpKeySlot) == 1024);
+
+struct SrtpKeys {
+  SrtpKeySlot rtp;
+  SrtpKeySlot rtcp;
+  uint32_t form;     // of which engine the slots are; 0: there are no keys
+  uint32_t session;  // what the engine likes to remember
+  SrtpSuite suite;
+  uint8_t mki_bytes;
+  std::array<uint8_t, 8> mki;  // as it lies in packets
+};
+
+struct SrtpInbound {
+  struct Stream {
+    uint64_t index;  // highest that was authenticated: ROC and sequence number
+    uint32_t ssrc;
+    uint32_t rtcp_index;
+    bool rtp_seen;
+    bool rtcp_seen;
+    BitWindow<kSrtpWindowBits> window;
+    BitWindow<kSrtcpWindowBits> rtcp_window;
+  };
+  SrtpKeys keys;
+  uint32_t stream_count;
+  std::array<Stream, kMaxSrtpSsrcs> streams;
+};
+
+struct SrtpOutbound {
+  struct Stream {
+    uint64_t index;  // highest that was given out
+    uint32_t ssrc;
+    uint32_t rtcp_index;  // last that was given out; 0: none
+    uint16_t offset;      // what is added to the source's sequence number
+    bool rtp_sent;
+    bool restored;  // the next packet is numbered as that of a restarted source
+    BitWindow<kSrtpWindowBits> window;
+  };
+  SrtpKeys keys;
+  uint64_t lifetime_packets;  // of the master key, for SRTP and SRTCP each
+  uint64_t rtp_packets;       // sent under it
+  uint64_t rtcp_packets;
+  uint32_t rtcp_floor;  // SSRCs that are new number their SRTCP from here: 0, but after a restore
+  uint32_t stream_count;
+  std::array<Stream, kMaxSrtpSsrcs> streams;
+};
+
+static_assert(std::is_trivially_copyable_v<SrtpInbound> &&
+              std::is_trivially_copyable_v<SrtpOutbound>);
+static_assert(sizeof(SrtpInbound) + sizeof(SrtpOutbound) <= 6 * 1024, "what a leg may take");
+
+// What must be kept of a direction outside its memory, once a second, so that a call goes on when
+// that memory is lost. No secret.
+struct SrtpCheckpoint {
+  struct Stream {
+    uint64_t index;
+    uint32_t ssrc;
+    uint32_t rtcp_index;
+    bool rtp;
+    bool rtcp;
+    friend bool operator==(const Stream&, const Stream&) = default;
+  };
+  uint64_t rtp_packets = 0;  // outbound: used of the key's lifetime
+  uint64_t rtcp_packets = 0;
+  uint32_t stream_count = 0;
+  std::array<Stream, kMaxSrtpSsrcs> streams{};
+};
+
+// How far outgoing numbers jump over what may have been sent since the checkpoint: below 2^15, so
+// that receivers still estimate the ROC right, and 16,384 packets of one SSRC in a second.
+inline constexpr uint64_t kRestoreRtpJump = 1 << 14;
+inline constexpr uint32_t kRestoreRtcpJump = 1 << 16;
+
+SrtpCheckpoint checkpoint_of(const SrtpInbound& state);
+SrtpCheckpoint checkpoint_of(const SrtpOutbound& state);
+
+// Into a state that has its keys anew and no streams. Inbound: nothing up to the checkpoint passes
+// again, and the ROC goes on from it. Outbound: indices jump ahead, so that none is used twice; a
+// new checkpoint must be kept before the first packet is sent, since the old one would jump as far
+// again.
+void restore(SrtpInbound& state, const SrtpCheckpoint& checkpoint);
+void restore(SrtpOutbound& state, const SrtpCheckpoint& checkpoint);
+
+}  // namespace holdfast::media
