@@ -27,9 +27,11 @@ namespace holdfast::dataplane {
   X(udp_truncated, "IP payload shorter than a UDP header")                     \
   X(udp_bad_length, "UDP length impossible")                                   \
   X(no_leg, "no leg has this media port")                                      \
+  X(call_ended, "the call that had this media port has ended")                 \
   X(not_media, "steered here, but the kernel's")                               \
   X(to_kernel_full, "the queue or tap towards the kernel was full")            \
   X(tap_refused, "the kernel did not take the frame")                          \
+  X(tap_full, "the kernel had more for the port than its rate allows")         \
   X(tap_oversize, "the kernel gave a frame longer than the MTU")
 
 // Known to belong to a leg; counted there too.

@@ -30,6 +30,20 @@ void print_ports(const StatusReport& status) {
   if (!drops.empty()) print("\n" + drops.to_string());
 }
 
+// Pairs of media ports, and calls for which there was none.
+void print_media_ports(const StatusReport& status) {
+  Table ports({"PORT", ">MEDIA PORTS", ">LENT", ">RESTING"});
+  for (const auto& p : status.ports) {
+    const auto& media = p.media_ports;
+    ports.add({p.name, std::to_string(media.pairs), std::to_string(media.lent),
+               std::to_string(media.resting)});
+  }
+  print("\n" + ports.to_string());
+  Table refused({"CALLS REFUSED BECAUSE", ">TIMES"});
+  for (const auto& [name, count] : status.refused) refused.add({name, std::to_string(count)});
+  if (!refused.empty()) print("\n" + refused.to_string());
+}
+
 // Counters are read while packets pass, so that a busy port may be off by those under way.
 void print_books(const StatusReport& status) {
   std::string off;
@@ -51,6 +65,7 @@ void print_status(const StatusReport& status) {
   for (const auto& warning : status.warnings) print("warning: " + warning + "\n");
   print_ports(status);
   print_books(status);
+  print_media_ports(status);
   Table lcores({">CPU", ">POLLS", ">IDLE %", ">HEAP BYTES SINCE START"});
   for (const auto& l : status.lcores) {
     lcores.add({std::to_string(l.cpu), std::to_string(l.polls), decimal(100 * l.idle_ratio, 1),

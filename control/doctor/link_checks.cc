@@ -59,9 +59,14 @@ void check_xdp(const Machine& machine, const InterfaceConfig& i, const LinkFacts
                Rows& rows) {
   size_t queues = 0;
   for (const auto& name : machine.list(in_sysfs(i, "queues"))) queues += name.starts_with("rx-");
-  if (queues > 1) {
-    rows.refuse("queues", std::to_string(queues) + " receive queues, of which one is served",
-                "run: ethtool -L " + i.device + " combined 1", true);
+  if (queues > 0 && queues != i.queues) {
+    const std::string served = std::to_string(i.queues);
+    rows.refuse("queues",
+                std::to_string(queues) + " receive queues, of which queues = " + served +
+                    (i.queues == 1 ? " is served" : " are served"),
+                "run: ethtool -L " + i.device + " combined " + served +
+                    ", or set queues, and as many cpus",
+                true);
   }
   if (facts.driver.empty()) {
     rows.warn("xdp", "the driver of " + i.device + " is unknown", "run holdfast doctor as root");

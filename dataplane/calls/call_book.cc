@@ -26,7 +26,7 @@ control::Error core_busy() {
 
 CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
                    std::vector<BookInterface> interfaces, uint32_t max_legs,
-                   std::span<SavedCall> saved)
+                   std::span<SavedCall> saved, PortRest rest)
     : board_(board),
       lines_(std::move(lines)),
       interfaces_(std::move(interfaces)),
@@ -34,6 +34,7 @@ CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
       free_legs_(board.cores()),
       slices_(board.addresses()),
       saved_(saved),
+      rest_(std::move(rest)),
       minutes_(unix_ms()) {
   const uint32_t cores = board_.cores();
   assert(cores > 0);
@@ -47,21 +48,14 @@ CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
         const uint32_t first = port.filter.first_port + 2 * per_core * core;
         const uint32_t count = core + 1 == cores ? pairs - per_core * core : per_core;
         slices_[address.index].push_back(
-            {core, PortAllocator(static_cast<uint16_t>(first), count)});
+            {core, PortAllocator(static_cast<uint16_t>(first), count, rest_.ns)});
       }
     }
   }
 }
 
-const PortFilter::Address* CallBook::choose_address(const PortFilter& filter,
-                                                    uint8_t family) const {
-  for (const auto& address : filter.addresses) {
-    if (family == 0 || address.ip.family == family) return &address;
-  }
-  return nullptr;
-}
-
-// All of a leg but its port, which is of the lcore's slice.
+// All of a leg but its address, of which only the family is settled, and its port: they are of the
+// lcore's slice.
 Answer<LegSetup> CallBook::plan_leg(const control::LegSpec& spec) const {
   const auto found = std::find_if(interfaces_.begin(), interfaces_.end(),
                                   [&](const BookInterface& i) { return i.name == spec.interface; });
@@ -73,10 +67,16 @@ Answer<LegSetup> CallBook::plan_leg(const control::LegSpec& spec) const {
   const uint8_t family = spec.family != 0 ? spec.family
                          : spec.remote    ? spec.remote->ip.family
                                           : uint8_t{0};
-  const auto* address = choose_address(filter, family);
-  if (address == nullptr) {
-    return Error{ErrorCode::kNoSuchFamily, "interface " + spec.interface + " has no IPv" +
-                                               std::to_string(family) + " media address"};
+  const auto address =
+      std::find_if(filter.addresses.begin(), filter.addresses.end(), [&](const auto& each) {
+        return (family == 0 || each.ip.family == family) &&
+               (!spec.local_address || each.ip == *spec.local_address);
+      });
+  if (address == filter.addresses.end()) {
+    return Error{ErrorCode::kNoSuchFamily,
+                 "interface " + spec.interface + " has no media address " +
+                     (spec.local_address ? spec.local_address->to_string()
+                                         : "of IPv" + std::to_string(family))};
   }
   LegSetup setup;
   setup.port = port;
@@ -92,9 +92,9 @@ Answer<LegSetup> CallBook::plan_leg(const control::LegSpec& spec) const {
 }
 
 // A port that is asked for belongs to one lcore, and so does its call. Else the call goes where
-// most legs are free, among those that have ports for both of its legs.
+// most legs are free, among those that have ports for both of its legs. Settles the addresses.
 Answer<uint32_t> CallBook::choose_core(const control::CallAdd& request,
-                                       const std::array<LegSetup, 2>& setups) const {
+                                       std::array<LegSetup, 2>& setups) {
   std::optional<uint32_t> owner, most;
   for (size_t i = 0; i < 2; ++i) {
     const uint16_t wanted = request.legs[i].local_port;
@@ -108,39 +108,72 @@ Answer<uint32_t> CallBook::choose_core(const control::CallAdd& request,
     owner = of_port;
   }
   bool legs_free = false;
+  bool rest_only = false;  // an lcore could take it, if it were not for ports that rest
   for (uint32_t core = 0; core < board_.cores(); ++core) {
     if ((owner && core != *owner) || free_legs_[core].size() < 2) continue;
     legs_free = true;
-    if (has_ports(request, setups, core) &&
-        (!most || free_legs_[core].size() > free_legs_[*most].size()))
+    if (!choose_addresses(request, setups, core, false)) {
+      rest_only = rest_only || choose_addresses(request, setups, core, true);
+    } else if (!most || free_legs_[core].size() > free_legs_[*most].size()) {
       most = core;
+    }
   }
-  if (most) return *most;
+  if (most) {
+    choose_addresses(request, setups, *most, false);
+    return *most;
+  }
   if (!legs_free) return Error{ErrorCode::kNoFreeLeg, "max-legs are in use"};
-  return Error{ErrorCode::kNoFreePort, "no lcore with free legs has media ports free on " +
-                                           request.legs[0].interface + " and " +
-                                           request.legs[1].interface};
+  const std::string where = request.legs[0].interface + " and " + request.legs[1].interface;
+  if (rest_only) {
+    return Error{ErrorCode::kPortsResting,
+                 "the media ports of " + where + " that are free rest from their last call"};
+  }
+  return Error{ErrorCode::kNoFreePort, "no lcore with free legs has media ports free on " + where};
 }
 
-bool CallBook::has_ports(const control::CallAdd& request, const std::array<LegSetup, 2>& setups,
-                         uint32_t core) const {
-  const bool one_address = setups[0].address_index == setups[1].address_index;
-  size_t chosen = 0;
+// Each leg at the media address of its family that has most ports free, so that calls spread and
+// every port rests as long as can be; at the first of several that are equal. False when a leg
+// finds none.
+bool CallBook::choose_addresses(const control::CallAdd& request, std::array<LegSetup, 2>& setups,
+                                uint32_t core, bool resting_too) {
+  const uint64_t now_ns = rest_.now_ns();
   for (size_t i = 0; i < 2; ++i) {
-    if (request.legs[i].local_port != 0) continue;
-    const size_t wanted = one_address ? ++chosen : 1;
-    if (slices_[setups[i].address_index][core].ports.free() < wanted) return false;
+    const control::LegSpec& spec = request.legs[i];
+    const PortFilter& filter = board_.ports()[setups[i].port].filter;
+    size_t most = 0;
+    for (const auto& address : filter.addresses) {
+      if (address.ip.family != setups[i].local.family) continue;
+      if (spec.local_address && !(address.ip == *spec.local_address)) continue;
+      PortAllocator& ports = ports_of(address.index, core);
+      size_t free = ports.free(now_ns) + (resting_too ? ports.resting(now_ns) : 0);
+      if (spec.local_port != 0) {
+        free = ports.can_take(spec.local_port, now_ns) ? 1 : 0;
+      } else if (i == 1 && setups[0].address_index == address.index && free > 0) {
+        --free;  // the other leg's
+      }
+      if (free <= most) continue;
+      most = free;
+      setups[i].address_index = address.index;
+      setups[i].local = address.ip;
+    }
+    // A port that was asked for and cannot be had is refused by a name of its own: take_port().
+    if (most == 0 && spec.local_port == 0) return false;
   }
   return true;
 }
 
 std::optional<Error> CallBook::take_port(uint16_t wanted, uint32_t core, LegSetup& setup) {
   PortAllocator& ports = ports_of(setup.address_index, core);
+  const uint64_t now_ns = rest_.now_ns();
   uint16_t rtp = wanted;
   if (wanted != 0) {
-    if (!ports.take(wanted))
-      return Error{ErrorCode::kPortTaken, "port " + std::to_string(wanted) + " is taken"};
-  } else if (const auto taken = ports.take()) {
+    const auto taken = ports.take(wanted, now_ns);
+    if (taken != PortAllocator::Taken::yes) {
+      const bool rests = taken == PortAllocator::Taken::resting;
+      return Error{ErrorCode::kPortTaken, "port " + std::to_string(wanted) +
+                                              (rests ? " rests from its last call" : " is taken")};
+    }
+  } else if (const auto taken = ports.take(now_ns)) {
     rtp = *taken;
   } else {  // the other leg took the last one by its number
     return Error{ErrorCode::kNoFreePort, "every media port of " + setup.local.to_string() +
@@ -150,7 +183,26 @@ std::optional<Error> CallBook::take_port(uint16_t wanted, uint32_t core, LegSetu
   return std::nullopt;
 }
 
+// A port that was asked for goes first, lest it is lent to the other leg.
+std::optional<Error> CallBook::take_ports(const control::CallAdd& request, uint32_t core,
+                                          std::array<LegSetup, 2>& setups) {
+  const size_t first = request.legs[0].local_port == 0 && request.legs[1].local_port != 0 ? 1 : 0;
+  if (auto refused = take_port(request.legs[first].local_port, core, setups[first])) return refused;
+  const size_t second = 1 - first;
+  auto refused = take_port(request.legs[second].local_port, core, setups[second]);
+  if (refused) {
+    ports_of(setups[first].address_index, core).give_back_unused(setups[first].local_port[0]);
+  }
+  return refused;
+}
+
 Answer<control::CallReport> CallBook::add(const control::CallAdd& request) {
+  auto report = try_add(request);
+  if (!report) ++refused_[static_cast<size_t>(report.error().code)];
+  return report;
+}
+
+Answer<control::CallReport> CallBook::try_add(const control::CallAdd& request) {
   if (const auto known = by_key_.find(request.call); known != by_key_.end()) {
     if (request.resume) return resume(request, calls_.at(known->second));
     return Error{ErrorCode::kCallExists, "call " + request.call + " exists"};
@@ -163,12 +215,7 @@ Answer<control::CallReport> CallBook::add(const control::CallAdd& request) {
   }
   const auto core = choose_core(request, setups);
   if (!core) return core.error();
-  for (size_t i = 0; i < 2; ++i) {
-    if (auto refused = take_port(request.legs[i].local_port, *core, setups[i])) {
-      if (i == 1) ports_of(setups[0].address_index, *core).give_back(setups[0].local_port[0]);
-      return *refused;
-    }
-  }
+  if (auto refused = take_ports(request, *core, setups)) return *refused;
   const uint64_t now_ms = unix_ms();
   if (minute_ == 0) take_minutes(now_ms);
   const BookCall* call = seat(*core, request.call, now_ms, setups, nullptr);
@@ -318,7 +365,8 @@ void CallBook::flush() {
 
 void CallBook::free_leg(LegIndex leg) {
   const uint32_t core = board_.owner_of_leg(leg);
-  ports_of(legs_[leg].setup.address_index, core).give_back(legs_[leg].setup.local_port[0]);
+  ports_of(legs_[leg].setup.address_index, core)
+      .give_back(legs_[leg].setup.local_port[0], rest_.now_ns());
   legs_[leg] = {};
   free_legs_[core].push_back(leg);
 }

@@ -22,6 +22,7 @@
 #include "dataplane/control/messages.hh"
 #include "dataplane/kernel/next_hops.hh"
 #include "dataplane/relay/switchboard.hh"
+#include "dataplane/runtime/lcore_loop.hh"
 #include "dataplane/state/state_file.hh"
 
 namespace holdfast::dataplane {
@@ -31,6 +32,12 @@ struct BookInterface {
   std::string name;
   unsigned ifindex =
       0;  // of the kernel device whose routes and neighbours count (a shared port's, or the tap)
+};
+
+// How long media ports rest between two calls, by whose clock.
+struct PortRest {
+  uint64_t ns = 0;
+  std::function<uint64_t()> now_ns = steady_ns;  // does not go back
 };
 
 // What is told when an lcore does not answer.
@@ -44,7 +51,7 @@ class CallBook {
 
   // `saved`: where calls are written down for a process after this one; empty: nowhere.
   CallBook(Switchboard& board, std::vector<CoreLine*> lines, std::vector<BookInterface> interfaces,
-           uint32_t max_legs, std::span<SavedCall> saved = {});
+           uint32_t max_legs, std::span<SavedCall> saved = {}, PortRest rest = {});
   // Before the first call. The book watches next hops through it.
   void set_next_hops(NextHops* next_hops) { next_hops_ = next_hops; }
 
@@ -64,6 +71,10 @@ class CallBook {
   void flush();
 
   uint32_t legs_in_use() const { return legs_in_use_; }
+  // Pairs of ports of an interface, over all of its media addresses.
+  control::MediaPorts media_ports(size_t port);
+  // Calls that add() refused, by the name of the refusal.
+  std::vector<control::NamedCount> refused() const;
 
   // A leg that is there; `serial` tells its call from a later one on the same leg.
   struct Placed {
@@ -111,12 +122,13 @@ class CallBook {
   void save(const BookCall& call);
   void unsave(const BookCall& call);
   Answer<LegSetup> plan_leg(const control::LegSpec& spec) const;
-  Answer<uint32_t> choose_core(const control::CallAdd& request,
-                               const std::array<LegSetup, 2>& setups) const;
-  bool has_ports(const control::CallAdd& request, const std::array<LegSetup, 2>& setups,
-                 uint32_t core) const;
+  Answer<control::CallReport> try_add(const control::CallAdd& request);
+  Answer<uint32_t> choose_core(const control::CallAdd& request, std::array<LegSetup, 2>& setups);
+  bool choose_addresses(const control::CallAdd& request, std::array<LegSetup, 2>& setups,
+                        uint32_t core, bool resting_too);
+  std::optional<control::Error> take_ports(const control::CallAdd& request, uint32_t core,
+                                           std::array<LegSetup, 2>& setups);
   std::optional<control::Error> take_port(uint16_t wanted, uint32_t core, LegSetup& setup);
-  const PortFilter::Address* choose_address(const PortFilter& filter, uint8_t family) const;
   PortAllocator& ports_of(uint32_t address_index, uint32_t core) {
     return slices_[address_index][core].ports;
   }
@@ -141,7 +153,8 @@ class CallBook {
   std::vector<std::deque<LegIndex>> free_legs_;  // by lcore
   std::vector<std::vector<Slice>> slices_;       // [media address][lcore]
   std::span<SavedCall> saved_;                   // by a call's first leg
-  std::map<uint64_t, BookCall> calls_;           // by serial
+  PortRest rest_;
+  std::map<uint64_t, BookCall> calls_;  // by serial
   std::unordered_map<std::string, uint64_t> by_key_;
   std::deque<std::pair<uint64_t, control::CallReport>> finished_;
   std::map<uint32_t, NextHopUpdate>
@@ -149,6 +162,7 @@ class CallBook {
   // Legs that an lcore may or may not have taken before it stopped answering. Removed, and lent
   // again, when it does.
   std::vector<std::array<LegIndex, 2>> doubtful_;
+  std::array<uint64_t, control::kErrorCodes> refused_{};
   uint64_t next_finished_ = 1;
   uint32_t legs_in_use_ = 0;
   uint64_t next_serial_ = 1;

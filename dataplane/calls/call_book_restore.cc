@@ -64,9 +64,12 @@ std::string CallBook::restore(const LeftCall& left) {
   std::array<LegSetup, 2> setups;
   uint32_t core = 0;
   if (std::string why = plan_left(left, setups, core); !why.empty()) return why;
+  const uint64_t now_ns = rest_.now_ns();
   for (size_t i = 0; i < 2; ++i) {
-    if (ports_of(setups[i].address_index, core).take(setups[i].local_port[0])) continue;
-    if (i == 1) ports_of(setups[0].address_index, core).give_back(setups[0].local_port[0]);
+    const uint16_t rtp = setups[i].local_port[0];
+    if (ports_of(setups[i].address_index, core).take(rtp, now_ns) == PortAllocator::Taken::yes)
+      continue;
+    if (i == 1) ports_of(setups[0].address_index, core).give_back_unused(setups[0].local_port[0]);
     return "its port is taken";
   }
   const BookCall* call = seat(core, left.key, left.started_ms, setups, &left);
@@ -113,6 +116,7 @@ Answer<control::CallReport> CallBook::resume(const control::CallAdd& request,
     const bool same = interfaces_[now.port].name == spec.interface &&
                       spec.payload == payload_of(now) &&
                       (spec.local_port == 0 || spec.local_port == now.local_port[0]) &&
+                      (!spec.local_address || *spec.local_address == now.local) &&
                       (spec.family == 0 || spec.family == now.local.family);
     if (!same) {
       return Error{ErrorCode::kCallExists,

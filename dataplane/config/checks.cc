@@ -138,6 +138,18 @@ void check_ports_of_cpus(const DataplaneConfig& config, const std::vector<Places
   }
 }
 
+// Each pair of queues has an lcore of its own.
+void check_queues_of_cpus(const DataplaneConfig& config, const std::vector<Places>& places,
+                          Faults& faults) {
+  for (size_t i = 0; i < config.interfaces.size(); ++i) {
+    const uint16_t queues = config.interfaces[i].queues;
+    if (queues <= config.cpus.size() || !has_queues(config.interfaces[i].driver)) continue;
+    faults.add(places[i], "queues",
+               std::to_string(queues) + " queues need as many cpus, not " +
+                   std::to_string(config.cpus.size()) + "; name more cpus or lower it");
+  }
+}
+
 void check_max_legs(const DataplaneConfig& config, const Places& places, Faults& faults) {
   size_t capacity = 0;
   for (const auto& interface : config.interfaces) capacity += interface.leg_capacity();
@@ -199,11 +211,15 @@ void complete_interface(InterfaceConfig& c, const Places& places, Faults& faults
   if (places.has("memif-id") && c.driver != Driver::kMemif) {
     faults.add(places, "memif-id", "is of driver memif only; remove this line");
   }
+  if (places.has("queues") && c.queues > 1 && !has_queues(c.driver)) {
+    faults.add(places, "queues",
+               "driver " + std::string(to_string(c.driver)) + " has one; remove this line");
+  }
   for (const std::string_view option : {"pcp-audio", "pcp-video", "pcp-fax", "pcp-rtcp"}) {
     if (places.has(option) && c.vlan == 0)
       faults.add(places, option, "is carried in a VLAN tag; set vlan too, or remove this line");
   }
-  for (const std::string_view option : {"tap", "exception-pps"}) {
+  for (const std::string_view option : {"tap", "exception-pps", "exception-mbps"}) {
     if (c.take == Take::kShared && places.has(option)) {
       faults.add(places, option,
                  "a shared interface has no tap; remove this line, or set take = \"owned\"");
@@ -234,6 +250,7 @@ void check_together(const DataplaneConfig& config, const Places& dataplane_place
   check_addresses(config, places, faults);
 
   check_ports_of_cpus(config, places, faults);
+  check_queues_of_cpus(config, places, faults);
   check_max_legs(config, dataplane_places, faults);
 }
 

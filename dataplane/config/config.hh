@@ -35,6 +35,12 @@ constexpr bool on_socket(Driver driver) {
   return driver == Driver::kVirtioUser || driver == Driver::kVhost || driver == Driver::kMemif;
 }
 
+// Drivers whose port may have several pairs of queues.
+constexpr bool has_queues(Driver driver) {
+  return driver == Driver::kAfXdp || driver == Driver::kVirtioUser || driver == Driver::kVhost ||
+         driver == Driver::kPci;
+}
+
 // The words of the configuration file ("af_xdp", "shared", ...).
 std::string_view to_string(HugePages);
 std::string_view to_string(Take);
@@ -76,10 +82,12 @@ struct InterfaceConfig {
   std::optional<MacAddress> mac;   // unicast; always set once checked for virtio_user and memif,
                                    // for vhost when the file sets it, never for the others
   uint32_t memif_id = 0;           // memif only: the interface of the server that is meant
+  uint16_t queues = 1;             // pairs of queues of the device, at most one for each of cpus
   uint16_t vlan = 0;               // 802.1Q id, 0 untagged
   uint16_t mtu = 1500;             // bytes of an IP packet
   std::string tap;                 // exception tap, "hf-<name>" unless set; empty when shared
   uint32_t exception_pps = 20000;  // packets/s to and from the kernel through the tap
+  uint32_t exception_mbps = 0;     // Mbit/s from the kernel through the tap; 0: half of the link
   std::vector<IpAddress> media_addresses;  // 1 to kMaxMediaAddresses, unique over all interfaces
   PortRange media_ports;
   std::vector<StaticNeighbor> static_neighbors;
@@ -99,6 +107,7 @@ struct DataplaneConfig {
   uint32_t memory_mib = 512;
   std::vector<uint16_t> cpus = {0};  // one lcore each, no number twice
   uint32_t max_legs = 4096;
+  uint32_t port_rest_s = 60;                // of a media port between two calls
   uint32_t idle_sleep_us = 200;             // longest sleep of an idle lcore; 0 never sleeps
   std::string xdp_program;                  // empty: beside the binary
   std::vector<InterfaceConfig> interfaces;  // 1 to kMaxInterfaces, names unique

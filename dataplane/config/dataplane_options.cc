@@ -62,6 +62,14 @@ const Option<DataplaneConfig> kOptions[] = {
       "all interfaces.",
       ""},
      [](const TomlValue& v, DataplaneConfig& c) { return read_number(v, c.max_legs, 2, 65536); }},
+    {{"port-rest-s", "whole number", "s, 0 to 600", "60",
+      "How long a media port rests after its call before another call gets it, so that late "
+      "packets "
+      "reach nobody. The default is the RTP timeout of common servers, after which the far end of "
+      "a dead call has stopped. A call for which only resting ports are left is refused "
+      "(ports_resting).",
+      ""},
+     [](const TomlValue& v, DataplaneConfig& c) { return read_number(v, c.port_rest_s, 0, 600); }},
     {{"idle-sleep-us", "whole number", "microseconds, 0 to 10000", "200",
       "Longest sleep of an lcore that has nothing to do: the most that idling adds to a packet's "
       "delay. 0 never sleeps and keeps the CPU busy.",

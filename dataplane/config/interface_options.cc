@@ -211,6 +211,14 @@ const Option<InterfaceConfig> kOptions[] = {
      [](const TomlValue& v, Section& s) {
        return read_number(v, s.memif_id, 0, std::numeric_limits<uint32_t>::max());
      }},
+    {{"queues", "whole number", "1 to 16", "1",
+      "Pairs of queues of the device, each polled by one of cpus: at most as many as those. "
+      "af_xdp: "
+      "all of its receive queues (ethtool -L). virtio_user and vhost: the other side must have "
+      "them "
+      "too. pci: as many as the card is asked for. The other drivers have one.",
+      ""},
+     [](const TomlValue& v, Section& s) { return read_number(v, s.queues, 1, kMaxCpus); }},
     {{"vlan", "whole number", "802.1Q id, 0 to 4094", "0",
       "VLAN of the voice traffic; the tag is put on and taken off here. 0: untagged.", ""},
      [](const TomlValue& v, Section& s) { return read_number(v, s.vlan, 0, 4094); }},
@@ -246,9 +254,17 @@ const Option<InterfaceConfig> kOptions[] = {
      [](const TomlValue& v, Section& s) {
        return read_number(v, s.exception_pps, 100, 1'000'000);
      }},
+    {{"exception-mbps", "whole number", "Mbit/s, 0 to 10000", "0",
+      "Owned only: what of the kernel's own traffic may leave here, in bursts of 2 ms. The rest "
+      "waits "
+      "in the kernel, which drops the newest when its queue is full (tap_full). 0: half of the "
+      "link's speed at the start, 500 where that is unknown.",
+      ""},
+     [](const TomlValue& v, Section& s) { return read_number(v, s.exception_mbps, 0, 10'000); }},
     {{"media-addresses", "list of text", "1 to 8 unicast addresses", "required",
       "IPv4 and IPv6 addresses at which media arrives. No two interfaces share an address. The "
-      "first one is used when nothing says which family a leg wants.",
+      "first one's family is used when nothing says which a leg wants. Legs spread over several "
+      "addresses of one family, each with all of media-ports.",
       "[\"198.18.1.2\", \"2001:db8:1::2\"]"},
      read_media_addresses},
     {{"media-ports", "text", "FIRST-LAST, UDP ports, FIRST even", "\"20000-29999\"",

@@ -161,6 +161,14 @@ void Fields::address(std::string_view key, SocketAddress& out, Need need) {
   if (read) out = *read;
 }
 
+void Fields::address(std::string_view key, std::optional<IpAddress>& out, Need need) {
+  const auto* value = find(key, need);
+  if (value == nullptr) return;
+  const auto* text = value->get_ptr<const std::string*>();
+  out = text != nullptr ? IpAddress::parse(*text) : std::nullopt;
+  if (!out) fail(key, "needs an address, 198.18.1.2 or 2001:db8::2");
+}
+
 const nlohmann::json* Fields::list(std::string_view key, Need need, size_t max) {
   const auto* value = find(key, need);
   if (value == nullptr) return nullptr;

@@ -47,6 +47,7 @@ class Fields {
   void text(std::string_view key, std::string& out, Need need, size_t max_bytes);
   void address(std::string_view key, std::optional<SocketAddress>& out, Need need);
   void address(std::string_view key, SocketAddress& out, Need need);
+  void address(std::string_view key, std::optional<IpAddress>& out, Need need);  // without a port
   // An array of at most `max` elements, or nullptr.
   const nlohmann::json* list(std::string_view key, Need need, size_t max);
   const nlohmann::json* object(std::string_view key, Need need);

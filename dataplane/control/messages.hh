@@ -52,7 +52,8 @@ inline constexpr uint32_t kDefaultPageMinutes = 256;
   X(kUnknownInterface, "unknown_interface", "no interface has this name")                   \
   X(kNoSuchFamily, "no_such_family", "the interface has no media address of this family")   \
   X(kNoFreePort, "no_free_port", "every media port of the interface is taken")              \
-  X(kPortTaken, "port_taken", "the local port asked for is taken")                          \
+  X(kPortsResting, "ports_resting", "the media ports that are free rest from a call")       \
+  X(kPortTaken, "port_taken", "the local port asked for is taken, or rests")                \
   X(kBadLocalPort, "bad_local_port", "the local port asked for is not in media-ports")      \
   X(kNoFreeLeg, "no_free_leg", "max-legs are in use")                                       \
   X(kCaptureBusy, "capture_busy", "another capture is under way")                           \
@@ -65,6 +66,9 @@ enum class ErrorCode : uint8_t {
   HOLDFAST_CONTROL_ERRORS(X)
 #undef X
 };
+#define X(id, name, help) +1
+inline constexpr size_t kErrorCodes = HOLDFAST_CONTROL_ERRORS(X);
+#undef X
 std::string_view to_string(ErrorCode);
 std::string_view meaning(ErrorCode);  // as docs/control-socket.md has it
 std::optional<ErrorCode> error_code_from(std::string_view name);
@@ -104,6 +108,7 @@ struct LegSpec {
   std::vector<ClockRate> clock_rates;        // at most kMaxClockRates
   Learn learn = Learn::kLock;                // kStrict comes with a remote
   uint16_t local_port = 0;                   // even; 0: the dataplane chooses
+  std::optional<IpAddress> local_address;    // a media address; none: the dataplane chooses
   Media media = Media::kAudio;
   Payload payload = Payload::kRtp;  // the same for both legs of a call
 };
@@ -314,6 +319,13 @@ struct MinutePage {
   std::vector<MinuteRecord> records;
 };
 
+// Pairs of media ports (RTP and RTCP), those of all media addresses of an interface together.
+struct MediaPorts {
+  uint32_t pairs = 0;
+  uint32_t lent = 0;     // to legs
+  uint32_t resting = 0;  // from their last leg, so that they are lent to nobody
+};
+
 struct PortStatus {
   std::string name;
   std::string take;
@@ -328,6 +340,7 @@ struct PortStatus {
   std::vector<NamedCount> drops;     // of rx: why the others went no further
   std::vector<NamedCount> tx_drops;  // of from_kernel: why they did not go out
   uint64_t joined = 0;  // of rx: went from leg to leg inside, whatever then became of them
+  MediaPorts media_ports;
 
   uint64_t dropped() const;
   // rx = relayed + to_kernel + dropped.
@@ -355,6 +368,7 @@ struct StatusReport {
   bool huge_pages = false;
   uint32_t legs_in_use = 0;
   uint32_t legs_max = 0;
+  std::vector<NamedCount> refused;  // call.add that were refused, by error code
   std::vector<PortStatus> ports;
   std::vector<LcoreStatus> lcores;
   // Of the process before, whose calls this one went on with; none: it began without calls.

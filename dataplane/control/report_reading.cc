@@ -187,6 +187,12 @@ PortStatus read_port(const json& item, std::string& error) {
   fields.number("tx", p.tx, kMay);
   read_counts(fields, "drops", p.drops);
   read_counts(fields, "tx_drops", p.tx_drops);
+  if (const auto* media = fields.object("media_ports", kMay)) {
+    Fields counts(*media, "media_ports", error);
+    counts.number("pairs", p.media_ports.pairs, kMay);
+    counts.number("lent", p.media_ports.lent, kMay);
+    counts.number("resting", p.media_ports.resting, kMay);
+  }
   return p;
 }
 
@@ -271,6 +277,7 @@ Result<StatusReport, std::string> status_report_from(const json& answer) {
     counts.number("in_use", s.legs_in_use, kMay);
     counts.number("max", s.legs_max, kMay);
   }
+  read_counts(fields, "refused", s.refused);
   if (const auto* ports = fields.list("ports", kMust, kMaxRows)) {
     for (const auto& port : *ports) s.ports.push_back(read_port(port, error));
   }

@@ -42,7 +42,11 @@ json to_json(const PortStatus& p) {
           {"tx", p.tx},
           {"from_kernel", p.from_kernel},
           {"drops", to_json(p.drops)},
-          {"tx_drops", to_json(p.tx_drops)}};
+          {"tx_drops", to_json(p.tx_drops)},
+          {"media_ports",
+           {{"pairs", p.media_ports.pairs},
+            {"lent", p.media_ports.lent},
+            {"resting", p.media_ports.resting}}}};
 }
 
 json to_json(const LcoreStatus& l) {
@@ -183,6 +187,7 @@ json to_json(const StatusReport& s) {
          {"uptime_s", s.uptime_s},
          {"huge_pages", s.huge_pages},
          {"legs", {{"in_use", s.legs_in_use}, {"max", s.legs_max}}},
+         {"refused", to_json(s.refused)},
          {"ports", json::array()},
          {"lcores", json::array()},
          {"minute_records", {{"kept", s.minutes_kept}, {"dropped", s.minutes_dropped}}},

@@ -111,6 +111,7 @@ LegSpec read_leg_spec(const json& item, const std::string& path, std::string& er
   if (chosen && (leg.local_port == 0 || leg.local_port % 2 != 0)) {
     fields.fail("local_port", "needs an even port from 2 to 65534");
   }
+  fields.address("local_address", leg.local_address, kMay);
   fields.refuse_others();
   return leg;
 }
@@ -243,6 +244,7 @@ json leg_spec_to_json(const LegSpec& leg) {
   if (!leg.clock_rates.empty()) j["clock_rates"] = to_json(leg.clock_rates);
   if (leg.learn == Learn::kStrict) j["learn"] = learn_name(leg.learn);
   if (leg.local_port != 0) j["local_port"] = leg.local_port;
+  if (leg.local_address) j["local_address"] = leg.local_address->to_string();
   return j;
 }
 

@@ -14,6 +14,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 
 namespace holdfast::dataplane {
 namespace {
@@ -76,6 +78,17 @@ unsigned receive_queues_of(std::string_view name) {
   return std::max(1U, channels.combined_count + channels.rx_count);
 }
 
+unsigned speed_of(std::string_view name) {
+  ethtool_cmd settings{};
+  settings.cmd = ETHTOOL_GSET;
+  Request request(name);
+  request.ifr.ifr_data = reinterpret_cast<char*>(&settings);
+  if (request.call(SIOCETHTOOL) != 0) return 0;
+  const uint32_t mbps = ethtool_cmd_speed(&settings);
+  // Drivers say "unknown" as -1, in 16 bits or in 32.
+  return mbps == UINT16_MAX || mbps > INT32_MAX ? 0 : mbps;
+}
+
 }  // namespace
 
 bool is_link_name(std::string_view name) {
@@ -106,7 +119,25 @@ Result<Link, std::string> find_link(std::string_view name) {
   link.running = link.up && (request.ifr.ifr_flags & IFF_RUNNING) != 0;
   link.receive_queues = receive_queues_of(name);
   link.driver = driver_of(name);
+  link.speed_mbps = speed_of(name);
   return link;
+}
+
+// /proc/net/dev: after the name eight counts of what came, then bytes, packets, errors and drops of
+// what went.
+uint64_t frames_not_sent(std::string_view name) {
+  constexpr int kDropsBehind = 11;
+  std::ifstream devices("/proc/thread-self/net/dev");
+  for (std::string line; std::getline(devices, line);) {
+    const auto colon = line.find(':');
+    const auto first = line.find_first_not_of(' ');
+    if (colon == std::string::npos || line.substr(first, colon - first) != name) continue;
+    std::istringstream counts(line.substr(colon + 1));
+    uint64_t count = 0;
+    for (int i = 0; i <= kDropsBehind; ++i) counts >> count;
+    return counts ? count : 0;
+  }
+  return 0;
 }
 
 Outcome set_link_up(std::string_view name, bool up) {

@@ -22,7 +22,8 @@ struct Link {
   // Receive queues in use. A `shared` port must serve all of them: what RSS puts into a queue
   // without a socket is dropped by XDP as if the dataplane were dead.
   unsigned receive_queues = 1;
-  std::string driver;  // "veth", "tun", "ixgbe"; empty when the driver does not tell
+  std::string driver;       // "veth", "tun", "ixgbe"; empty when the driver does not tell
+  unsigned speed_mbps = 0;  // 0: unknown, or no carrier
 };
 
 // A name the kernel could give a device and that is safe to put into a path or a rule: 1 to 15 of
@@ -31,6 +32,10 @@ bool is_link_name(std::string_view name);
 
 // Refuses names that are no link name; says "no such interface" for one that does not exist.
 Result<Link, std::string> find_link(std::string_view name);
+
+// Frames that the kernel was to send by the device and dropped, since it exists. 0 when there is no
+// such device.
+uint64_t frames_not_sent(std::string_view name);
 
 Outcome set_link_up(std::string_view name, bool up);
 Outcome set_mtu(std::string_view name, unsigned mtu_bytes);

@@ -35,22 +35,25 @@ uint16_t memif_buffer(uint16_t longest_frame) {
 
 DriverArguments arguments_for(const PortRequest& request) {
   const std::string device = "net_" + request.driver + "_" + request.name;
+  const std::string queues = std::to_string(request.queues);
   if (request.driver == "af_xdp") {
     // Busy polling is off: it would pay a system call per empty poll, and an idle lcore sleeps
     // anyway.
     return {"vdev", device,
-            "iface=" + request.device + ",busy_budget=0,xdp_prog=" + request.xdp_program};
+            "iface=" + request.device + ",queue_count=" + queues +
+                ",busy_budget=0,xdp_prog=" + request.xdp_program};
   }
   if (request.driver == "af_packet") {
     return {"vdev", device,
             "iface=" + request.device + ",blocksz=65536,framesz=2048,framecnt=2048,qdisc_bypass=1"};
   }
   if (request.driver == "virtio_user") {
-    std::string arguments = "path=" + request.device + ",queues=1,queue_size=1024";
+    std::string arguments = "path=" + request.device + ",queues=" + queues + ",queue_size=1024";
     if (request.mac) arguments += ",mac=" + request.mac->to_string();
     return {"vdev", device, arguments};
   }
-  if (request.driver == "vhost") return {"vdev", device, "iface=" + request.device + ",queues=1"};
+  if (request.driver == "vhost")
+    return {"vdev", device, "iface=" + request.device + ",queues=" + queues};
   if (request.driver == "memif") {
     // A client, never a server: the driver's server (22.11) crashes when its client dies.
     std::string arguments = "role=client,socket-abstract=no,socket=" + request.device +
@@ -82,19 +85,48 @@ std::vector<int> packet_sockets() {
   return found;
 }
 
-std::string set_up_queues(uint16_t id, rte_mempool* pool) {
+// Sockets that were opened since `known`, which then has them too.
+std::vector<int> new_sockets(std::vector<int>& known) {
+  std::vector<int> now = packet_sockets(), added;
+  std::set_difference(now.begin(), now.end(), known.begin(), known.end(),
+                      std::back_inserter(added));
+  known = std::move(now);
+  return added;
+}
+
+// A card with several queues spreads by addresses and ports, so that a stream stays on its queue.
+std::string configure(uint16_t id, uint16_t queues) {
+  rte_eth_dev_info info{};
+  if (const int error = rte_eth_dev_info_get(id, &info); error != 0) return rte_strerror(-error);
+  if (queues > info.max_rx_queues || queues > info.max_tx_queues) {
+    return "queues: it has " + std::to_string(std::min(info.max_rx_queues, info.max_tx_queues)) +
+           ", not " + std::to_string(queues);
+  }
   rte_eth_conf conf{};
-  if (const int error = rte_eth_dev_configure(id, 1, 1, &conf); error != 0)
-    return rte_strerror(-error);
+  constexpr uint64_t kFlows = RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP;
+  if (queues > 1 && (info.flow_type_rss_offloads & kFlows) != 0) {
+    conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+    conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & kFlows;
+  }
+  const int error = rte_eth_dev_configure(id, queues, queues, &conf);
+  return error == 0 ? "" : rte_strerror(-error);
+}
+
+// `known`: the sockets before the port was made. Fills in those of each queue; what was opened with
+// the device is the first one's.
+std::string set_up_queues(uint16_t id, rte_mempool* pool, std::vector<int> known,
+                          std::vector<std::vector<int>>& wake_fds) {
+  if (std::string error = configure(id, static_cast<uint16_t>(wake_fds.size())); !error.empty())
+    return error;
   uint16_t rx = kDescriptors;
   uint16_t tx = kDescriptors;
   if (const int error = rte_eth_dev_adjust_nb_rx_tx_desc(id, &rx, &tx); error != 0)
     return rte_strerror(-error);
-  if (const int error = rte_eth_rx_queue_setup(id, 0, rx, kAnySocket, nullptr, pool); error != 0) {
-    return rte_strerror(-error);
-  }
-  if (const int error = rte_eth_tx_queue_setup(id, 0, tx, kAnySocket, nullptr); error != 0) {
-    return rte_strerror(-error);
+  for (uint16_t queue = 0; queue < wake_fds.size(); ++queue) {
+    int error = rte_eth_rx_queue_setup(id, queue, rx, kAnySocket, nullptr, pool);
+    if (error == 0) error = rte_eth_tx_queue_setup(id, queue, tx, kAnySocket, nullptr);
+    if (error != 0) return rte_strerror(-error);
+    wake_fds[queue] = new_sockets(known);
   }
   return {};
 }
@@ -106,7 +138,7 @@ Result<std::unique_ptr<EthernetPort>, std::string> EthernetPort::open(const Port
   const DriverArguments driver = arguments_for(request);
   const std::string what =
       "interface " + request.name + ": " + request.driver + " on " + request.device;
-  const std::vector<int> before = packet_sockets();
+  std::vector<int> before = packet_sockets();
   if (driver.bus == "vdev") {
     if (const int error =
             rte_eal_hotplug_add("vdev", driver.device.c_str(), driver.arguments.c_str());
@@ -119,10 +151,10 @@ Result<std::unique_ptr<EthernetPort>, std::string> EthernetPort::open(const Port
     return what + ": DPDK made no port of it";
   std::unique_ptr<EthernetPort> port(new EthernetPort(id));
   if (request.driver == "vhost") port->given_mac_ = request.mac;
-  if (std::string error = set_up_queues(id, pool); !error.empty()) return what + ": " + error;
-  const std::vector<int> after = packet_sockets();
-  std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
-                      std::back_inserter(port->wake_fds_));
+  port->wake_fds_.resize(request.queues);
+  if (std::string error = set_up_queues(id, pool, std::move(before), port->wake_fds_);
+      !error.empty())
+    return what + ": " + error;
   return port;
 }
 
@@ -140,6 +172,12 @@ std::string EthernetPort::start() {
 void EthernetPort::stop() {
   if (started_) rte_eth_dev_stop(id_);
   started_ = false;
+}
+
+std::vector<int> EthernetPort::sockets() const {
+  std::vector<int> all;
+  for (const auto& of_queue : wake_fds_) all.insert(all.end(), of_queue.begin(), of_queue.end());
+  return all;
 }
 
 // A vhost port has no filter: it hands over what the other side sends, and its address is what we

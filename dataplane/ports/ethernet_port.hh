@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One DPDK port: opened from its configuration, started with one queue each way, closed by its
+// One DPDK port: opened from its configuration, started with its pairs of queues, closed by its
 // owner.
 #pragma once
 
@@ -24,9 +24,10 @@ struct PortRequest {
   std::optional<MacAddress> mac;  // virtio_user, vhost, memif: the address the port shall have
   uint32_t memif_id = 0;          // memif only
   uint16_t longest_frame = 1518;  // bytes
+  uint16_t queues = 1;            // pairs; af_xdp, virtio_user, vhost, pci only
 };
 
-// Start-up only. After start() the queues belong to the port's lcore.
+// Start-up only. After start() each pair of queues belongs to its lcore.
 class EthernetPort {
  public:
   // Creates the DPDK device and sets up its queues; nothing is received yet. Errors are one line.
@@ -45,17 +46,18 @@ class EthernetPort {
   uint16_t id() const { return id_; }
   MacAddress mac() const;
   bool link_up() const;
-  // Descriptors that become readable when a frame arrives, where the driver has such (AF_XDP and
-  // AF_PACKET sockets); an idle lcore waits on them instead of polling. Empty: it must look by
-  // itself.
-  const std::vector<int>& wake_fds() const { return wake_fds_; }
+  // Descriptors that become readable when a frame arrives at a queue, where the driver has such
+  // (AF_XDP and AF_PACKET sockets); an idle lcore waits on them instead of polling. Empty: it must
+  // look by itself.
+  const std::vector<int>& wake_fds(uint16_t queue) const { return wake_fds_[queue]; }
+  std::vector<int> sockets() const;  // those of all queues
 
  private:
   explicit EthernetPort(uint16_t id) : id_(id) {}
   uint16_t id_;
   std::optional<MacAddress> given_mac_;  // of a driver that has none to set
   bool started_ = false;
-  std::vector<int> wake_fds_;
+  std::vector<std::vector<int>> wake_fds_;  // by queue
 };
 
 // The packet buffers of all ports. Null with `error` set when memory is short.

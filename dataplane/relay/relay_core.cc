@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <bit>
 #include <new>
+#include <utility>
 
 namespace holdfast::dataplane {
 namespace {
@@ -41,7 +42,8 @@ RelayCore::RelayCore(Switchboard& board, uint32_t core, const CoreMemory& memory
       // needs a request.
       events_(size_t{board.legs_per_core()} * kPaths * 2) {
   for (size_t i = 0; i < board.ports().size(); ++i) {
-    if (board.ports()[i].core == core) own_ports_.push_back(i);
+    queues_.push_back(board.queue_of(i, core));
+    if (queues_[i] != Switchboard::kNoQueue) own_ports_.push_back(i);
   }
 }
 
@@ -49,6 +51,7 @@ bool RelayCore::has_messages() const {
   if (!requests_.empty()) return true;
   if (board_.cores() > 1 && !ring_is_empty(board_.inbox(core_))) return true;
   for (const size_t port : own_ports_) {
+    if (queues_[port] != 0) continue;
     const rte_ring* ring = board_.ports()[port].from_kernel.get();
     if (kernel_backlog_count_[port] > 0 || (ring != nullptr && !ring_is_empty(ring))) return true;
   }
@@ -69,7 +72,8 @@ unsigned RelayCore::poll(uint64_t now_ns) {
 
 unsigned RelayCore::poll_port(size_t port, uint64_t now_ns) {
   std::array<rte_mbuf*, kBurst> frames;
-  const uint16_t n = rte_eth_rx_burst(board_.ports()[port].dpdk_port, 0, frames.data(), kBurst);
+  const uint16_t n =
+      rte_eth_rx_burst(board_.ports()[port].dpdk_port, queues_[port], frames.data(), kBurst);
   if (n == 0) return 0;
   counters_[port].rx.add(n);
   take_burst({frames.data(), n}, now_ns, true);
@@ -132,9 +136,10 @@ void RelayCore::take_burst(std::span<rte_mbuf*> frames, uint64_t now_ns, bool fr
                owner != core_) {
       hand_over(frame, owner, {}, nullptr);
     } else {
-      each.leg = leg_of(board_.leg_at(view.address_index, view.destination_port));
+      const LegIndex entry = board_.leg_at(view.address_index, view.destination_port);
+      each.leg = leg_of(entry);
       if (each.leg == nullptr) {
-        drop(frame, DropReason::no_leg);
+        drop(frame, why_no_leg(entry));
         continue;
       }
       rte_prefetch0(each.leg->hot());
@@ -186,8 +191,8 @@ void RelayCore::send_to_kernel(size_t port, std::span<rte_mbuf*> frames) {
   rte_ring* ring = board_.ports()[port].to_kernel.get();
   unsigned taken = 0;
   if (ring != nullptr) {
-    taken = rte_ring_sp_enqueue_burst(ring, reinterpret_cast<void**>(frames.data()),
-                                      static_cast<unsigned>(frames.size()), nullptr);
+    taken = rte_ring_enqueue_burst(ring, reinterpret_cast<void**>(frames.data()),
+                                   static_cast<unsigned>(frames.size()), nullptr);
     if (taken > 0) board_.slow_bell().ring();
   }
   const DropReason reason = ring != nullptr ? DropReason::to_kernel_full : DropReason::not_media;
@@ -195,7 +200,8 @@ void RelayCore::send_to_kernel(size_t port, std::span<rte_mbuf*> frames) {
 }
 
 void RelayCore::queue_tx(rte_mbuf* frame, size_t out_port, LegIndex leg) {
-  if (const uint32_t sender = board_.ports()[out_port].core; sender != core_) {
+  if (queues_[out_port] == Switchboard::kNoQueue) {
+    const uint32_t sender = board_.ports()[out_port].core;
     hand_over(frame, sender, {FrameNote::Task::send, 0, static_cast<uint16_t>(out_port), leg},
               leg_of(leg));
     return;
@@ -211,14 +217,15 @@ void RelayCore::queue_tx(rte_mbuf* frame, size_t out_port, LegIndex leg) {
 void RelayCore::flush_tx(size_t port) {
   TxBatch& batch = tx_[port];
   if (batch.count == 0) return;
-  const uint16_t sent =
-      rte_eth_tx_burst(board_.ports()[port].dpdk_port, 0, batch.frames.data(), batch.count);
+  const uint16_t sent = rte_eth_tx_burst(board_.ports()[port].dpdk_port, queues_[port],
+                                         batch.frames.data(), batch.count);
   counters_[port].tx_media.add(sent);
   for (uint16_t i = 0; i < sent; ++i) counters_[batch.ingress[i]].relayed.add(1);
   // The newest are dropped, the queue is left as it is: a stream is never muted, and recovers with
   // the next burst.
   for (uint16_t i = sent; i < batch.count; ++i)
     reject(batch.frames[i], batch.ingress[i], batch.legs[i]);
+  batch.refused = batch.refused || sent < batch.count;
   batch.count = 0;
 }
 
@@ -242,8 +249,10 @@ void RelayCore::count_reject(size_t ingress, Leg* leg) {
 }
 
 unsigned RelayCore::poll_from_kernel(size_t port) {
+  if (queues_[port] != 0) return 0;
   rte_ring* ring = board_.ports()[port].from_kernel.get();
-  if (ring == nullptr) return 0;
+  // Where media found no room, what gets free is media's.
+  if (std::exchange(tx_[port].refused, false) || ring == nullptr) return 0;
   auto& backlog = kernel_backlog_[port];
   uint16_t& count = kernel_backlog_count_[port];
   if (count < kBurst) {

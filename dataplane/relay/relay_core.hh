@@ -52,6 +52,7 @@ class RelayCore {
     std::array<uint16_t, 2 * kBurst> ingress;
     std::array<LegIndex, 2 * kBurst> legs;
     uint16_t count = 0;
+    bool refused = false;  // the port did not take all of this round
   };
   // A media frame between classification and relay.
   struct Work {
@@ -122,7 +123,8 @@ class RelayCore {
   std::vector<Leg> own_legs_;
   std::span<Leg> legs_;
   StreamPool streams_;
-  std::vector<size_t> own_ports_;
+  std::vector<uint16_t> queues_;   // by port: its queue pair that is ours, or kNoQueue
+  std::vector<size_t> own_ports_;  // those with a queue of ours
   // Members, since an array on the stack would be filled with initial values for each burst.
   std::array<Work, kBurst> work_;    // of take_burst()
   std::array<Work, kBurst> joined_;  // what relay_all() does next: at most one for each of a burst

@@ -133,10 +133,11 @@ void RelayCore::join(rte_mbuf* frame, const Path& out, Leg& from, uint8_t joins)
   }
   const FrameView view =
       view_frame(rte_pktmbuf_mtod(frame, const uint8_t*), frame->data_len, filter);
-  Leg* leg = view.fate == FrameFate::media
-                 ? leg_of(board_.leg_at(view.address_index, view.destination_port))
-                 : nullptr;
-  if (leg == nullptr) return drop(frame, DropReason::no_leg);
+  const LegIndex entry = view.fate == FrameFate::media
+                             ? board_.leg_at(view.address_index, view.destination_port)
+                             : kNoLeg;
+  Leg* leg = leg_of(entry);
+  if (leg == nullptr) return drop(frame, why_no_leg(entry));
   joined_[joined_count_++] = {frame, view, leg, joins};
 }
 

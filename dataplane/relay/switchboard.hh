@@ -19,6 +19,11 @@ namespace holdfast::dataplane {
 inline constexpr uint16_t kBurst = 32;  // frames of one poll
 inline constexpr size_t kMaxPorts = 16;
 inline constexpr size_t kMaxCores = 16;
+// In the leg table: a leg had the port, and nobody has it now. No leg of any lcore.
+inline constexpr LegIndex kEndedLeg = UINT32_MAX;
+constexpr DropReason why_no_leg(LegIndex entry) {
+  return entry == kEndedLeg ? DropReason::call_ended : DropReason::no_leg;
+}
 
 struct RingDeleter {
   void operator()(rte_ring* ring) const { rte_ring_free(ring); }
@@ -37,7 +42,8 @@ RingPtr make_ring(const std::string& name, unsigned size, unsigned flags);
 struct PortIo {
   std::string name;
   uint16_t dpdk_port = 0;
-  uint32_t core = 0;    // the lcore that polls it and sends on it
+  uint32_t core = 0;    // the lcore of its first queue pair, and of the rings below
+  uint16_t queues = 1;  // pairs of queues; each is polled and sent on by one lcore
   uint16_t mtu = 1500;  // octets of IP packet (RFC 8200 section 1)
   ClassMarks marks;
   PortFilter filter;
@@ -65,6 +71,14 @@ class Switchboard {
   std::vector<PortIo>& ports() { return ports_; }
   const std::vector<PortIo>& ports() const { return ports_; }
   size_t addresses() const { return by_address_.size(); }
+
+  // The queue pair of a port that is the core's: the cores from the port's on have one each, as far
+  // as they go round. kNoQueue: what is to leave there is handed to another lcore.
+  static constexpr uint16_t kNoQueue = UINT16_MAX;
+  uint16_t queue_of(size_t port, uint32_t core) const {
+    const uint32_t queue = (core + cores_ - ports_[port].core) % cores_;
+    return queue < ports_[port].queues ? static_cast<uint16_t>(queue) : kNoQueue;
+  }
 
   uint32_t owner_of_leg(LegIndex leg) const { return (leg - 1) / legs_per_core_; }
   uint32_t slot_of_leg(LegIndex leg) const { return (leg - 1) % legs_per_core_; }

@@ -26,10 +26,13 @@ using config::Take;
 
 static_assert(config::kMaxCpus == kMaxCores && config::kMaxInterfaces == kMaxPorts);
 static_assert(kMaxCores <= 32);  // RelayCore's wake mask has 32 bits
-constexpr uint32_t kFramesPerPort =
-    8192;  // receive and transmit queues, the rings, and bursts under way
+constexpr uint32_t kFramesPerQueue =
+    8192;  // receive and transmit queue of a port, the rings, and bursts under way
 constexpr uint32_t kFramesPerCore = 4096;
 constexpr uint64_t kMaxRefusalWarnings = 8;
+constexpr uint64_t kNsPerS = 1'000'000'000;
+constexpr uint64_t kUnknownLinkMbps = 1000;
+constexpr uint64_t kBytesPerMbit = 125'000;
 
 bool on_kernel_device(const InterfaceConfig& interface) {
   return interface.driver == Driver::kAfXdp || interface.driver == Driver::kAfPacket;
@@ -109,8 +112,8 @@ std::string why_not_open(const InterfaceConfig& interface) {
 std::string open_ports(const config::DataplaneConfig& config, Assembly& parts) {
   uint16_t longest = 0;
   for (const InterfaceConfig& i : config.interfaces) longest = std::max(longest, i.mtu);
-  const uint32_t frames = static_cast<uint32_t>(config.interfaces.size()) * kFramesPerPort +
-                          static_cast<uint32_t>(config.cpus.size()) * kFramesPerCore;
+  uint32_t frames = static_cast<uint32_t>(config.cpus.size()) * kFramesPerCore;
+  for (const InterfaceConfig& i : config.interfaces) frames += i.queues * kFramesPerQueue;
   std::string error;
   longest = static_cast<uint16_t>(longest + kEthernetSize + kVlanSize);
   parts.pool = make_packet_pool(frames, longest, error);
@@ -131,7 +134,8 @@ std::string open_ports(const config::DataplaneConfig& config, Assembly& parts) {
                                     .xdp_program = xdp_program_path(config),
                                     .mac = interface.mac,
                                     .memif_id = interface.memif_id,
-                                    .longest_frame = longest},
+                                    .longest_frame = longest,
+                                    .queues = interface.queues},
                                    parts.pool);
     if (!port) return port.error() + why_not_open(interface);
     parts.ports.push_back(std::move(port).value());
@@ -201,6 +205,7 @@ void build_board(const config::DataplaneConfig& config, Assembly& parts) {
     io.name = interface.name;
     io.dpdk_port = parts.ports[i]->id();
     io.core = static_cast<uint32_t>(i % config.cpus.size());
+    io.queues = interface.queues;
     io.mtu = interface.mtu;
     io.marks = marks_of(interface);
     io.filter = {.mac = parts.ports[i]->mac(),
@@ -211,8 +216,9 @@ void build_board(const config::DataplaneConfig& config, Assembly& parts) {
     for (const IpAddress& ip : interface.media_addresses)
       io.filter.addresses.push_back({ip, address_index++});
     if (interface.take == Take::kOwned) {
+      const unsigned producers = interface.queues == 1 ? RING_F_SP_ENQ : 0;
       io.to_kernel =
-          make_ring("hf_to_" + interface.name, kExceptionRing, RING_F_SP_ENQ | RING_F_SC_DEQ);
+          make_ring("hf_to_" + interface.name, kExceptionRing, producers | RING_F_SC_DEQ);
       io.from_kernel =
           make_ring("hf_from_" + interface.name, kExceptionRing, RING_F_SP_ENQ | RING_F_SC_DEQ);
     }
@@ -230,14 +236,27 @@ void build_board(const config::DataplaneConfig& config, Assembly& parts) {
     std::vector<int> wake_fds;
     bool all_wake = true;
     for (size_t i = 0; i < parts.ports.size(); ++i) {
-      if (parts.board->ports()[i].core != core) continue;
-      const auto& fds = parts.ports[i]->wake_fds();
+      const uint16_t queue = parts.board->queue_of(i, core);
+      if (queue == Switchboard::kNoQueue) continue;
+      const auto& fds = parts.ports[i]->wake_fds(queue);
       wake_fds.insert(wake_fds.end(), fds.begin(), fds.end());
       all_wake = all_wake && !fds.empty();
     }
     parts.loops.push_back(std::make_unique<LcoreLoop>(*parts.board, *parts.cores[core], core,
                                                       config.idle_sleep_us, wake_fds, all_wake));
   }
+}
+
+// What the kernel may send by the port. Half of the link by itself, so that media finds the other
+// half, and a queue that is never long.
+ExceptionRate exception_rate(const InterfaceConfig& interface) {
+  uint64_t mbps = interface.exception_mbps;
+  if (mbps == 0) {
+    const auto link = find_link(interface.device);
+    mbps = on_kernel_device(interface) && link && link->speed_mbps > 1 ? link->speed_mbps / 2
+                                                                       : kUnknownLinkMbps / 2;
+  }
+  return {interface.exception_pps, mbps * kBytesPerMbit};
 }
 
 std::string open_taps(const config::DataplaneConfig& config, Assembly& parts) {
@@ -250,7 +269,7 @@ std::string open_taps(const config::DataplaneConfig& config, Assembly& parts) {
     if (!tap) return tap.error();
     parts.exceptions[i] = std::make_unique<ExceptionPath>(
         io, std::move(tap).value(), parts.pool, parts.slow_counters[i],
-        parts.board->core_bell(io.core), interface.exception_pps);
+        parts.board->core_bell(io.core), exception_rate(interface));
   }
   return {};
 }
@@ -271,7 +290,8 @@ std::string open_book(const config::DataplaneConfig& config, Assembly& parts) {
   for (const auto& line : parts.lines) lines.push_back(line.get());
   parts.book = std::make_unique<CallBook>(
       *parts.board, lines, interfaces, config.max_legs,
-      parts.state == nullptr ? std::span<SavedCall>{} : parts.state->calls());
+      parts.state == nullptr ? std::span<SavedCall>{} : parts.state->calls(),
+      PortRest{.ns = config.port_rest_s * kNsPerS});
   parts.captures = std::make_unique<CaptureDesk>(*parts.board, lines, *parts.book);
   auto next_hops = NextHops::open([book = parts.book.get()](uint32_t token, const NextHop& hop) {
     book->on_next_hop(token, hop);
@@ -375,11 +395,12 @@ std::string preflight(const config::DataplaneConfig& config) {
       return what + "mtu " + std::to_string(interface.mtu) + " is more than the " +
              std::to_string(link->mtu_bytes) + " of " + interface.device;
     }
-    if (interface.driver == Driver::kAfXdp && link->receive_queues > 1) {
-      return what + interface.device + " spreads frames over " +
-             std::to_string(link->receive_queues) +
-             " receive queues and one is served; run: ethtool -L " + interface.device +
-             " combined 1";
+    if (interface.driver == Driver::kAfXdp && link->receive_queues != interface.queues) {
+      const std::string there = std::to_string(link->receive_queues);
+      const std::string served = std::to_string(interface.queues);
+      return what + interface.device + " spreads frames over " + there +
+             " receive queues, and queues = " + served + " of them are served; run: ethtool -L " +
+             interface.device + " combined " + served + ", or set queues = " + there;
     }
     if (interface.take == Take::kShared && !link->up)
       return what + interface.device + " is down; bring it up first";

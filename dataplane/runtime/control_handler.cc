@@ -45,17 +45,28 @@ void add_counters(control::PortStatus& out, const std::vector<const PortCounters
   }
 }
 
+void add_drops(std::vector<control::NamedCount>& drops, DropReason reason, uint64_t frames) {
+  for (control::NamedCount& drop : drops) {
+    if (drop.name != name_of(reason)) continue;
+    drop.count += frames;
+    return;
+  }
+  drops.push_back({std::string(name_of(reason)), frames});
+}
+
 // Frames that came in at this port too and were dropped before an lcore saw them: in both sides of
 // the books.
 void add_unseen(control::PortStatus& out, DropReason reason, uint64_t frames) {
   if (frames == 0) return;
   out.rx += frames;
-  for (control::NamedCount& drop : out.drops) {
-    if (drop.name != name_of(reason)) continue;
-    drop.count += frames;
-    return;
-  }
-  out.drops.push_back({std::string(name_of(reason)), frames});
+  add_drops(out.drops, reason, frames);
+}
+
+// The same of frames that the kernel wanted sent.
+void add_unsent(control::PortStatus& out, uint64_t frames) {
+  if (frames == 0) return;
+  out.from_kernel += frames;
+  add_drops(out.tx_drops, DropReason::tap_full, frames);
 }
 
 // Fragments that the XDP program dropped.
@@ -71,7 +82,7 @@ void add_steer_drops(control::PortStatus& out, const std::string& device) {
 void ControlRequests::attach(Assembly* parts, const control::ControlServer* server) {
   parts_ = parts;
   server_ = server;
-  for (const auto& port : parts->ports) missed_.emplace_back(port->wake_fds());
+  for (const auto& port : parts->ports) missed_.emplace_back(port->sockets());
 }
 
 void ControlRequests::handle(const control::Request& request, control::Reply reply) {
@@ -120,6 +131,9 @@ control::PortStatus ControlRequests::port_status(size_t port) {
   if (interface.driver == config::Driver::kAfXdp) add_steer_drops(out, interface.device);
   add_unseen(out, DropReason::port_missed,
              missed_[port].read(driver_missed(parts_->ports[port]->id())));
+  if (const auto& path = parts_->exceptions[port]; path != nullptr)
+    add_unsent(out, path->dropped_by_kernel());
+  out.media_ports = parts_->book->media_ports(port);
   return out;
 }
 
@@ -132,6 +146,7 @@ control::StatusReport ControlRequests::status() {
   out.huge_pages = parts_->eal->huge_pages();
   out.legs_in_use = parts_->book->legs_in_use();
   out.legs_max = config_.max_legs;
+  out.refused = parts_->book->refused();
   for (size_t i = 0; i < config_.interfaces.size(); ++i) out.ports.push_back(port_status(i));
   for (size_t i = 0; i < parts_->cores.size(); ++i) {
     const CoreCounters& counters = parts_->cores[i]->core_counters();

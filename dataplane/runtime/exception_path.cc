@@ -15,8 +15,10 @@ namespace {
 
 constexpr unsigned kFramesPerPump =
     64;  // each way, so that netlink and control requests get their turn
-constexpr uint64_t kBucketDivisor = 50;  // the bucket holds 20 ms of the rate
-constexpr uint64_t kNsPerS = 1'000'000'000;
+constexpr uint64_t kPacketBuckets = 50;  // a bucket of packets holds 20 ms of the rate
+// One of bytes 2 ms: the slow thread comes round each millisecond, and at half of the link's speed
+// such a burst keeps media waiting for one.
+constexpr uint64_t kByteBuckets = 500;
 constexpr size_t kTagAt = 12;  // after the two addresses
 
 // The tag, if there is one: the classifier let only our VLAN's frames through.
@@ -42,13 +44,16 @@ void put_tag_on(rte_mbuf* frame, uint16_t vlan) {
 }  // namespace
 
 ExceptionPath::ExceptionPath(PortIo& port, Tap tap, rte_mempool* pool, PortCounters& counters,
-                             Doorbell& port_bell, uint32_t packets_per_s)
+                             Doorbell& port_bell, const ExceptionRate& rate)
     : port_(port),
       tap_(std::move(tap)),
       pool_(pool),
       counters_(counters),
       port_bell_(port_bell),
-      packets_per_s_(packets_per_s) {}
+      in_packets_(rate.packets_per_s, rate.packets_per_s / kPacketBuckets),
+      out_packets_(rate.packets_per_s, rate.packets_per_s / kPacketBuckets),
+      out_bytes_(rate.out_bytes_per_s, rate.out_bytes_per_s / kByteBuckets),
+      dropped_before_(frames_not_sent(tap_.name())) {}
 
 ExceptionPath::~ExceptionPath() {
   void* frame = nullptr;
@@ -56,18 +61,8 @@ ExceptionPath::~ExceptionPath() {
     rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
 }
 
-void ExceptionPath::refill(uint64_t now_ns) {
-  const uint64_t bucket = std::max<uint64_t>(1, packets_per_s_ / kBucketDivisor);
-  if (last_refill_ns_ == 0) last_refill_ns_ = now_ns - kNsPerS / kBucketDivisor;
-  const uint64_t earned = (now_ns - last_refill_ns_) * packets_per_s_ / kNsPerS;
-  if (earned == 0) return;
-  last_refill_ns_ = earned >= bucket ? now_ns : last_refill_ns_ + earned * kNsPerS / packets_per_s_;
-  in_tokens_ = std::min(bucket, in_tokens_ + earned);
-  out_tokens_ = std::min(bucket, out_tokens_ + earned);
-}
-
 bool ExceptionPath::pump(uint64_t now_ns) {
-  refill(now_ns);
+  for (TokenBucket* bucket : {&in_packets_, &out_packets_, &out_bytes_}) bucket->refill(now_ns);
   throttled_ = false;
   const bool more_in = to_kernel();
   const bool more_out = from_kernel();
@@ -77,14 +72,14 @@ bool ExceptionPath::pump(uint64_t now_ns) {
 
 bool ExceptionPath::to_kernel() {
   for (unsigned n = 0; n < kFramesPerPump; ++n) {
-    if (in_tokens_ == 0) {
+    if (!in_packets_.has()) {
       throttled_ = throttled_ || has_frames();
       return false;
     }
     void* object = nullptr;
     if (rte_ring_sc_dequeue(port_.to_kernel.get(), &object) != 0) return false;
     auto* frame = static_cast<rte_mbuf*>(object);
-    --in_tokens_;
+    in_packets_.spend(1);
     take_tag_off(frame);
     const TapResult result = tap_.write({rte_pktmbuf_mtod(frame, const uint8_t*), frame->data_len});
     rte_pktmbuf_free(frame);
@@ -101,7 +96,7 @@ bool ExceptionPath::to_kernel() {
 bool ExceptionPath::from_kernel() {
   for (unsigned n = 0; n < kFramesPerPump; ++n) {
     // A full ring means that the port is slower than the kernel: leave the rest with the kernel.
-    if (out_tokens_ == 0 || rte_ring_full(port_.from_kernel.get()) != 0) {
+    if (!out_packets_.has() || !out_bytes_.has() || rte_ring_full(port_.from_kernel.get()) != 0) {
       throttled_ = true;
       return false;
     }
@@ -119,7 +114,8 @@ bool ExceptionPath::from_kernel() {
       counters_.kernel_drop(DropReason::tap_oversize);
       continue;
     }
-    --out_tokens_;
+    out_packets_.spend(1);
+    out_bytes_.spend(result.bytes);
     counters_.from_kernel.add(1);
     frame->data_len = static_cast<uint16_t>(result.bytes);
     frame->pkt_len = frame->data_len;

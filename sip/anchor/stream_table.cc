@@ -116,6 +116,7 @@ control::CallAdd StreamTable::request_for(const StreamEntry& entry, bool same_po
   for (size_t i = 0; i < request.legs.size(); ++i) {
     if (!same_ports) continue;
     request.legs[i].local_port = entry.places[i].local.port;
+    request.legs[i].local_address = entry.places[i].local.ip;
     request.legs[i].family = entry.places[i].local.ip.family;
   }
   return request;

@@ -32,7 +32,7 @@ namespace holdfast::sip {
 // What the dataplane is to have; legs by media::Side.
 struct StreamPlan {
   StreamName name;
-  std::array<control::LegSpec, 2> legs;  // local_port is the table's
+  std::array<control::LegSpec, 2> legs;  // local_port and _address are the table's
   uint32_t learning = 0;                 // rises when the callee's source is to be learned anew
   bool agreed = false;                   // by an answer: media is to be expected
   bool held = false;

@@ -29,8 +29,9 @@ def pytest_addoption(parser):
     parser.addoption("--all-drills", action="store_true", help="every outage with every centre, and real timers")
 
 
-# What the drills stand on, and one that waits for timers: with --all-drills only.
-LONG = ("test_centre.py", "test_accounting_drill.py", "test_a_flapping_centre_makes_no_storm")
+# What the drills stand on, one that waits for timers, and two more ways to stand on two lcores: with --all-drills only.
+LONG = ("test_centre.py", "test_accounting_drill.py", "test_a_flapping_centre_makes_no_storm",
+        "test_streams_over_two_lcores[one-armed", "test_phones_talk_over_two_lcores")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -91,7 +91,7 @@ const Case kCases[] = {
     {"small_mtu", [](auto& m) { m.write("/sys/class/net/eth0/mtu", "1400"); }, kShared,
      "interface lan", "mtu", "not usable: eth0 has 1400, mtu says 1500", false},
     {"queues", [](auto& m) { m.write("/sys/class/net/eth0/queues/rx-1/x", ""); }, kShared,
-     "interface lan", "queues", "not usable: 2 receive queues, of which one is served", false},
+     "interface lan", "queues", "not usable: 2 receive queues, of which queues = 1 is served", false},
     {"generic_xdp", [](auto& m) { m.links["eth0"].driver = "r8169"; }, kShared, "interface lan",
      "xdp", "warning: r8169 does not run XDP programs: the kernel does it, and copies", true},
     {"lro", [](auto& m) { m.links["eth0"].lro = true; }, kShared, "interface lan", "offloads",

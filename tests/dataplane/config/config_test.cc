@@ -57,10 +57,12 @@ TEST(Config, DefaultsAreThoseOfThePage) {
 TEST(Config, OwnedInterfaceWithEverythingSet) {
   const auto config = parse_config(
       "[dataplane]\ncpus = [2, 3]\nmax-legs = 10\nhuge-pages = \"no\"\nidle-sleep-us = 0\n"
+      "port-rest-s = 0\n"
       "[[interface]]\nname = \"v\"\ntake = \"owned\"\ndriver = \"virtio_user\"\n"
       "device = \"/run/v.sock\"\nmac = \"02:00:00:00:00:01\"\nvlan = 100\npcp-audio = 6\nmtu = "
       "1400\n"
-      "tap = \"voice0\"\nexception-pps = 500\nmedia-ports = \"30000-30010\"\ndscp-audio = 0\n"
+      "tap = \"voice0\"\nexception-pps = 500\nexception-mbps = 40\nqueues = 2\nmedia-ports = "
+      "\"30000-30010\"\ndscp-audio = 0\n"
       "dscp-video = \"copy\"\ndscp-rtcp = 26\npcp-rtcp = 3\n"
       "media-addresses = [\"198.18.1.2\", \"2001:db8::2\"]\n"
       "static-neighbors = [{address = \"198.18.1.1\", mac = \"02:00:00:00:00:02\"}]\n",
@@ -68,6 +70,9 @@ TEST(Config, OwnedInterfaceWithEverythingSet) {
   ASSERT_TRUE(config) << config.error().to_string();
   const auto& i = config->interfaces[0];
   EXPECT_EQ(i.driver, Driver::kVirtioUser);
+  EXPECT_EQ(config->port_rest_s, 0u);
+  EXPECT_EQ(i.exception_mbps, 40u);
+  EXPECT_EQ(i.queues, 2u);
   EXPECT_EQ(i.tap, "voice0");
   EXPECT_EQ(i.audio.dscp, (DscpRule{false, 0}));
   EXPECT_EQ(i.video.dscp, (DscpRule{true, 0}));
@@ -211,6 +216,15 @@ const Case kInterface[] = {
      "hf.toml:6: interface.lan.exception-pps: 99 is out of bounds; choose 100 to 1000000"},
     {lan("take = \"owned\"\nexception-pps = 1000001"),
      "hf.toml:6: interface.lan.exception-pps: 1000001 is out of bounds; choose 100 to 1000000"},
+    {lan("take = \"owned\"\nexception-mbps = 10001"),
+     "hf.toml:6: interface.lan.exception-mbps: 10001 is out of bounds; choose 0 to 10000"},
+    {lan("exception-mbps = 10"),
+     I "exception-mbps: a shared interface has no tap; remove this line, or set take = \"owned\""},
+    {lan("queues = 1"), "no error"},
+    {lan("queues = 2"), I "queues: 2 queues need as many cpus, not 1; name more cpus or lower it"},
+    {lan("queues = 0"), I "queues: 0 is out of bounds; choose 1 to 16"},
+    {lan("queues = 2\ntake = \"owned\"\ndriver = \"af_packet\""),
+     I "queues: driver af_packet has one; remove this line"},
     {lan("take = \"mine\""), I "take: \"mine\" is not one of shared, owned"},
     {lan("driver = \"af_packet\""),
      I "driver: af_packet cannot share a device with the kernel; use af_xdp, or set take = "

@@ -23,7 +23,7 @@ TEST(Reference, EveryCommentedDefaultIsAccepted) {
   for (std::string line; std::getline(sample, line);) {
     if (line.size() < 2 || line[0] != '#' || line[1] == ' ') continue;
     const std::string option = line.substr(1);
-    const bool owned_only = option.starts_with("tap") || option.starts_with("exception-pps");
+    const bool owned_only = option.starts_with("tap") || option.starts_with("exception-");
     const bool of_interface = sample_toml().find(line) > sample_toml().find("[[interface]]");
     std::string text = of_interface ? "" : "[dataplane]\n" + option + "\n";
     text += "[[interface]]\nname = \"a\"\nmedia-addresses = [\"198.18.0.1\"]\n";

@@ -140,6 +140,7 @@ TEST(Messages, ARequestSurvivesTheWire) {
                  {{96, 48000}},
                  Learn::kStrict,
                  20000,
+                 IpAddress::parse("198.18.1.2"),
                  Media::kFax,
                  Payload::kUdptl};
   add.legs[1].interface = "wan";
@@ -155,6 +156,7 @@ TEST(Messages, ARequestSurvivesTheWire) {
   EXPECT_EQ(read.legs[0].remote, add.legs[0].remote);
   EXPECT_EQ(read.legs[0].remote_rtcp, add.legs[0].remote_rtcp);
   EXPECT_EQ(read.legs[0].dscp, 0);
+  EXPECT_EQ(read.legs[0].local_address, add.legs[0].local_address);
   EXPECT_EQ(read.legs[0].media, Media::kFax);
   EXPECT_EQ(read.legs[0].payload, Payload::kUdptl);
   EXPECT_EQ(read.legs[1].media, Media::kAudio);
@@ -251,7 +253,8 @@ TEST(Messages, AReportSurvivesTheWire) {
   StatusReport status;
   status.version = "1";
   status.ports = {
-      PortStatus{"lan", "owned", "null", "", "up", 10, 5, 3, 1, 6, {{"runt", 2}}, {}, 4}};
+      PortStatus{"lan", "owned", "null", "", "up", 10, 5, 3, 1, 6, {{"runt", 2}}, {}, 4, {100, 7, 3}}};
+  status.refused = {{"no_free_port", 2}};
   status.lcores = {{1, 2, 0.5, 0}};
   status.warnings = {"w"};
   status.control = {{"accepted", 1}};

@@ -45,7 +45,7 @@ class EalEnvironment : public ::testing::Environment {
 
 }  // namespace
 
-Rig::Rig(const RigOptions& options) {
+Rig::Rig(const RigOptions& options) : queues_(options.queues) {
   static int serial = 0;
   const std::string suffix = std::to_string(serial++);
   pool_ = rte_pktmbuf_pool_create(("rig" + suffix).c_str(), kFrames, 0, 0,
@@ -55,21 +55,29 @@ Rig::Rig(const RigOptions& options) {
   const char* names[] = {"lan", "wan"};
   for (size_t i = 0; i < 2; ++i) {
     const std::string n = std::to_string(i) + "_" + suffix;
-    in_.push_back(rte_ring_create(("in" + n).c_str(), kWire, SOCKET_ID_ANY, 0));
-    out_.push_back(rte_ring_create(("out" + n).c_str(), kWire, SOCKET_ID_ANY, 0));
-    const int id = rte_eth_from_rings(("rig" + n).c_str(), &in_[i], 1, &out_[i], 1, 0);
+    for (unsigned queue = 0; queue < options.queues; ++queue) {
+      const std::string wire = n + "_" + std::to_string(queue);
+      in_.push_back(rte_ring_create(("in" + wire).c_str(), kWire, SOCKET_ID_ANY, 0));
+      out_.push_back(rte_ring_create(("out" + wire).c_str(), kWire, SOCKET_ID_ANY, 0));
+    }
+    const int id = rte_eth_from_rings(("rig" + n).c_str(), &in_[i * queues_], options.queues,
+                                      &out_[i * queues_], options.queues, 0);
     if (id < 0) throw std::runtime_error("no ring port");
     ids_.push_back(static_cast<uint16_t>(id));
     rte_eth_conf conf{};
-    rte_eth_dev_configure(ids_[i], 1, 1, &conf);
-    rte_eth_rx_queue_setup(ids_[i], 0, 128, static_cast<unsigned>(SOCKET_ID_ANY), nullptr, pool_);
-    rte_eth_tx_queue_setup(ids_[i], 0, 128, static_cast<unsigned>(SOCKET_ID_ANY), nullptr);
+    rte_eth_dev_configure(ids_[i], options.queues, options.queues, &conf);
+    constexpr auto kAnySocket = static_cast<unsigned>(SOCKET_ID_ANY);
+    for (uint16_t queue = 0; queue < options.queues; ++queue) {
+      rte_eth_rx_queue_setup(ids_[i], queue, 128, kAnySocket, nullptr, pool_);
+      rte_eth_tx_queue_setup(ids_[i], queue, 128, kAnySocket, nullptr);
+    }
     rte_eth_dev_start(ids_[i]);
 
     PortIo io;
     io.name = names[i];
     io.dpdk_port = ids_[i];
     io.core = static_cast<uint32_t>(i) % options.cores;
+    io.queues = options.queues;
     io.mtu = options.mtu;
     io.marks = {{{Mark::of(46, 5), Mark::of(46, 5)},
                  {Mark::of(34, 4), Mark::of(34, 4)},
@@ -82,6 +90,10 @@ Rig::Rig(const RigOptions& options) {
         .last_port = 20199,
         .addresses = {{*IpAddress::parse("198.18." + std::to_string(i + 1) + ".2"), base},
                       {*IpAddress::parse("2001:db8:" + std::to_string(i + 1) + "::2"), base + 1}}};
+    if (options.second_address) {
+      io.filter.addresses.push_back({*IpAddress::parse("198.18." + std::to_string(i + 1) + ".3"),
+                                     static_cast<uint32_t>(4 + i)});
+    }
     if (options.owned) {
       io.to_kernel = make_ring("tok" + n, 64, RING_F_SP_ENQ | RING_F_SC_DEQ);
       io.from_kernel = make_ring("fromk" + n, 64, RING_F_SP_ENQ | RING_F_SC_DEQ);
@@ -124,17 +136,17 @@ uint32_t Rig::frames_in_use() const {
   return rte_mempool_in_use_count(pool_);
 }
 
-Pending Rig::prepare(size_t port, const Bytes& frame) {
+Pending Rig::prepare(size_t port, const Bytes& frame, uint16_t queue) {
   rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
   if (mbuf == nullptr) throw std::runtime_error("the rig has no packet buffer left");
   std::memcpy(rte_pktmbuf_append(mbuf, static_cast<uint16_t>(frame.size())), frame.data(),
               frame.size());
   mbuf->port = ids_[port];
-  return {port, mbuf};
+  return {port, mbuf, queue};
 }
 
 bool Rig::inject(const Pending& pending) {
-  return rte_ring_enqueue(in_[pending.port], pending.frame) == 0;
+  return rte_ring_enqueue(in_[pending.port * queues_ + pending.queue], pending.frame) == 0;
 }
 
 bool Rig::arrive(size_t port, const Bytes& frame) {
@@ -146,8 +158,10 @@ bool Rig::arrive(size_t port, const Bytes& frame) {
 
 void Rig::collect(size_t port, std::vector<rte_mbuf*>& frames) {
   void* object = nullptr;
-  while (rte_ring_dequeue(out_[port], &object) == 0)
-    frames.push_back(static_cast<rte_mbuf*>(object));
+  for (size_t queue = 0; queue < queues_; ++queue) {
+    while (rte_ring_dequeue(out_[port * queues_ + queue], &object) == 0)
+      frames.push_back(static_cast<rte_mbuf*>(object));
+  }
 }
 
 void Rig::run(uint64_t now_ns) {
@@ -158,10 +172,10 @@ void Rig::run(uint64_t now_ns) {
 }
 
 std::vector<Bytes> Rig::departed(size_t port) {
+  std::vector<rte_mbuf*> left;
+  collect(port, left);
   std::vector<Bytes> frames;
-  void* object = nullptr;
-  while (rte_ring_dequeue(out_[port], &object) == 0) {
-    auto* mbuf = static_cast<rte_mbuf*>(object);
+  for (rte_mbuf* mbuf : left) {
     const auto* bytes = rte_pktmbuf_mtod(mbuf, const uint8_t*);
     frames.emplace_back(bytes, bytes + mbuf->data_len);
     rte_pktmbuf_free(mbuf);

@@ -26,13 +26,16 @@ struct RigOptions {
   uint16_t vlan = 0;
   bool owned = false;  // with rings to and from the kernel
   uint16_t mtu = 1500;
-  CoreMemory memory = {};  // of the only core; empty: its own
+  CoreMemory memory = {};       // of the only core; empty: its own
+  uint16_t queues = 1;          // pairs of each port
+  bool second_address = false;  // 198.18.1.3 and 198.18.2.3 as well
 };
 
 // A frame in a packet buffer that is not on the wire yet.
 struct Pending {
   size_t port;
   rte_mbuf* frame;
+  uint16_t queue = 0;
 };
 
 // Ports 0 "lan" (198.18.1.2, 2001:db8:1::2, MAC ...:01) and 1 "wan" (198.18.2.2, 2001:db8:2::2, MAC
@@ -48,15 +51,15 @@ class Rig {
   // Puts a frame on the wire of a port. False when the wire is full.
   bool arrive(size_t port, const Bytes& frame);
   // The same in two steps; inject() is false when the wire is full.
-  Pending prepare(size_t port, const Bytes& frame);
+  Pending prepare(size_t port, const Bytes& frame, uint16_t queue = 0);
   bool inject(const Pending& pending);
-  // Takes what went out of a port without looking at it.
+  // Takes what went out of a port, queue by queue, without looking at it.
   void collect(size_t port, std::vector<rte_mbuf*>& frames);
   // Runs all cores from this thread until they find nothing to do.
   void run(uint64_t now_ns = 1'000'000'000);
   // Takes what went out of a port.
   std::vector<Bytes> departed(size_t port);
-  size_t wire_room(size_t port) const { return rte_ring_free_count(out_[port]); }
+  size_t wire_room(size_t port) const { return rte_ring_free_count(out_[port * queues_]); }
 
   // A call with a leg on each port; the remotes may be none. Next hops are resolved to ...:a0 +
   // port.
@@ -74,7 +77,8 @@ class Rig {
 
  private:
   rte_mempool* pool_;
-  std::vector<rte_ring*> in_, out_;
+  size_t queues_;
+  std::vector<rte_ring*> in_, out_;  // [port * queues_ + queue]
   std::vector<uint16_t> ids_;
   std::unique_ptr<Switchboard> board_;
   std::vector<std::unique_ptr<RelayCore>> cores_;

@@ -42,8 +42,27 @@ Bytes frame(const Call& c, bool from_lan, uint16_t seq) {
   return test::build(f);
 }
 
-TEST(TwoLcores, OrderBooksAndRequestsHoldWhileBothRun) {
-  Rig rig({.cores = 2, .max_legs = 64});
+// One pair of queues for each port: what another lcore owns changes lcores by ring. Two: each lcore
+// has its own, and a frame came to the owner's or to the other, as a card's hash may have it.
+struct Way {
+  const char* name;
+  uint16_t queues;
+  bool steered;  // to the owner's queue
+};
+constexpr Way kWays[] = {{"RingOnly", 1, false}, {"SteeredQueues", 2, true}, {"Hashed", 2, false}};
+
+class TwoLcores : public ::testing::TestWithParam<Way> {
+ protected:
+  // The queue of a port at which a call's frames come.
+  uint16_t queue_of(Rig& rig, size_t port, const Call& c) const {
+    if (GetParam().queues == 1) return 0;
+    const uint16_t owners = rig.board().queue_of(port, rig.board().owner_of_leg(c.lan));
+    return GetParam().steered ? owners : static_cast<uint16_t>(1 - owners);
+  }
+};
+
+TEST_P(TwoLcores, OrderBooksAndRequestsHoldWhileBothRun) {
+  Rig rig({.cores = 2, .max_legs = 64, .queues = GetParam().queues});
   for (int i = 0; i < kCalls; ++i) {
     const Call c = call(i);
     rig.add_call(c.lan, c.wan, rig.setup(0, c.lan_port, "198.18.1.10:4000"),
@@ -54,8 +73,9 @@ TEST(TwoLcores, OrderBooksAndRequestsHoldWhileBothRun) {
   std::vector<test_rig::Pending> pending;
   for (uint16_t seq = 0; seq < kPackets; ++seq) {
     for (int i = 0; i < kCalls; ++i) {
-      pending.push_back(rig.prepare(0, frame(call(i), true, seq)));
-      pending.push_back(rig.prepare(1, frame(call(i), false, seq)));
+      const Call c = call(i);
+      pending.push_back(rig.prepare(0, frame(c, true, seq), queue_of(rig, 0, c)));
+      pending.push_back(rig.prepare(1, frame(c, false, seq), queue_of(rig, 1, c)));
     }
   }
   std::vector<rte_mbuf*> out[2];
@@ -95,6 +115,29 @@ TEST(TwoLcores, OrderBooksAndRequestsHoldWhileBothRun) {
     EXPECT_EQ(next.size(), size_t{kCalls});
     EXPECT_EQ(out[port].size(), size_t{kPackets} * kCalls);
   }
+  rig.expect_balanced();
+}
+
+INSTANTIATE_TEST_SUITE_P(Queues, TwoLcores, ::testing::ValuesIn(kWays),
+                         [](const auto& way) { return std::string(way.param.name); });
+
+// With a pair of queues each, frames that came to their owner's leave by it: no ring is touched.
+TEST(TwoLcoresWithQueues, WhatIsSteeredRightStaysWithItsLcore) {
+  Rig rig({.cores = 2, .max_legs = 64, .queues = 2});
+  const Call c = call(1);
+  rig.add_call(c.lan, c.wan, rig.setup(0, c.lan_port, "198.18.1.10:4000"),
+               rig.setup(1, c.wan_port, "198.18.3.10:30000"));
+  const uint32_t owner = rig.board().owner_of_leg(c.lan);
+  for (const uint16_t queue :
+       {rig.board().queue_of(0, owner), rig.board().queue_of(0, 1 - owner)}) {
+    ASSERT_TRUE(rig.inject(rig.prepare(0, frame(c, true, queue), queue)));
+    const unsigned here = rig.core(owner).poll(1'000'000'000);
+    const bool steered = queue == rig.board().queue_of(0, owner);
+    EXPECT_EQ(here, steered ? 1u : 0u);
+    EXPECT_EQ(rig.departed(1).size(), steered ? 1u : 0u);
+  }
+  rig.run();
+  EXPECT_EQ(rig.departed(1).size(), 1u) << "the other lcore handed it over";
   rig.expect_balanced();
 }
 

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which address and port a call gets: spread over the media addresses, rested, and refused by name.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "dataplane/calls/call_book.hh"
+#include "tests/dataplane/relay/rig.hh"
+
+namespace holdfast::dataplane {
+namespace {
+
+using control::ErrorCode;
+using test_rig::Rig;
+using test_rig::RigOptions;
+using test_rig::Running;
+
+constexpr uint64_t kRest = 60'000'000'000;
+constexpr uint32_t kPairs = 100;  // of each media address of the rig
+constexpr uint32_t kMaxLegs = 1000;
+
+class MediaPortsTest : public ::testing::TestWithParam<uint32_t> {
+ protected:
+  MediaPortsTest()
+      : rig({.cores = GetParam(), .max_legs = kMaxLegs, .second_address = true}), running(rig) {
+    std::vector<CoreLine*> raw;
+    for (uint32_t i = 0; i < GetParam(); ++i) {
+      lines.push_back(std::make_unique<CoreLine>(rig.core(i), rig.board().core_bell(i)));
+      raw.push_back(lines.back().get());
+    }
+    book = std::make_unique<CallBook>(
+        rig.board(), raw, std::vector<BookInterface>{{"lan", 7}, {"wan", 8}}, kMaxLegs,
+        std::span<SavedCall>{}, PortRest{kRest, [this] { return now_ns; }});
+  }
+
+  static control::CallAdd request(uint32_t number, uint8_t family = 4) {
+    control::CallAdd add;
+    add.call = "c" + std::to_string(number);
+    add.legs[0].interface = "lan";
+    add.legs[1].interface = "wan";
+    add.legs[0].family = add.legs[1].family = family;
+    return add;
+  }
+  ErrorCode refusal(const control::CallAdd& add) {
+    const auto answer = book->add(add);
+    EXPECT_FALSE(answer);
+    return answer ? ErrorCode::kInternal : answer.error().code;
+  }
+  uint64_t refused(std::string_view name) {
+    for (const auto& row : book->refused())
+      if (row.name == name) return row.count;
+    return 0;
+  }
+
+  uint64_t now_ns = 1;
+  Rig rig;
+  Running running;
+  std::vector<std::unique_ptr<CoreLine>> lines;
+  std::unique_ptr<CallBook> book;
+};
+
+TEST_P(MediaPortsTest, MoreCallsThanOneAddressCarriesThenOneTooMany) {
+  std::map<std::string, uint32_t> at;
+  std::vector<SocketAddress> lan;
+  for (uint32_t i = 0; i < 2 * kPairs; ++i) {
+    const auto added = book->add(request(i));
+    ASSERT_TRUE(added) << i << ": " << added.error().message;
+    for (const auto& leg : added->legs) ++at[leg.local.ip.to_string()];
+    lan.push_back(added->legs[0].local);
+    if (i == 9) {
+      EXPECT_GE(std::min(at["198.18.1.2"], at["198.18.1.3"]), 4u) << "the calls spread";
+    }
+  }
+  EXPECT_EQ(at, (std::map<std::string, uint32_t>{{"198.18.1.2", kPairs},
+                                                 {"198.18.1.3", kPairs},
+                                                 {"198.18.2.2", kPairs},
+                                                 {"198.18.2.3", kPairs}}));
+  EXPECT_EQ(refusal(request(999)), ErrorCode::kNoFreePort);
+  EXPECT_EQ(refused("no_free_port"), 1u);
+  EXPECT_TRUE(book->add(request(1000, 6))) << "IPv6 has ports of its own";
+  EXPECT_EQ(book->media_ports(0).pairs, 3 * kPairs);
+  EXPECT_EQ(book->media_ports(0).lent, 2 * kPairs + 1);
+
+  // Media of every leg, on both addresses, finds its leg.
+  for (const SocketAddress& local : lan) {
+    test::UdpFrame frame{.payload = test::rtp(1)};
+    frame.destination = local;
+    while (!rig.arrive(0, test::build(frame))) std::this_thread::yield();
+  }
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (rig.sum(0, &PortCounters::rx) < lan.size() && std::chrono::steady_clock::now() < end)
+    std::this_thread::yield();
+  for (uint32_t i = 0; i < lan.size(); ++i) {
+    const auto last = book->remove("c" + std::to_string(i));
+    ASSERT_TRUE(last);
+    EXPECT_EQ(last->legs[0].rx.packets, 1u) << last->legs[0].local.to_string();
+  }
+}
+
+TEST_P(MediaPortsTest, APortRestsBeforeTheNextCallAndTheRefusalSaysSo) {
+  for (uint32_t i = 0; i < 2 * kPairs; ++i) ASSERT_TRUE(book->add(request(i)));
+  now_ns += 5;
+  const auto last = book->remove("c7");
+  ASSERT_TRUE(last);
+  EXPECT_EQ(refusal(request(999)), ErrorCode::kPortsResting);
+  EXPECT_EQ(refused("ports_resting"), 1u);
+  EXPECT_EQ(book->media_ports(1).resting, 1u);
+  control::CallAdd same = request(999);
+  same.legs[0].local_port = last->legs[0].local.port;
+  same.legs[0].local_address = last->legs[0].local.ip;
+  EXPECT_EQ(refusal(same), ErrorCode::kPortsResting) << "the other leg finds only resting ones";
+  same.legs[1].local_port = last->legs[1].local.port;
+  same.legs[1].local_address = last->legs[1].local.ip;
+  EXPECT_EQ(refusal(same), ErrorCode::kPortTaken) << "and it rests itself";
+  now_ns += kRest;
+  const auto next = book->add(request(999));
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->legs[0].local, last->legs[0].local);
+  EXPECT_EQ(book->media_ports(1).resting, 0u);
+}
+
+TEST_P(MediaPortsTest, AnAddressThatIsAskedForIsTheOne) {
+  control::CallAdd add = request(1);
+  add.legs[0].local_address = IpAddress::parse("198.18.1.3");
+  for (uint32_t i = 0; i < 3; ++i) {
+    add.call = "c" + std::to_string(i);
+    const auto added = book->add(add);
+    ASSERT_TRUE(added);
+    EXPECT_EQ(added->legs[0].local.ip, *add.legs[0].local_address);
+  }
+  add.call = "none";
+  add.legs[0].local_address = IpAddress::parse("198.18.2.3");
+  EXPECT_EQ(refusal(add), ErrorCode::kNoSuchFamily) << "that is the other interface's";
+}
+
+// The leg without a wish does not take the port that the other one names.
+TEST_P(MediaPortsTest, ANamedPortGoesFirst) {
+  control::CallAdd add = request(1);
+  add.legs[1].interface = "lan";
+  add.legs[1].local_port = 20000;
+  add.legs[0].local_address = add.legs[1].local_address = IpAddress::parse("198.18.1.2");
+  const auto added = book->add(add);
+  ASSERT_TRUE(added) << added.error().message;
+  EXPECT_EQ(added->legs[1].local.port, 20000);
+  EXPECT_EQ(added->legs[0].local.port, 20002);
+}
+
+INSTANTIATE_TEST_SUITE_P(Lcores, MediaPortsTest, ::testing::Values(1u, 2u));
+
+}  // namespace
+}  // namespace holdfast::dataplane
