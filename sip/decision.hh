@@ -36,6 +36,7 @@ namespace holdfast::sip {
   X(centre_unreachable, 480, "Temporarily Unavailable", "only the centre could do this")         \
   X(dial_plan_rejected, 480, "Temporarily Unavailable", "no rule of the dial plan fits")         \
   X(no_bandwidth, 480, "Temporarily Unavailable", "a link on its way has no room for it")        \
+  X(sips_not_allowed, 480, "Temporarily Unavailable", "sips: whose way is not TLS throughout")   \
   X(no_dialog, 481, "Call/Transaction Does Not Exist", "in a dialog, to us, without a Route")    \
   X(loop_detected, 482, "Loop Detected", "it has been here before, and unchanged")               \
   X(too_many_hops, 483, "Too Many Hops", "Max-Forwards is 0")                                    \
@@ -97,7 +98,9 @@ struct NextHop {
   SocketAddress address;
   Transport transport = Transport::udp;
   std::string interface;  // empty: the kernel's choice
-  std::string tls_name;   // to check the peer's certificate against
+  // What the peer's certificate is to be for, if it is us who connect; the centre's domain stands
+  // for all names that the centre may have. Empty: it is not us.
+  std::string tls_name;
   friend bool operator==(const NextHop&, const NextHop&) = default;
 };
 

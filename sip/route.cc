@@ -96,6 +96,26 @@ bool makes_dialogs(Method method) {
   }
 }
 
+// RFC 3261 section 16.6 step 4.
+bool asks_for_tls(const Target& target) {
+  return target.request_uri.scheme == Scheme::sips ||
+         (!target.route.empty() && target.route.front().uri.scheme == Scheme::sips);
+}
+
+// RFC 5630 section 5.3: what is sips: goes by TLS on every hop, to the last, or not at all. Only a
+// call for help goes on as far as it can. Inside a dialog the Route set has decided already.
+void keep_secure(const Prepared& prepared, Forward& forward) {
+  const Request& request = prepared.request;
+  if (!request.to.tag.empty() || forward.exempt) return;
+  const bool is_sips = prepared.uri.scheme == Scheme::sips;
+  std::erase_if(forward.targets, [&](const Target& target) {
+    if (is_sips &&
+        (request.origin.transport != Transport::tls || target.request_uri.scheme != Scheme::sips))
+      return true;
+    return asks_for_tls(target) && target.hop.transport != Transport::tls;
+  });
+}
+
 // Top first: the socket that faces the next hop, and below, if it is another, the one that the
 // request came in by, so that each side finds an address of ours that it can reach.
 void record_route(const Prepared& prepared, Target& target, const std::string& token) {
@@ -107,7 +127,7 @@ void record_route(const Prepared& prepared, Target& target, const std::string& t
   const Listener* const inside = listener_for(config, in.interface, in.transport, in.address.ip);
   for (const Listener* socket : {outside, inside == outside ? nullptr : inside}) {
     if (socket == nullptr) continue;
-    Uri uri = uri_of(*socket);
+    Uri uri = uri_of(*socket, asks_for_tls(target) ? Scheme::sips : Scheme::sip);
     uri.set("lr", "");
     uri.set(kTokenParameter, token);
     target.record_route.push_back(std::move(uri));
@@ -168,6 +188,8 @@ Decision reply_later(const Prepared& prepared, ReplyName name) {
 std::optional<ReplyName> finish(const Prepared& prepared, Forward& forward, CallToken token) {
   const Request& request = prepared.request;
   const RouteConfig& config = prepared.state.config;
+  keep_secure(prepared, forward);
+  if (forward.targets.empty()) return ReplyName::sips_not_allowed;
   if (forward.targets.size() > kMaxTargets) forward.targets.resize(kMaxTargets);
   if (const auto bad = share_breadth(prepared, forward)) return bad;
   forward.max_forwards = static_cast<uint8_t>(request.max_forwards.value_or(kMaxForwards + 1) - 1);

@@ -45,7 +45,7 @@ void lead_back_through_us(const Prepared& prepared, Target& target) {
                                         target.hop.transport, target.hop.address.ip);
   if (socket == nullptr) return;
   if (prepared.state.config.register_mode == RegisterMode::path) {
-    target.path = uri_of(*socket);
+    target.path = uri_of(*socket, target.request_uri.scheme);
     target.path->set("lr", "");
     return;
   }
@@ -53,7 +53,7 @@ void lead_back_through_us(const Prepared& prepared, Target& target) {
     Binding binding;
     binding.aor = prepared.request.to.uri;
     binding.contact = contact.uri;
-    Uri ours = uri_of(*socket);
+    Uri ours = uri_of(*socket, contact.uri.scheme);
     ours.user = contact.uri.user;
     ours.set(kBindingParameter, binding.key());
     contact.uri = std::move(ours);

@@ -10,10 +10,6 @@ namespace {
 constexpr uint16_t kSipPort = 5060;
 constexpr uint16_t kSipsPort = 5061;
 
-uint16_t default_port(Transport transport) {
-  return transport == Transport::tls ? kSipsPort : kSipPort;
-}
-
 std::optional<Transport> transport_of(const Uri& uri) {
   const UriParameter* named = uri.find("transport");
   if (uri.scheme == Scheme::sips) return Transport::tls;
@@ -33,6 +29,18 @@ std::string interface_of(const RouteState& state, const IpAddress& ip) {
 }
 
 }  // namespace
+
+uint16_t default_port(Transport transport) {
+  return transport == Transport::tls ? kSipsPort : kSipPort;
+}
+
+std::string tls_name_of(const RouteConfig& config, const std::vector<Upstream>& upstreams,
+                        const IpAddress& ip, const std::string& otherwise) {
+  const bool is_centre =
+      std::any_of(upstreams.begin(), upstreams.end(),
+                  [&](const Upstream& upstream) { return upstream.address.ip == ip; });
+  return is_centre ? config.centre_domain : otherwise;
+}
 
 Peer peer_of(const RouteState& state, const Origin& origin) {
   // By address only: connections come from any port.
@@ -88,11 +96,14 @@ const Listener* listener_for(const RouteConfig& config, std::string_view interfa
   return nullptr;
 }
 
-Uri uri_of(const Listener& listener) {
+Uri uri_of(const Listener& listener, Scheme scheme) {
   Uri uri;
   uri.host = listener.address.ip.to_string();
   uri.port = listener.address.port;
-  if (listener.transport != Transport::udp) uri.set("transport", name_of(listener.transport));
+  if (scheme == Scheme::sips && listener.transport == Transport::tls)
+    uri.scheme = Scheme::sips;  // which says TLS by itself (RFC 5630 section 3.1.4)
+  else if (listener.transport != Transport::udp)
+    uri.set("transport", name_of(listener.transport));
   return uri;
 }
 
@@ -105,22 +116,30 @@ std::optional<NextHop> resolve(const RouteState& state, const Uri& uri) {
   const uint16_t port = uri.port != 0 ? uri.port : default_port(*transport);
   if (const auto ip = IpAddress::parse(host)) {
     if (ip->is_multicast() || ip->is_unspecified()) return std::nullopt;
-    return NextHop{{*ip, port}, *transport, interface_of(state, *ip), {}};
+    return NextHop{{*ip, port},
+                   *transport,
+                   interface_of(state, *ip),
+                   tls_name_of(state.config, state.upstreams, *ip, host)};
   }
   for (const Upstream& upstream : state.candidates)
-    if (equal_fold(upstream.host, host) || equal_fold(state.config.centre_domain, host))
+    if (equal_fold(upstream.host, host) || equal_fold(state.config.centre_domain, host)) {
+      if (uri.scheme == Scheme::sips && upstream.transport != Transport::tls) return std::nullopt;
       return hop_to(state, upstream);
+    }
   for (const ResolvedName& known : state.names)
     if (equal_fold(known.host, host)) {
       const uint16_t at = uri.port != 0 || known.address.port == 0 ? port : known.address.port;
-      return NextHop{
-          {known.address.ip, at}, *transport, interface_of(state, known.address.ip), host};
+      return NextHop{{known.address.ip, at},
+                     *transport,
+                     interface_of(state, known.address.ip),
+                     tls_name_of(state.config, state.upstreams, known.address.ip, host)};
     }
   return std::nullopt;
 }
 
 NextHop hop_to(const RouteState& state, const Upstream& upstream) {
-  return {upstream.address, upstream.transport, state.config.centre_interface, upstream.host};
+  return {upstream.address, upstream.transport, state.config.centre_interface,
+          state.config.centre_domain};
 }
 
 NextHop hop_to(const Gateway& gateway) {
@@ -128,7 +147,8 @@ NextHop hop_to(const Gateway& gateway) {
 }
 
 NextHop hop_to(const Binding& binding) {
-  // Where its REGISTER came from: for TCP that is its connection, behind a NAT its only address.
+  // Where its REGISTER came from: for TCP that is its connection, behind a NAT its only address. By
+  // TLS it has no name to be checked, so that nobody but the phone opens such a connection.
   return {binding.source.address, binding.source.transport, binding.source.interface, {}};
 }
 

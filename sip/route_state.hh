@@ -97,10 +97,16 @@ bool is_ours(const RouteConfig& config, const Uri& uri);
 const Listener* listener_for(const RouteConfig& config, std::string_view interface,
                              Transport transport, const IpAddress& peer);
 
-// A URI that leads to that socket.
-Uri uri_of(const Listener& listener);
+// A URI that leads to that socket. A sips: URI only of one that is TLS.
+Uri uri_of(const Listener& listener, Scheme scheme = Scheme::sip);
 
-// Where a URI leads: a literal address, or a name that has been looked up. Never waits.
+uint16_t default_port(Transport transport);
+// The name that a peer's certificate is to be for: the centre's domain for any of its servers.
+std::string tls_name_of(const RouteConfig& config, const std::vector<Upstream>& upstreams,
+                        const IpAddress& ip, const std::string& otherwise);
+
+// Where a URI leads: a literal address, or a name that has been looked up. Never waits. What is
+// sips: leads nowhere but by TLS.
 std::optional<NextHop> resolve(const RouteState& state, const Uri& uri);
 
 NextHop hop_to(const RouteState& state, const Upstream& upstream);

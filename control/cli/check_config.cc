@@ -29,10 +29,11 @@ void print_sip(const config::DaemonConfig& config) {
   Table listeners({"SIP LISTENER", "TRANSPORT", "INTERFACE", "FACES"});
   for (const auto& l : config.listeners) {
     for (const auto& ip : l.addresses) {
-      for (const auto transport : {sip::Transport::udp, sip::Transport::tcp}) {
-        if ((l.transports & (1U << static_cast<unsigned>(transport))) == 0) continue;
-        listeners.add({SocketAddress{ip, l.port}.to_string(), std::string(sip::name_of(transport)),
-                       l.interface, std::string(config::to_string(l.faces))});
+      for (const auto transport : config::kTransports) {
+        if (!l.has(transport)) continue;
+        listeners.add({SocketAddress{ip, l.port_of(transport)}.to_string(),
+                       std::string(sip::name_of(transport)), l.interface,
+                       std::string(config::to_string(l.faces))});
       }
     }
   }

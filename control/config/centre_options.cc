@@ -19,7 +19,8 @@ Wrong read_servers(const TomlValue& value, CentreConfig& centre) {
   };
   if (auto wrong = read_texts(value, texts, sip::kMaxUpstreams, kMaxHost, check)) return wrong;
   if (texts.empty()) return "names no server; give one, or an srv-name instead";
-  centre.servers.assign(texts.size(), {});
+  // No port yet: which one is meant depends on the transport.
+  centre.servers.assign(texts.size(), {{}, 0, {}});
   for (size_t i = 0; i < texts.size(); ++i) (void)read_host_port(texts[i], centre.servers[i]);
   return std::nullopt;
 }
@@ -50,14 +51,16 @@ Wrong read_srv_name(const TomlValue& value, CentreConfig& centre) {
 
 const Option<CentreConfig> kCentre[] = {
     {{"servers", "list of texts", "HOST or HOST:PORT, at most 8", "[]",
-      "The centre's servers, names or addresses; port 5060 unless written. The first is tried "
+      "The centre's servers, names or addresses; port 5060 unless written, 5061 by TLS. The first "
+      "is tried "
       "first, then the one that worked last. Names are looked up in DNS, off the SIP path, and the "
       "last good answers are kept. Either this or srv-name.",
       "[\"198.18.3.10:5060\"]"},
      read_servers},
     {{"srv-name", "text", "DNS name", "none",
-      "Domain whose SRV records name the servers (RFC 3263): `_sip._udp.` or `_sip._tcp.` goes in "
-      "front, by transport, unless it begins with _ itself. A switchover pair has two records of "
+      "Domain whose SRV records name the servers (RFC 3263): `_sip._udp.`, `_sip._tcp.` or "
+      "`_sips._tcp.` goes in front, by transport, unless it begins with _ itself. A switchover "
+      "pair has two records of "
       "equal priority and weight.",
       "#\"centre.example\""},
      read_srv_name},
@@ -70,10 +73,28 @@ const Option<CentreConfig> kCentre[] = {
       "The interface behind which the centre is; it has a [[sip-listener]] that faces it.",
       "\"lan\""},
      [](const TomlValue& v, CentreConfig& c) { return read_text(v, c.interface, 11); }},
-    {{"transport", "text", "udp, tcp", "\"udp\"", "Transport to the centre.", ""},
+    {{"transport", "text", "udp, tcp, tls", "\"udp\"", "Transport to the centre.", ""},
      [](const TomlValue& v, CentreConfig& c) {
        return read_word(v, c.transport, transport_words());
      }},
+    {{"ca", "text", "absolute path of a PEM file", "required with tls",
+      "Who signs the centre's certificate: nobody else is believed, not those whom the machine "
+      "believes otherwise. Read again on SIGHUP.",
+      "#\"/etc/holdfast/tls/centre-ca.pem\""},
+     [](const TomlValue& v, CentreConfig& c) { return read_path(v, c.ca, kMaxFilePath); }},
+    {{"tls-names", "list of texts", "host names or addresses, at most 16",
+      "domain, servers, srv-name",
+      "The centre's certificate is for one of these, also where servers are addresses. The first "
+      "that is no address is asked for (SNI).",
+      "#[\"centre.example\"]"},
+     [](const TomlValue& v, CentreConfig& c) {
+       return read_texts(v, c.tls_names, kMaxTlsNames, kMaxHost, check_host);
+     }},
+    {{"tls-legacy", "true or false", "true, false", "false",
+      "For a centre that knows no better: TLS 1.0 and 1.1, short keys, SHA-1 and old ciphers are "
+      "taken too.",
+      ""},
+     [](const TomlValue& v, CentreConfig& c) { return read_flag(v, c.tls_legacy); }},
     {{"families", "text", "both, ipv4, ipv6", "\"both\"",
       "Which addresses of a name are used. An address of a family in which no [[sip-listener]] "
       "faces the centre never is.",

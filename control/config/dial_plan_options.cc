@@ -27,7 +27,9 @@ const Option<Gateway> kGateway[] = {
       "\"198.18.1.20:5060\""},
      [](const TomlValue& v, Gateway& g) { return read_address(v, 5060, g.address); }},
     {{"transport", "text", "udp, tcp", "\"udp\"", "Transport to it.", ""},
-     [](const TomlValue& v, Gateway& g) { return read_word(v, g.transport, transport_words()); }},
+     [](const TomlValue& v, Gateway& g) {
+       return read_word(v, g.transport, transport_words().first(2));
+     }},
     {{"interface", "text", "name of an [[interface]]", "required",
       "The interface behind which it is; it has a [[sip-listener]].", "\"lan\""},
      [](const TomlValue& v, Gateway& g) { return read_text(v, g.interface, 11); }},

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kModes[] = {"path", "rewrite"};
 constexpr std::string_view kFaces[] = {"phones", "centre", "both"};
-constexpr std::string_view kTransports[] = {"udp", "tcp"};
+constexpr std::string_view kTransportWords[] = {"udp", "tcp", "tls"};
 constexpr size_t kMaxName = 253;
 
 const Option<SipConfig> kSip[] = {
@@ -68,10 +68,39 @@ const Option<SipListenerConfig> kListener[] = {
      }},
     {{"port", "whole number", "port, 1 to 65535", "5060", "UDP and TCP port.", ""},
      [](const TomlValue& v, SipListenerConfig& l) { return read_number(v, l.port, 1, 65535); }},
-    {{"transports", "list of texts", "udp, tcp", "[\"udp\", \"tcp\"]", "What is listened for.", ""},
+    {{"tls-port", "whole number", "port, 1 to 65535", "5061", "TLS port.", ""},
+     [](const TomlValue& v, SipListenerConfig& l) { return read_number(v, l.tls_port, 1, 65535); }},
+    {{"transports", "list of texts", "udp, tcp, tls", "[\"udp\", \"tcp\"]",
+      "What is listened for. With tls, the options below are those of TLS 1.2 and 1.3; an "
+      "interface "
+      "has one listener with tls.",
+      ""},
      [](const TomlValue& v, SipListenerConfig& l) {
-       return read_word_set(v, l.transports, kTransports);
+       return read_word_set(v, l.transports, kTransportWords);
      }},
+    {{"certificate", "text", "absolute path of a PEM file", "required with tls",
+      "Our certificate on this interface, with those between it and its root behind it; shown to "
+      "phones, and to the centre when we connect. Read again on SIGHUP, as are the two files "
+      "below and the centre's ca.",
+      "#\"/etc/holdfast/tls/lan.pem\""},
+     [](const TomlValue& v, SipListenerConfig& l) {
+       return read_path(v, l.certificate, kMaxFilePath);
+     }},
+    {{"key", "text", "absolute path of a PEM file", "required with tls", "Its private key.",
+      "#\"/etc/holdfast/tls/lan.key\""},
+     [](const TomlValue& v, SipListenerConfig& l) { return read_path(v, l.key, kMaxFilePath); }},
+    {{"client-ca", "text", "absolute path of a PEM file", "none",
+      "Whoever connects by TLS needs a certificate that one of these has signed. None: no "
+      "certificate is asked for.",
+      "#\"/etc/holdfast/tls/phones-ca.pem\""},
+     [](const TomlValue& v, SipListenerConfig& l) {
+       return read_path(v, l.client_ca, kMaxFilePath);
+     }},
+    {{"tls-legacy", "true or false", "true, false", "false",
+      "For phones that know no better: TLS 1.0 and 1.1, short keys, SHA-1 and old ciphers are "
+      "taken too.",
+      ""},
+     [](const TomlValue& v, SipListenerConfig& l) { return read_flag(v, l.tls_legacy); }},
     {{"faces", "text", "phones, centre, both", "\"phones\"",
       "Who is there: the branch's phones and gateways, the centre, or both (a one-armed box).", ""},
      [](const TomlValue& v, SipListenerConfig& l) { return read_word(v, l.faces, kFaces); }},
@@ -86,7 +115,7 @@ std::span<const Option<SipListenerConfig>> sip_listener_options() {
   return kListener;
 }
 std::span<const std::string_view> transport_words() {
-  return kTransports;
+  return kTransportWords;
 }
 std::string_view to_string(Faces value) {
   return kFaces[static_cast<size_t>(value)];

@@ -8,9 +8,8 @@
 namespace holdfast::config {
 namespace {
 
-bool has_transport(const SipListenerConfig& listener, sip::Transport transport) {
-  return (listener.transports & (1U << static_cast<unsigned>(transport))) != 0;
-}
+constexpr uint16_t kSipPort = 5060;
+constexpr uint16_t kSipsPort = 5061;
 
 std::string known_interfaces(const DataplaneConfig& dataplane) {
   std::string names;
@@ -33,7 +32,7 @@ const InterfaceConfig* check_interface(const std::string& name, const DataplaneC
 bool has_listener(const DaemonConfig& config, const std::string& interface, bool faces_centre,
                   sip::Transport transport, uint8_t family) {
   return std::any_of(config.listeners.begin(), config.listeners.end(), [&](const auto& l) {
-    return l.interface == interface && has_transport(l, transport) &&
+    return l.interface == interface && l.has(transport) &&
            (!faces_centre || l.faces != Faces::kPhones) &&
            std::any_of(l.addresses.begin(), l.addresses.end(),
                        [&](const IpAddress& ip) { return family == 0 || ip.family == family; });
@@ -48,14 +47,32 @@ void complete_listener(SipListenerConfig& listener, const DataplaneConfig& datap
   // The dataplane takes UDP into the media range of its addresses before the kernel sees it.
   for (const auto& ip : listener.addresses) {
     const auto& media = interface->media_addresses;
-    if (!has_transport(listener, sip::Transport::udp) ||
-        !interface->media_ports.contains(listener.port) ||
+    if (!listener.has(sip::Transport::udp) || !interface->media_ports.contains(listener.port) ||
         std::find(media.begin(), media.end(), ip) == media.end())
       continue;
     faults.add(places, "port",
                std::to_string(listener.port) + " lies within the media-ports of interface " +
                    interface->name + "; choose a port outside of them");
     break;
+  }
+}
+
+void check_listener_tls(const std::vector<SipListenerConfig>& listeners, size_t which,
+                        const Places& places, Faults& faults) {
+  const auto& listener = listeners[which];
+  const bool tls = listener.has(sip::Transport::tls);
+  for (const char* key : {"certificate", "key"}) {
+    if (tls && !places.has(key)) faults.add(places, key, "is missing; TLS needs it");
+  }
+  for (const char* key : {"tls-port", "certificate", "key", "client-ca", "tls-legacy"}) {
+    if (!tls && places.has(key))
+      faults.add(places, key, "is of TLS; add tls to the transports, or take it out");
+  }
+  for (size_t i = 0; tls && i < which; ++i) {
+    if (listeners[i].interface == listener.interface && listeners[i].has(sip::Transport::tls))
+      faults.add(places, "transports",
+                 "an earlier [[sip-listener]] of interface " + listener.interface +
+                     " has tls too; an interface has one certificate");
   }
 }
 
@@ -66,11 +83,13 @@ void check_listeners(DaemonConfig& config, const DataplaneConfig& dataplane,
   for (size_t i = 0; i < config.listeners.size(); ++i) {
     auto& listener = config.listeners[i];
     complete_listener(listener, dataplane, places.listeners[i], faults);
+    check_listener_tls(config.listeners, i, places.listeners[i], faults);
     phones |= listener.faces != Faces::kCentre;
     for (const auto& ip : listener.addresses) {
-      for (const auto transport : {sip::Transport::udp, sip::Transport::tcp}) {
-        const std::pair here{SocketAddress{ip, listener.port}, transport};
-        if (!has_transport(listener, transport)) continue;
+      for (const auto transport : kTransports) {
+        if (!listener.has(transport)) continue;
+        const std::pair here{SocketAddress{ip, listener.port_of(transport)},
+                             transport == sip::Transport::tls ? sip::Transport::tcp : transport};
         if (std::find(seen.begin(), seen.end(), here) != seen.end()) {
           faults.add(places.listeners[i], "addresses",
                      here.first.to_string() + " (" + std::string(sip::name_of(transport)) +
@@ -94,6 +113,13 @@ void check_centre(const DaemonConfig& config, const DataplaneConfig& dataplane,
     faults.add(places, "srv-name", "stands beside servers; keep one of the two");
   } else if (!servers && !srv) {
     faults.add(places, "servers", "is missing; name the centre's servers, or an srv-name");
+  }
+  const bool tls = centre.transport == sip::Transport::tls;
+  if (tls && centre.ca.empty())
+    faults.add(places, "ca", "is missing; without it nobody is believed to be the centre");
+  for (const char* key : {"ca", "tls-names", "tls-legacy"}) {
+    if (!tls && places.has(key))
+      faults.add(places, key, "is of TLS; set transport = \"tls\", or take it out");
   }
   if (centre.limits.when_full == sip::WhenFull::gateway && config.gateways.empty())
     faults.add(places, "when-full", "no [[gateway]] could take the call; add one, or refuse");
@@ -182,10 +208,23 @@ bool is_loopback(const IpAddress& ip) {
   return ip == *IpAddress::parse("::1") || (ip.is_v4() && ip.bytes[0] == 127);
 }
 
+// What the transport decides about servers.
+void complete_centre(CentreConfig& centre) {
+  const bool tls = centre.transport == sip::Transport::tls;
+  for (auto& server : centre.servers)
+    if (server.port == 0) server.port = tls ? kSipsPort : kSipPort;
+  if (!tls || !centre.tls_names.empty()) return;
+  // What the configuration says, never what DNS says (RFC 5922 section 7.1).
+  centre.tls_names.push_back(centre.domain);
+  if (!centre.srv_name.empty()) centre.tls_names.push_back(centre.srv_name);
+  for (const auto& server : centre.servers) centre.tls_names.push_back(server.host);
+}
+
 }  // namespace
 
 void complete_daemon(DaemonConfig& config, const DialPlanSection& dial_plan,
                      const DataplaneConfig& dataplane, const DaemonPlaces& places, Faults& faults) {
+  complete_centre(config.centre);
   check_listeners(config, dataplane, places, faults);
   check_centre(config, dataplane, places.centre, faults);
   check_gateways(config, dataplane, places, faults);

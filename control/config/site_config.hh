@@ -27,6 +27,9 @@ namespace holdfast::config {
 inline constexpr size_t kMaxSipListeners = 16;  // sections
 inline constexpr size_t kMaxGateways = sip::kMaxTargets;
 inline constexpr size_t kMaxAliases = 16;
+inline constexpr size_t kMaxTlsNames = 16;
+inline constexpr sip::Transport kTransports[] = {sip::Transport::udp, sip::Transport::tcp,
+                                                 sip::Transport::tls};
 
 // Who talks to a listener. One-armed, one interface may face both.
 enum class Faces : uint8_t { kPhones, kCentre, kBoth };
@@ -46,9 +49,19 @@ struct SipConfig {
 struct SipListenerConfig {
   std::string interface;             // of an [[interface]]
   std::vector<IpAddress> addresses;  // the interface's media addresses unless set
-  uint16_t port = 5060;
+  uint16_t port = 5060;              // UDP and TCP
+  uint16_t tls_port = 5061;
   uint32_t transports = 3;  // bit mask by sip::Transport
   Faces faces = Faces::kPhones;
+  std::string certificate, key, client_ca;  // PEM files, of TLS
+  bool tls_legacy = false;
+
+  bool has(sip::Transport transport) const {
+    return (transports & (1U << static_cast<unsigned>(transport))) != 0;
+  }
+  uint16_t port_of(sip::Transport transport) const {
+    return transport == sip::Transport::tls ? tls_port : port;
+  }
 };
 
 struct CentreConfig {
@@ -58,6 +71,9 @@ struct CentreConfig {
   std::string interface;
   sip::Transport transport = sip::Transport::udp;
   AddressFamilies families = AddressFamilies::kBoth;
+  std::string ca;                      // PEM file, of TLS
+  std::vector<std::string> tls_names;  // never empty once checked, if the transport is TLS
+  bool tls_legacy = false;
   sip::HealthConfig health;
   sip::LinkLimits limits;  // of the WAN towards it
 };

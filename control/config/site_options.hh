@@ -31,7 +31,10 @@ std::span<const Option<MediaConfig>> media_options();
 std::span<const Option<StorageConfig>> storage_options();
 std::span<const Option<AdminConfig>> admin_options();
 
-// "udp", "tcp", in the order of sip::Transport.
+// "udp", "tcp", "tls", in the order of sip::Transport.
 std::span<const std::string_view> transport_words();
+
+// Longest path of a file that an option names.
+inline constexpr size_t kMaxFilePath = 4096;
 
 }  // namespace holdfast::config

@@ -58,7 +58,7 @@ uint32_t random_seed() {
 int open_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&set, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) sigaddset(&set, signal);
   return ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
@@ -82,6 +82,7 @@ class Daemon::Parts {
   std::string open_admin();
   admin::Sources admin_sources();
   void on_signal();
+  void reload_certificates();
   void look_whether_drained();
   void look_for_calls_of_before();
 
@@ -215,11 +216,21 @@ void Daemon::Parts::on_signal() {
   while (::read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
     if (info.ssi_signo == SIGUSR1) {
       drain(true);
+    } else if (info.ssi_signo == SIGHUP) {
+      reload_certificates();
     } else {
       log_line(LogLevel::info, "stopping: calls that live go on without us");
       loop_->stop();
     }
   }
+}
+
+void Daemon::Parts::reload_certificates() {
+  const std::string wrong = proxy_->reload_certificates();
+  if (wrong.empty())
+    log_line(LogLevel::info, "certificates read again; connections that stand keep theirs");
+  else
+    log_line(LogLevel::error, "certificates stay as they were: " + wrong);
 }
 
 void Daemon::Parts::drain(bool on) {

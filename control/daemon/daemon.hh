@@ -13,15 +13,15 @@ namespace holdfast::daemon {
 
 class Daemon {
  public:
-  // Opens everything, or says in one line what could not be had. SIGTERM, SIGINT and SIGUSR1 must
-  // be blocked in all threads. On the thread that will call run().
+  // Opens everything, or says in one line what could not be had. SIGTERM, SIGINT, SIGUSR1
+  // and SIGHUP must be blocked in all threads. On the thread that will call run().
   static Result<std::unique_ptr<Daemon>, std::string> start(const config::SiteConfig& site);
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
   // Until SIGTERM or SIGINT, or until the last call has ended while draining (SIGUSR1 or by
-  // command). Calls that live go on without us.
+  // command). Calls that live go on without us. SIGHUP reads the certificates again.
   void run();
 
  private:

@@ -29,7 +29,7 @@ int fail(const std::string& what) {
 }
 
 int serve(const config::SiteConfig& site) {
-  block_signals({SIGTERM, SIGINT, SIGUSR1});
+  block_signals({SIGTERM, SIGINT, SIGUSR1, SIGHUP});
   raise_descriptor_limit(kDescriptors);
   start_logging(std::getenv("JOURNAL_STREAM") != nullptr);
   int status = 0;

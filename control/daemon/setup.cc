@@ -13,14 +13,28 @@ std::vector<sip::Listener> listeners_of(const config::DaemonConfig& config) {
   std::vector<sip::Listener> listeners;
   for (const auto& l : config.listeners) {
     for (const auto& ip : l.addresses) {
-      for (const auto transport : {sip::Transport::udp, sip::Transport::tcp}) {
-        if ((l.transports & (1U << static_cast<unsigned>(transport))) == 0) continue;
-        listeners.push_back(
-            {l.interface, {ip, l.port}, transport, l.faces != config::Faces::kCentre});
+      for (const auto transport : config::kTransports) {
+        if (!l.has(transport)) continue;
+        listeners.push_back({l.interface,
+                             {ip, l.port_of(transport)},
+                             transport,
+                             l.faces != config::Faces::kCentre});
       }
     }
   }
   return listeners;
+}
+
+sip::TlsConfig tls_of(const config::DaemonConfig& config) {
+  sip::TlsConfig tls;
+  for (const auto& l : config.listeners)
+    if (l.has(sip::Transport::tls))
+      tls.identities.push_back({l.interface, l.certificate, l.key, l.client_ca, l.tls_legacy});
+  tls.ca = config.centre.ca;
+  tls.legacy = config.centre.tls_legacy;
+  tls.centre = config.centre.domain;
+  tls.centre_names = config.centre.tls_names;
+  return tls;
 }
 
 }  // namespace
@@ -53,6 +67,7 @@ sip::ProxyConfig proxy_config_of(const config::SiteConfig& site, const Keys& key
   proxy.health = config.centre.health;
   proxy.bindings = bindings;
   proxy.limits = limits;
+  proxy.tls = tls_of(config);
   proxy.dscp = config.sip.dscp;
   return proxy;
 }

@@ -58,9 +58,10 @@ std::vector<Wanted> wanted_by(const config::SiteConfig& site) {
   if (site.daemon) {
     for (const auto& l : site.daemon->listeners) {
       for (const auto& ip : l.addresses) {
-        for (const auto transport : {sip::Transport::udp, sip::Transport::tcp}) {
-          if ((l.transports & (1U << static_cast<unsigned>(transport))) != 0)
-            all.push_back({"SIP", "holdfastd", transport == sip::Transport::tcp, {ip, l.port}});
+        for (const auto transport : config::kTransports) {
+          if (l.has(transport))
+            all.push_back(
+                {"SIP", "holdfastd", transport != sip::Transport::udp, {ip, l.port_of(transport)}});
         }
       }
     }

@@ -58,7 +58,15 @@ std::vector<sip::Upstream> upstreams_of(
 
 std::string srv_question(const std::string& name, sip::Transport transport) {
   if (name.starts_with('_')) return name;
-  return (transport == sip::Transport::udp ? "_sip._udp." : "_sip._tcp.") + name;
+  switch (transport) {
+    case sip::Transport::udp:
+      return "_sip._udp." + name;
+    case sip::Transport::tcp:
+      return "_sip._tcp." + name;
+    case sip::Transport::tls:
+      break;
+  }
+  return "_sips._tcp." + name;
 }
 
 }  // namespace holdfast::names

@@ -5,8 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include <cstring>
-
+#include "base/tls/certificate.hh"
 #include "provision-proxy/server/tls_channel.hh"
 
 namespace holdfast::provision {
@@ -14,20 +13,12 @@ namespace {
 
 using config::ClientCertificate;
 using config::ProvisionListenerConfig;
+using tls::reason;
 
 constexpr long kSessions = 4096;  // of phones that know no tickets; a branch has fewer phones
 constexpr char kCiphers[] = "HIGH:!aNULL:!eNULL:!PSK:!SRP:!CAMELLIA:!ARIA";
 // Level 0 also lifts what is asked of key sizes and digests (SSL_CTX_set_security_level(3)).
 constexpr char kLegacyCiphers[] = "ALL:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=0";
-
-// The first thing that went wrong: what follows it only says where.
-std::string reason() {
-  const auto code = ERR_peek_error();
-  ERR_clear_error();
-  if (ERR_SYSTEM_ERROR(code)) return std::string(": ") + std::strerror(ERR_GET_REASON(code));
-  const char* text = code == 0 ? nullptr : ERR_reason_error_string(code);
-  return text == nullptr ? "" : std::string(": ") + text;
-}
 
 // An encrypted key has nobody to ask for its password.
 int no_password(char*, int, int, void*) {

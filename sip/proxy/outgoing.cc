@@ -8,7 +8,6 @@
 namespace holdfast::sip {
 namespace {
 
-constexpr uint16_t kSipPort = 5060;
 constexpr std::string_view kMaxForwards = "70";
 
 std::string host_port(const SocketAddress& address) {
@@ -30,9 +29,13 @@ void copy_dialog(Message& to, const Message& from, std::string_view method) {
 
 std::string make_via(const Listener& listener, std::string_view branch) {
   std::string via = "SIP/2.0/";
-  via += listener.transport == Transport::udp ? "UDP" : "TCP";
+  via += listener.transport == Transport::udp   ? "UDP"
+         : listener.transport == Transport::tcp ? "TCP"
+                                                : "TLS";
   via += ' ' + host_port(listener.address) + ";branch=";
   via.append(branch).append(";rport");
+  // RFC 5923: requests for us may come back by the connection that we have opened.
+  if (listener.transport == Transport::tls) via += ";alias";
   return via;
 }
 
@@ -83,6 +86,10 @@ Message make_reply(const Message& request, int status, std::string_view phrase,
 void add_no_bandwidth(Message& reply) {
   reply.push_back(Header::warning, "370 holdfast \"Insufficient bandwidth\"");
   reply.push_back(Header::reason, "Q.850;cause=34;text=\"No circuit/channel available\"");
+}
+
+void add_sips_not_allowed(Message& reply) {
+  reply.push_back(Header::warning, "380 holdfast \"SIPS Not Allowed\"");
 }
 
 void add_contacts(Message& reply, const std::vector<ContactField>& contacts) {
@@ -164,16 +171,16 @@ Message make_options(const Uri& target, const Listener& listener, std::string_vi
 NextHop reply_hop(const ViaValue& via, const Origin& origin) {
   NextHop hop{origin.address, origin.transport, origin.interface, {}};
   if (origin.transport == Transport::udp && !via.wants_rport && !via.rport)
-    hop.address.port = via.field.port != 0 ? via.field.port : kSipPort;
+    hop.address.port = via.field.port != 0 ? via.field.port : default_port(Transport::udp);
   return hop;
 }
 
 std::optional<NextHop> reply_hop(const ViaValue& via) {
-  if (!equal_fold(via.transport, "UDP") && !equal_fold(via.transport, "TCP")) return std::nullopt;
+  if (!equal_fold(via.transport, name_of(via.field.transport))) return std::nullopt;  // SCTP, WS
   const std::string& host = via.field.received.empty() ? via.field.host : via.field.received;
   const auto ip = IpAddress::parse(host);
   if (!ip || ip->is_multicast() || ip->is_unspecified()) return std::nullopt;
-  const uint16_t port = via.field.port != 0 ? via.field.port : kSipPort;
+  const uint16_t port = via.field.port != 0 ? via.field.port : default_port(via.field.transport);
   return NextHop{{*ip, via.rport.value_or(port)}, via.field.transport, {}, {}};
 }
 

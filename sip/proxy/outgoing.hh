@@ -17,7 +17,8 @@
 
 namespace holdfast::sip {
 
-// "SIP/2.0/UDP 198.18.2.2:5060;branch=..;rport": RFC 3581 asks the next hop for the way back.
+// "SIP/2.0/UDP 198.18.2.2:5060;branch=..;rport": RFC 3581 asks the next hop for the way back; by
+// TLS RFC 5923 ("alias") has it use our connection for its own requests too.
 std::string make_via(const Listener& listener, std::string_view branch);
 
 // The copy of a request for one target, by the socket that it leaves by. What the target does not
@@ -30,6 +31,8 @@ Message make_reply(const Message& request, int status, std::string_view phrase,
                    std::string_view to_tag, std::string_view server_name);
 // Why a link had no room, for a person and for a gateway (RFC 3261 section 20.43, RFC 6432).
 void add_no_bandwidth(Message& reply);
+// RFC 5630 section 6.
+void add_sips_not_allowed(Message& reply);
 // 200 to a REGISTER that we answered: its contacts with what is left to each.
 void add_contacts(Message& reply, const std::vector<ContactField>& contacts);
 

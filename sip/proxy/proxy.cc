@@ -32,6 +32,9 @@ void Proxy::drain(bool on) {
 bool Proxy::is_drained() const {
   return core_->is_drained();
 }
+std::string Proxy::reload_certificates() {
+  return core_->reload_certificates();
+}
 std::vector<SavedBinding> Proxy::save_bindings() const {
   return core_->save_bindings();
 }

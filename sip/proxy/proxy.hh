@@ -51,6 +51,10 @@ class Proxy {
   void drain(bool on);
   bool is_drained() const;
 
+  // Reads certificates, keys and CAs again, for connections to come. What is wrong with one, or
+  // nothing; then those from before stay in use.
+  std::string reload_certificates();
+
   // For a store: what to write down, and to be called before start() with what was written.
   std::vector<SavedBinding> save_bindings() const;
   void load_bindings(const std::vector<SavedBinding>& saved);

@@ -11,6 +11,7 @@
 #include "sip/dial_plan.hh"
 #include "sip/proxy/transaction_timers.hh"
 #include "sip/route_state.hh"
+#include "sip/transport/tls_config.hh"
 #include "sip/transport/transport_limits.hh"
 #include "sip/upstream_health.hh"
 
@@ -24,6 +25,7 @@ struct ProxyConfig {
   BindingConfig bindings;
   DialPlan dial_plan;
   ProxyLimits limits;
+  TlsConfig tls;
   TransactionTimers timers;
   uint8_t dscp = 24;                     // CS3; 0: not marked
   std::string server_name = "Holdfast";  // Server of our answers, User-Agent of our OPTIONS

@@ -13,7 +13,7 @@ Proxy::Core::Core(Loop& the_loop, ProxyConfig the_config, MediaFilter* the_media
                   CallEvents* events, Logger logger)
     : Wire(the_loop, config_, endpoints_, health_, bindings_, calls_, &admission_),
       config_(std::move(the_config)),
-      endpoints_(the_loop, config_.limits, config_.dscp, *this),
+      endpoints_(the_loop, config_.limits, config_.dscp, config_.tls, *this),
       health_(the_loop.now_ms(), config_.health,
               [this] { return static_cast<uint32_t>(random()); }),
       book_(links_of(config_.route)),
@@ -42,6 +42,7 @@ Proxy::Core::~Core() {
 std::optional<StartError> Proxy::Core::start() {
   if (auto error = endpoints_.open(config_.route.listeners)) return error;
   started_ = true;
+  tell_certificates();
   run_health();
   once_a_second();
   return std::nullopt;
@@ -81,6 +82,12 @@ ProxySnapshot Proxy::Core::snapshot() const {
     if (const uint64_t n = endpoints_.counted(what); n > 0)
       out.counters[std::string(name_of(what))] = n;
   }
+  for (size_t i = 0; i < static_cast<size_t>(TlsFailure::count); ++i) {
+    const auto what = static_cast<TlsFailure>(i);
+    if (const uint64_t n = endpoints_.counted(what); n > 0)
+      out.counters["tls_" + std::string(name_of(what))] = n;
+  }
+  out.certificates = endpoints_.tls().certificates();
   for (size_t i = 0; i < static_cast<size_t>(BindingReject::count); ++i) {
     const auto why = static_cast<BindingReject>(i);
     if (const uint64_t n = bindings_.rejected(why); n > 0)
@@ -162,14 +169,22 @@ std::optional<Upstream> Proxy::Core::upstream_at(const NextHop& hop) const {
 
 NextHop Proxy::Core::hop_now(const Target& target) const {
   NextHop hop = target.hop;
-  if (hop.transport != Transport::tcp || !target.route.empty() || upstream_at(hop) ||
-      endpoints_.is_connected(hop.address, hop.interface))
-    return hop;
-  if (const auto again = endpoints_.sole_connection(hop.address.ip, hop.interface))
+  if (hop.transport == Transport::udp || !target.route.empty() || upstream_at(hop)) return hop;
+  // A URI does not say behind which interface its phone is.
+  if (const Listener* listener = endpoints_.listener_towards(hop); listener != nullptr)
+    hop.interface = listener->interface;
+  if (endpoints_.is_connected(hop.address, hop.transport, hop.interface)) return hop;
+  if (const auto again = endpoints_.sole_connection(hop.address.ip, hop.transport, hop.interface))
     hop.address = *again;
-  else if (const auto ip = IpAddress::parse(target.request_uri.host))
-    hop.address = {*ip, target.request_uri.port != 0 ? target.request_uri.port : uint16_t{5060}};
+  else if (const auto ip = IpAddress::parse(target.request_uri.host);
+           ip && hop.transport == Transport::tcp)
+    hop.address = {
+        *ip, target.request_uri.port != 0 ? target.request_uri.port : default_port(hop.transport)};
   return hop;
+}
+
+std::string Proxy::Core::tls_name_at(const IpAddress& ip) const {
+  return tls_name_of(config_.route, upstreams_, ip, {});
 }
 
 std::optional<NextHop> Proxy::Core::resolve_hop(const Uri& uri) const {

@@ -39,6 +39,7 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   std::vector<SavedBinding> save_bindings() const { return bindings_.save(loop.now_ms()); }
   void load_bindings(const std::vector<SavedBinding>& saved);
   uint64_t bindings_version() const { return bindings_version_; }
+  std::string reload_certificates();
   ProxySnapshot snapshot() const;
   void adopt_calls(const std::vector<LiveCall>& listed);
 
@@ -46,12 +47,14 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   void received(const Origin& origin, std::string_view bytes) override;
   void failed(const SocketAddress& peer, Transport transport, SendFailure failure) override;
   void rejected(const Origin& origin, MessageReject reject) override;
+  void tls_failed(const Origin& peer, bool we_began, const TlsFault& fault) override;
 
   // Wire
   void expect(const std::string& branch, std::string_view method, Pending pending) override;
   void forget(const std::string& branch, std::string_view method) override;
   void send_alone(Message request, const NextHop& hop) override;
   std::optional<Upstream> upstream_at(const NextHop& hop) const override;
+  std::string tls_name_at(const IpAddress& ip) const override;
   NextHop hop_now(const Target& target) const override;
   std::optional<NextHop> resolve_hop(const Uri& uri) const override;
   void health_told() override;
@@ -116,6 +119,7 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   void send_probe(const Probe& probe);
   void tell_changes();
   void once_a_second();
+  void tell_certificates() const;
 
   uint64_t random() const;
   std::string random_hex() const;
@@ -154,6 +158,8 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   bool health_waits_ = false;
   std::deque<Transition> transitions_;
   Counters decisions_, drops_, counters_;
+  // When the same was last said of the same peer: a phone that is refused comes again and again.
+  std::map<std::pair<IpAddress, TlsFailure>, uint64_t> told_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -42,7 +42,7 @@ void Proxy::Core::run_health() {
 
 void Proxy::Core::send_probe(const Probe& probe) {
   const NextHop hop{probe.upstream.address, probe.upstream.transport,
-                    config_.route.centre_interface, probe.upstream.host};
+                    config_.route.centre_interface, config_.route.centre_domain};
   const Listener* listener = endpoints_.listener_towards(hop);
   if (listener == nullptr) {
     count("no_socket_for_hop");

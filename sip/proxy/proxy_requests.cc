@@ -384,6 +384,7 @@ void Proxy::Core::answer(const Incoming& in, const Reply& reply) {
   Message message =
       make_reply(*in.message, reply.code, phrase_of(reply.name), to_tag(in), config_.server_name);
   if (reply.name == ReplyName::no_bandwidth) add_no_bandwidth(message);
+  if (reply.name == ReplyName::sips_not_allowed) add_sips_not_allowed(message);
   if (reply.retry_after_s) message.set(Header::retry_after, std::to_string(*reply.retry_after_s));
   for (const std::string& tag : reply.unsupported) message.push_back(Header::unsupported, tag);
   if (reply.refresh) {

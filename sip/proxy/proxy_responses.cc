@@ -42,8 +42,12 @@ void Proxy::Core::pass_statelessly(const Message& message, const ResponseView& v
   const Listener* listener = back ? endpoints_.listener_towards(*back) : nullptr;
   if (listener == nullptr || message.status() == 100) return drop("response_leads_nowhere");
   back->interface = listener->interface;
-  if (back->transport == Transport::tcp && !endpoints_.is_connected(back->address, back->interface))
-    back->address.port = view.via[1].field.port != 0 ? view.via[1].field.port : uint16_t{5060};
+  if (back->transport != Transport::udp &&
+      !endpoints_.is_connected(back->address, back->transport, back->interface)) {
+    const uint16_t port = view.via[1].field.port;
+    back->address.port = port != 0 ? port : default_port(back->transport);
+    back->tls_name = tls_name_at(back->address.ip);
+  }
   count("response_stateless");
 
   auto out = std::make_shared<Message>(message);

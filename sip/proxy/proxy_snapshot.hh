@@ -16,6 +16,7 @@
 #include "sip/binding_table.hh"
 #include "sip/message_view.hh"
 #include "sip/record_route_token.hh"
+#include "sip/transport/tls_contexts.hh"
 #include "sip/upstream_health.hh"
 
 namespace holdfast::sip {
@@ -51,7 +52,8 @@ struct ProxySnapshot {
   HealthCounters health_counters;
   std::vector<Binding> bindings;
   std::vector<CallStatus> calls;
-  std::vector<LinkStatus> links;  // the centre's, then those of the gateways
+  std::vector<LinkStatus> links;             // the centre's, then those of the gateways
+  std::vector<TlsCertificate> certificates;  // of ours, in use
   bool draining = false;
   size_t transactions = 0;
   size_t tcp_connections = 0;

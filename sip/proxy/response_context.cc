@@ -34,9 +34,10 @@ ResponseContext::ResponseContext(Wire& wire, Start start)
                  NextHop hop = start_.reply_to;
                  // The connection it came by has gone: section 18.2.2 has us open one to sent-by.
                  if (hop.transport != Transport::udp &&
-                     !wire_.endpoints.is_connected(hop.address, hop.interface)) {
+                     !wire_.endpoints.is_connected(hop.address, hop.transport, hop.interface)) {
                    const uint16_t port = start_.view.via.front().port;
-                   hop.address.port = port != 0 ? port : 5060;
+                   hop.address.port = port != 0 ? port : default_port(hop.transport);
+                   hop.tls_name = wire_.tls_name_at(hop.address.ip);
                  }
                  wire_.endpoints.send(hop, bytes);
                },

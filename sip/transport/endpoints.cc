@@ -13,22 +13,30 @@ constexpr int kMaxDatagramsPerTurn = 64;
 constexpr int kMaxReadsPerTurn = 4;
 constexpr int kMaxAcceptsPerTurn = 64;
 constexpr size_t kReadBytes = 65536;
+// Handshakes that peers have begun and not ended. A branch whose power is back comes with some 500
+// at once; from one address, behind which there is one phone or a few.
+constexpr size_t kMaxHandshakes = 512;
+constexpr size_t kMaxHandshakesPerPeer = 16;
 // Of the receive buffer, 8 MiB where the kernel grants it: some 1,800 messages or 0.2 s of work,
 // below T1, so that senders do not begin to send again. Bursts of one turn do not reach it.
 constexpr unsigned kBehindPercent = 50;
 constexpr unsigned kCaughtUpPercent = 12;
 
-std::string link_key(const SocketAddress& peer, const std::string& interface) {
-  return peer.to_string() + '%' + interface;
+std::string link_key(const SocketAddress& peer, Transport transport, const std::string& interface) {
+  return peer.to_string() + '/' + std::string(name_of(transport)) + '%' + interface;
+}
+std::string link_key(const Origin& peer) {
+  return link_key(peer.address, peer.transport, peer.interface);
 }
 
 }  // namespace
 
-Endpoints::Endpoints(Loop& loop, const ProxyLimits& limits, uint8_t dscp, User& user)
+Endpoints::Endpoints(Loop& loop, const ProxyLimits& limits, uint8_t dscp, TlsConfig tls, User& user)
     : loop_(loop),
       limits_(limits),
       dscp_(dscp),
       user_(user),
+      tls_(std::move(tls)),
       buffer_(kReadBytes),
       spare_(spare_descriptor()) {}
 
@@ -41,6 +49,7 @@ Endpoints::~Endpoints() {
 }
 
 std::optional<StartError> Endpoints::open(std::vector<Listener>& listeners) {
+  if (auto wrong = tls_.load(); !wrong.empty()) return StartError{"TLS", std::move(wrong)};
   auto error = open_all(listeners);
   if (error) close_all();
   return error;
@@ -58,7 +67,6 @@ std::optional<StartError> Endpoints::open_all(std::vector<Listener>& listeners) 
                             listener.address.to_string(),
                         std::move(text)};
     };
-    if (listener.transport == Transport::tls) return error("TLS is not spoken yet");
     if (listener.address.ip.is_none() || listener.address.ip.is_unspecified() ||
         listener.address.ip.is_multicast())
       return error("it must be an address of one interface: others are to answer to it");
@@ -104,16 +112,18 @@ const Listener* Endpoints::listener_towards(const NextHop& hop) const {
   return socket == nullptr ? nullptr : &socket->listener;
 }
 
-bool Endpoints::is_connected(const SocketAddress& peer, const std::string& interface) const {
-  return links_.contains(link_key(peer, interface));
+bool Endpoints::is_connected(const SocketAddress& peer, Transport transport,
+                             const std::string& interface) const {
+  return links_.contains(link_key(peer, transport, interface));
 }
 
-std::optional<SocketAddress> Endpoints::sole_connection(const IpAddress& ip,
+std::optional<SocketAddress> Endpoints::sole_connection(const IpAddress& ip, Transport transport,
                                                         const std::string& interface) const {
   std::optional<SocketAddress> found;
   for (const auto& [key, link] : links_) {
     const Origin& peer = link->connection.peer();
-    if (peer.address.ip != ip || peer.interface != interface) continue;
+    if (peer.address.ip != ip || peer.transport != transport || peer.interface != interface)
+      continue;
     if (found) return std::nullopt;
     found = peer.address;
   }
@@ -121,8 +131,8 @@ std::optional<SocketAddress> Endpoints::sole_connection(const IpAddress& ip,
 }
 
 bool Endpoints::send(const NextHop& hop, std::string_view bytes) {
-  if (hop.transport == Transport::tcp) {
-    const auto found = links_.find(link_key(hop.address, hop.interface));
+  if (hop.transport != Transport::udp) {
+    const auto found = links_.find(link_key(hop.address, hop.transport, hop.interface));
     if (found != links_.end()) return send_on(found->second, bytes);
   }
   const Socket* socket = socket_towards(hop);
@@ -141,8 +151,13 @@ bool Endpoints::send(const NextHop& hop, std::string_view bytes) {
 }
 
 std::shared_ptr<Endpoints::Link> Endpoints::connect(const NextHop& hop, const Listener& listener) {
-  const auto found = links_.find(link_key(hop.address, listener.interface));
+  const auto found = links_.find(link_key(hop.address, hop.transport, listener.interface));
   if (found != links_.end()) return found->second;
+  const bool is_tls = hop.transport == Transport::tls;
+  if (is_tls && hop.tls_name.empty()) {
+    count(TransportCount::tls_gone);
+    return nullptr;
+  }
   if (links_.size() >= limits_.max_tcp_connections) {
     count(TransportCount::tcp_refused_full);
     return nullptr;
@@ -152,21 +167,36 @@ std::shared_ptr<Endpoints::Link> Endpoints::connect(const NextHop& hop, const Li
     count(TransportCount::tcp_connect_failed);
     return nullptr;
   }
-  return adopt(std::move(fd).value(), {hop.address, Transport::tcp, listener.interface}, false);
+  auto tls = is_tls ? tls_.call(listener.interface, fd->get(), hop.tls_name) : nullptr;
+  if (is_tls && tls == nullptr) {
+    count(TransportCount::no_socket);
+    return nullptr;
+  }
+  return adopt(std::move(fd).value(), {hop.address, hop.transport, listener.interface}, true,
+               std::move(tls));
 }
 
-std::shared_ptr<Endpoints::Link> Endpoints::adopt(Descriptor fd, const Origin& peer, bool is_open) {
-  auto link = std::make_shared<Link>(
-      Link{Connection(std::move(fd), peer, limits_.max_message_bytes, loop_.now_ms(), is_open)});
-  const unsigned events = Loop::kReadable | (is_open ? 0U : Loop::kWritable);
-  link->watches_writing = !is_open;
+std::shared_ptr<Endpoints::Link> Endpoints::adopt(Descriptor fd, const Origin& peer, bool we_began,
+                                                  std::unique_ptr<TlsSession> tls) {
+  auto link = std::make_shared<Link>(Link{Connection(std::move(fd), peer, limits_.max_message_bytes,
+                                                     loop_.now_ms(), we_began, std::move(tls))});
+  const unsigned events = Loop::kReadable | (we_began ? Loop::kWritable : 0U);
+  link->we_began = link->watches_writing = we_began;
   link->watch = loop_.watch(link->connection.fd(), events,
                             [this, link](unsigned seen) { ready(link, seen); });
   if (link->watch == 0) return nullptr;
-  auto& slot = links_[link_key(peer.address, peer.interface)];
+  auto& slot = links_[link_key(peer)];
   const auto before = std::exchange(slot, link);
   // The same peer from the same port: the old one is dead, though nobody has told us.
-  if (before != nullptr && !std::exchange(before->is_closed, true)) loop_.unwatch(before->watch);
+  if (before != nullptr && !std::exchange(before->is_closed, true)) {
+    loop_.unwatch(before->watch);
+    leave_place(*before);
+  }
+  if (!we_began && peer.transport == Transport::tls) {
+    link->holds_place = true;
+    ++handshakes_[peer.address.ip];
+    ++all_handshakes_;
+  }
   return link;
 }
 
@@ -187,31 +217,79 @@ void Endpoints::accept(size_t socket) {
       count(TransportCount::tcp_refused_full);
       continue;
     }
-    const Origin peer{accepted->second, Transport::tcp, sockets_[socket].listener.interface};
-    if (adopt(std::move(accepted->first), peer, true) != nullptr)
+    const Listener& listener = sockets_[socket].listener;
+    const Origin peer{accepted->second, listener.transport, listener.interface};
+    std::unique_ptr<TlsSession> tls;
+    if (listener.transport == Transport::tls) {
+      if (!has_room_for_handshake(peer)) continue;
+      tls = tls_.serve(listener.interface, accepted->first.get());
+      if (tls == nullptr) continue;  // not without a certificate, which open() has loaded
+    }
+    if (adopt(std::move(accepted->first), peer, false, std::move(tls)) != nullptr)
       count(TransportCount::tcp_accepted);
   }
+}
+
+bool Endpoints::has_room_for_handshake(const Origin& peer) {
+  const auto from_there = handshakes_.find(peer.address.ip);
+  if (all_handshakes_ < kMaxHandshakes &&
+      (from_there == handshakes_.end() || from_there->second < kMaxHandshakesPerPeer))
+    return true;
+  tell(peer, false, {TlsFailure::too_many, {}});
+  return false;
 }
 
 void Endpoints::ready(const std::shared_ptr<Link>& link, unsigned events) {
   Connection& connection = link->connection;
   if (link->is_closed) return;
   if (!connection.is_open()) {
-    if ((events & (Loop::kWritable | Loop::kFailed)) == 0) return;
-    if (!connection.finish_connect(loop_.now_ms()))
-      return close(*link, TransportCount::tcp_connect_failed);
-    count(TransportCount::tcp_opened);
+    if (!come_about(*link, events)) return;
+    events |= Loop::kWritable;  // what has waited for it goes out
   }
   if ((events & Loop::kWritable) != 0 && !connection.flush(loop_.now_ms()))
     return close(*link, TransportCount::tcp_lost);
   watch_writing(*link);
-  if ((events & (Loop::kReadable | Loop::kFailed)) == 0) return;
+  // TLS may have waited to write before it could read on.
+  const unsigned reads =
+      Loop::kReadable | Loop::kFailed | (connection.is_tls() ? Loop::kWritable : 0U);
+  if ((events & reads) == 0) return;
   for (int i = 0; i < kMaxReadsPerTurn && !link->is_closed; ++i) {
     const IoResult result = connection.read(loop_.now_ms(), buffer_);
-    if (result == IoResult::again) return;
-    if (result == IoResult::failed) return close(*link, TransportCount::tcp_lost);
+    if (result == IoResult::again) return watch_writing(*link);
+    if (result == IoResult::failed) {
+      if (connection.is_tls() && connection.tls()->fault())
+        return refuse(*link, *connection.tls()->fault());
+      return close(*link, TransportCount::tcp_lost);
+    }
     take_messages(link);
   }
+}
+
+// True: it is open now.
+bool Endpoints::come_about(Link& link, unsigned events) {
+  Connection& connection = link.connection;
+  if (connection.state() == Connection::State::connecting) {
+    if ((events & (Loop::kWritable | Loop::kFailed)) == 0) return false;
+    if (!connection.finish_connect(loop_.now_ms())) {
+      close(link, TransportCount::tcp_connect_failed);
+      return false;
+    }
+    count(TransportCount::tcp_opened);
+    if (connection.is_open()) return true;
+  }
+  switch (connection.shake_hands(loop_.now_ms())) {
+    case IoResult::done:
+      break;
+    case IoResult::again:
+      watch_writing(link);
+      return false;
+    case IoResult::failed:
+      refuse(link, connection.tls()->fault().value_or(TlsFault{}));
+      return false;
+  }
+  leave_place(link);
+  count(link.we_began ? TransportCount::tls_opened : TransportCount::tls_accepted);
+  return true;
 }
 
 void Endpoints::take_messages(const std::shared_ptr<Link>& link) {
@@ -261,13 +339,37 @@ void Endpoints::watch_writing(Link& link) {
 void Endpoints::close(Link& link, TransportCount why) {
   if (std::exchange(link.is_closed, true)) return;
   count(why);
+  link.connection.say_goodbye();
+  forget(link);
+}
+
+void Endpoints::refuse(Link& link, const TlsFault& fault) {
+  if (std::exchange(link.is_closed, true)) return;
+  tell(link.connection.peer(), link.we_began, fault);
+  forget(link);
+}
+
+void Endpoints::tell(const Origin& peer, bool we_began, const TlsFault& fault) {
+  ++tls_counts_[static_cast<size_t>(fault.failure)];
+  user_.tls_failed(peer, we_began, fault);
+}
+
+void Endpoints::forget(Link& link) {
   loop_.unwatch(link.watch);
-  const SocketAddress peer = link.connection.peer().address;
+  leave_place(link);
+  const Origin peer = link.connection.peer();
   // Last, since it may free the link. Who waits for an answer on it is told in a turn of its own.
   loop_.after(0, [this, peer, alive = std::weak_ptr<bool>(alive_)] {
-    if (!alive.expired()) user_.failed(peer, Transport::tcp, SendFailure::transport_error);
+    if (!alive.expired()) user_.failed(peer.address, peer.transport, SendFailure::transport_error);
   });
-  links_.erase(link_key(peer, link.connection.peer().interface));
+  links_.erase(link_key(peer));
+}
+
+void Endpoints::leave_place(Link& link) {
+  if (!std::exchange(link.holds_place, false)) return;
+  --all_handshakes_;
+  const auto found = handshakes_.find(link.connection.peer().address.ip);
+  if (found != handshakes_.end() && --found->second == 0) handshakes_.erase(found);
 }
 
 void Endpoints::read_datagrams(size_t socket) {
@@ -305,10 +407,13 @@ void Endpoints::sweep() {
   std::vector<std::shared_ptr<Link>> all;
   for (const auto& [key, link] : links_) all.push_back(link);
   for (const auto& link : all) {
-    if (link->connection.is_stalled(now))
-      close(*link, link->connection.is_open() ? TransportCount::tcp_stalled
-                                              : TransportCount::tcp_connect_failed);
-    else if (link->connection.is_idle(now, limits_.tcp_idle_ms))
+    const Connection& connection = link->connection;
+    if (connection.is_stalled(now) && connection.state() == Connection::State::shaking_hands)
+      refuse(*link, {TlsFailure::timeout, {}});
+    else if (connection.is_stalled(now))
+      close(*link, connection.is_open() ? TransportCount::tcp_stalled
+                                        : TransportCount::tcp_connect_failed);
+    else if (connection.is_idle(now, limits_.tcp_idle_ms))
       close(*link, TransportCount::tcp_idle);
   }
 }

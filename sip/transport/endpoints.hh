@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every socket of the proxy: one for each listener, and the TCP connections of either side.
+// Every socket of the proxy: one for each listener, and the TCP and TLS connections of either side.
 //
 // SIP loop only. What comes in is handed over as bytes of one message with its origin; what goes
 // out leaves by the socket of the hop's interface. Nothing waits: bytes that a connection cannot
@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@
 #include "sip/transport/connection.hh"
 #include "sip/transport/message.hh"
 #include "sip/transport/sockets.hh"
+#include "sip/transport/tls_contexts.hh"
 #include "sip/transport/transport_limits.hh"
 
 namespace holdfast::sip {
@@ -40,7 +42,10 @@ namespace holdfast::sip {
   X(tcp_idle, "a connection was silent for too long and closed")                   \
   X(tcp_stalled, "a message on a connection did not become complete in time")      \
   X(tcp_queue_full, "a peer did not read what we sent, its connection was closed") \
-  X(tcp_broken, "bytes on a connection that are no SIP; closed")
+  X(tcp_broken, "bytes on a connection that are no SIP; closed")                   \
+  X(tls_opened, "a TLS handshake that we began is done")                           \
+  X(tls_accepted, "a TLS handshake that a peer began is done")                     \
+  X(tls_gone, "a TLS connection has gone that only the peer can open")
 
 enum class TransportCount : uint8_t {
 #define HOLDFAST_X(name, text) name,
@@ -62,22 +67,30 @@ class Endpoints {
     virtual void failed(const SocketAddress& peer, Transport transport, SendFailure failure) = 0;
     // Bytes that were no message.
     virtual void rejected(const Origin& origin, MessageReject reject) = 0;
+    // A handshake with that peer came to nothing, or its TLS ended with an alert.
+    virtual void tls_failed(const Origin& peer, bool we_began, const TlsFault& fault) = 0;
   };
 
-  Endpoints(Loop& loop, const ProxyLimits& limits, uint8_t dscp, User& user);
+  Endpoints(Loop& loop, const ProxyLimits& limits, uint8_t dscp, TlsConfig tls, User& user);
   ~Endpoints();
   Endpoints(const Endpoints&) = delete;
   Endpoints& operator=(const Endpoints&) = delete;
 
   // Opens them all or none; ports of 0 become real ones.
   std::optional<StartError> open(std::vector<Listener>& listeners);
+  // Reads certificates, keys and CAs again, for connections to come. What is wrong with one, or
+  // nothing; then all stays as it was.
+  std::string reload_certificates() { return tls_.load(); }
+  const TlsContexts& tls() const { return tls_; }
 
-  // False: it cannot leave, and never will. True: it has left, or waits for its connection.
+  // False: it cannot leave, and never will. True: it has left, or waits for its connection. A TLS
+  // connection is begun only to a hop that has a tls_name to check.
   bool send(const NextHop& hop, std::string_view bytes);
   // Whether a connection to exactly that peer stands.
-  bool is_connected(const SocketAddress& peer, const std::string& interface) const;
+  bool is_connected(const SocketAddress& peer, Transport transport,
+                    const std::string& interface) const;
   // The one connection with that address behind that interface; none, or more than one: nothing.
-  std::optional<SocketAddress> sole_connection(const IpAddress& ip,
+  std::optional<SocketAddress> sole_connection(const IpAddress& ip, Transport transport,
                                                const std::string& interface) const;
   // The listener that a message to the hop leaves by; of no interface, the kernel's choice. Null:
   // there is none.
@@ -91,6 +104,7 @@ class Endpoints {
   void sweep();
   size_t connections() const { return links_.size(); }
   uint64_t counted(TransportCount what) const { return counts_[static_cast<size_t>(what)]; }
+  uint64_t counted(TlsFailure what) const { return tls_counts_[static_cast<size_t>(what)]; }
 
  private:
   struct Socket {
@@ -101,9 +115,11 @@ class Endpoints {
   };
   struct Link {
     Connection connection;
+    bool we_began = false;
     Loop::Handle watch = 0;
     bool watches_writing = false;
     bool is_closed = false;
+    bool holds_place = false;  // among the handshakes of its peer's address
   };
 
   std::optional<StartError> open_all(std::vector<Listener>& listeners);
@@ -111,13 +127,20 @@ class Endpoints {
   void read_datagrams(size_t socket);
   void judge_queue(Socket& socket);
   void accept(size_t socket);
-  std::shared_ptr<Link> adopt(Descriptor fd, const Origin& peer, bool is_open);
+  bool has_room_for_handshake(const Origin& peer);
+  std::shared_ptr<Link> adopt(Descriptor fd, const Origin& peer, bool we_began,
+                              std::unique_ptr<TlsSession> tls);
   std::shared_ptr<Link> connect(const NextHop& hop, const Listener& listener);
   void ready(const std::shared_ptr<Link>& link, unsigned events);
+  bool come_about(Link& link, unsigned events);
   void take_messages(const std::shared_ptr<Link>& link);
   bool send_on(const std::shared_ptr<Link>& link, std::string_view bytes);
   void watch_writing(Link& link);
   void close(Link& link, TransportCount why);
+  void refuse(Link& link, const TlsFault& fault);
+  void tell(const Origin& peer, bool we_began, const TlsFault& fault);
+  void forget(Link& link);
+  void leave_place(Link& link);
   void count(TransportCount what) { ++counts_[static_cast<size_t>(what)]; }
   const Socket* socket_towards(const NextHop& hop) const;
 
@@ -126,12 +149,17 @@ class Endpoints {
   uint8_t dscp_;
   User& user_;
   std::vector<Socket> sockets_;
-  std::unordered_map<std::string, std::shared_ptr<Link>> links_;  // by peer and interface
-  size_t behind_ = 0;                                             // sockets
+  // By peer, transport and interface.
+  std::unordered_map<std::string, std::shared_ptr<Link>> links_;
+  TlsContexts tls_;
+  std::map<IpAddress, size_t> handshakes_;  // that peers began and are under way
+  size_t all_handshakes_ = 0;
+  size_t behind_ = 0;  // sockets
   std::vector<char> buffer_;
   Descriptor spare_;  // given up to turn a connection away when the process has no other
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for work that outlives us
   std::array<uint64_t, static_cast<size_t>(TransportCount::count)> counts_{};
+  std::array<uint64_t, static_cast<size_t>(TlsFailure::count)> tls_counts_{};
 };
 
 }  // namespace holdfast::sip

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is said of TLS: handshakes that came to nothing, and our own certificates.
+#include <ctime>
+#include <utility>
+
+#include "sip/proxy/proxy_core.hh"
+
+namespace holdfast::sip {
+namespace {
+
+// A phone that is refused comes again every few seconds.
+constexpr uint64_t kTellAgainMs = 60000;
+constexpr size_t kMaxTold = 1024;
+
+}  // namespace
+
+void Proxy::Core::tls_failed(const Origin& peer, bool we_began, const TlsFault& fault) {
+  const uint64_t now = loop.now_ms();
+  const std::pair key(peer.address.ip, fault.failure);
+  const auto before = told_.find(key);
+  if (before != told_.end() && now - before->second < kTellAgainMs) return;
+  if (told_.size() >= kMaxTold) told_.clear();
+  told_[key] = now;
+  std::string text = "TLS ";
+  text.append(we_began ? "to " : "from ").append(peer.address.to_string());
+  text.append(" (").append(peer.interface).append(") refused, ").append(name_of(fault.failure));
+  text.append(": ").append(text_of(fault.failure));
+  if (!fault.detail.empty()) text.append(": ").append(fault.detail);
+  log(LogLevel::warning, text);
+}
+
+std::string Proxy::Core::reload_certificates() {
+  auto wrong = endpoints_.reload_certificates();
+  if (wrong.empty()) tell_certificates();
+  return wrong;
+}
+
+void Proxy::Core::tell_certificates() const {
+  for (const TlsCertificate& one : endpoints_.tls().certificates())
+    log(LogLevel::info, "TLS on " + one.interface + ": " + one.facts.subject + " (" +
+                            tls::text_of(one.facts.names) + "), until " +
+                            tls::time_text(one.facts.not_after_s));
+  for (const std::string& complaint : endpoints_.tls().complaints(std::time(nullptr)))
+    log(LogLevel::warning, complaint);
+}
+
+}  // namespace holdfast::sip
