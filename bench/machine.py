@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 
 HUGE_PAGES = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
 PAGE_MIB = 2
@@ -135,6 +136,25 @@ def work_folder():
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+class BusyTime:
+    """CPU time of the whole machine between two readings (proc_stat(5)), less what a hypervisor took."""
+
+    def __init__(self):
+        self._start = self._now()
+
+    def seconds(self):
+        start, away = self._start
+        end, still_away = self._now()
+        return os.cpu_count() * (end - start) - (still_away - away) / os.sysconf("SC_CLK_TCK")
+
+    @staticmethod
+    def _now():
+        """Also the ticks in which the CPUs were idle, waited for a disk, or were taken."""
+        with open("/proc/stat", encoding="ascii") as stat:
+            ticks = [int(word) for word in stat.readline().split()[1:]]
+        return time.monotonic(), ticks[3] + ticks[4] + ticks[7]
 
 
 def lcore_thread(pid):

@@ -17,6 +17,10 @@ import peer
 LEGS = "2,200,20000,32768"
 MAX_LEGS = 40000  # bench/relay/plan.hh
 PACKETS_PER_S_OF_A_LEG = 50  # G.711 with 20 ms a packet
+PARTS = ("p50", "p99", "p99.9")
+SETTLE_S = 0.5
+MORE_AT_P99_US, TIMES_AT_P999 = 10, 2  # than 5tswap at the same rate, at half of capacity
+FULL_RATE = 0.95  # of what was asked for
 HUGE_MIB = 2 * device.MEMORY_MIB
 SWAP, IO = "dpdk-testpmd 5tswap", "dpdk-testpmd io"
 LAB_CALLS = 50
@@ -57,6 +61,8 @@ class Case:
         self.rate = {}     # by device: packets/s that came back, one a run
         self.cost = {}     # ns of CPU for one of them
         self.delay = {}    # p50, p99, p99.9 in us
+        self.loaded = {}   # the same at half of the rate that ours came to in this run
+        self.offered = {}  # by device: packets/s of that, as it came out
         self.waited = []   # part of the time in which a device wanted its CPU and something else had it
         self.idle = {}     # by device: part of the time in which the traffic program had nothing to do
         self.peer_faults = []
@@ -90,6 +96,8 @@ class Case:
             self._warm(traffic, dut)
             self._saturate(traffic, dut)
             self._pace(traffic, dut)
+            if dut.name != IO:
+                self._pace_at_half(traffic, dut)
             if not reflect:
                 self.memory.append(dut.memory_bytes())
             dut.stop()
@@ -134,9 +142,24 @@ class Case:
         tally = traffic.ask("pace", self.seconds, self.legs * PACKETS_PER_S_OF_A_LEG)
         if before:
             self._audit(tally, before, dut.status())
-        for part in ("p50", "p99", "p99.9"):
+        self._keep_delay(self.delay, dut, tally)
+
+    def _pace_at_half(self, traffic, dut):
+        rate = self.rate["holdfast"][-1] / 2
+        before = None if dut.reflects else dut.status()
+        settling = traffic.ask("pace", SETTLE_S, rate)  # not measured: gears change
+        tally = traffic.ask("pace", self.seconds, rate)
+        if before:
+            self._audit(books.both(settling, tally), before, dut.status())
+        self._keep_delay(self.loaded, dut, tally)
+        self.offered.setdefault(dut.name, []).append(
+            sum(side["good"] for side in tally["sides"].values()) / tally["seconds"])
+
+    @staticmethod
+    def _keep_delay(delays, dut, tally):
+        for part in PARTS:
             if "delay_ns" in tally:
-                self.delay.setdefault((dut.name, part), []).append(tally["delay_ns"][part] / 1000)
+                delays.setdefault((dut.name, part), []).append(tally["delay_ns"][part] / 1000)
 
     def _audit(self, tally, before, after):
         off, wrong = books.audit(tally, before, after)
@@ -171,12 +194,25 @@ class Case:
                    (io, median(self.rate[io])), reason="; ".join(self.remarks()) or None)
         output.row("relay", name, "ns/packet", self.cost["holdfast"], (swap, version, median(self.cost[swap])),
                    (io, median(self.cost[io])))
-        for part in ("p50", "p99", "p99.9"):
+        for part in PARTS:
             output.row("relay", f"{name} at {PACKETS_PER_S_OF_A_LEG} packets/s each, delay {part}", "us",
                        self.delay.get(("holdfast", part), []),
                        (swap, version, median(self.delay[swap, part])) if (swap, part) in self.delay else None)
+        self._report_loaded(output, name, version)
         output.row("relay", f"{name}, 1 % bad: frames unaccounted for", "frames", self.unaccounted, target=0,
                    ok=not any(self.unaccounted), reason="; ".join(dict.fromkeys(self.wrong))[:400] or None)
+
+    def _report_loaded(self, output, name, version):
+        median = statistics.median
+        got = median(self.offered["holdfast"])
+        reason = None if got >= FULL_RATE * median(self.rate["holdfast"]) / 2 else \
+            f"the traffic program came to {got:,.0f} packets/s"
+        for part in PARTS:
+            ours, swap = self.loaded.get(("holdfast", part), []), median(self.loaded.get((SWAP, part), [0]))
+            most = {"p99": swap + MORE_AT_P99_US, "p99.9": swap * TIMES_AT_P999}.get(part)
+            output.row("relay", f"{name} at half of capacity, delay {part}", "us", ours, (SWAP, version, swap),
+                       limit=None if most is None else ("at most", most),
+                       ok=None if most is None else bool(ours) and median(ours) <= most, reason=reason)
 
 
 def one_line(failure):

@@ -5,13 +5,15 @@ import pathlib
 import shutil
 
 import cost
+import fast
 import overload
 import quota
 
 PROGRAMS = ("rtpengine", "nft", "ethtool")
 BUILT = ("dataplane/holdfast-dataplane", "dataplane/xdp/steer.bpf.o", "bench/relay/holdfast-relay-calls",
+         "bench/relay/holdfast-relay-peer", "control/holdfast",
          "bench/rtpengine/holdfast-rtp-load")
-PARTS = {"cost": cost, "overload": overload}
+PARTS = {"cost": cost, "fast": fast, "overload": overload}
 
 
 def add_arguments(parser):

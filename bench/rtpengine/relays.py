@@ -48,10 +48,10 @@ class Holdfast(device.Holdfast):
         return {side: ports for side in wire.SIDES}
 
 
-class Gathering(Holdfast):
-    """It may gather packets for longer before it looks."""
-    name = "Holdfast, idle-sleep-us 2000"
-    options = ("idle-sleep-us = 2000",)
+class Prompt(Holdfast):
+    """It may gather packets for less time before it looks."""
+    name = "Holdfast, idle-sleep-us 200"
+    options = ("idle-sleep-us = 200",)
 
 
 class Rtpengine:

@@ -108,7 +108,7 @@ struct DataplaneConfig {
   std::vector<uint16_t> cpus = {0};  // one lcore each, no number twice
   uint32_t max_legs = 4096;
   uint32_t port_rest_s = 60;                // of a media port between two calls
-  uint32_t idle_sleep_us = 200;             // longest sleep of an idle lcore; 0 never sleeps
+  uint32_t idle_sleep_us = 1000;            // longest nap of an lcore; 0 never sleeps
   std::string xdp_program;                  // empty: beside the binary
   std::vector<InterfaceConfig> interfaces;  // 1 to kMaxInterfaces, names unique
 

@@ -38,22 +38,20 @@ class Gears {
   // after a poll without any, if the gear that this returns says so.
   Gear polled(uint64_t now_ns, unsigned frames) {
     if (longest_nap_ns_ == 0) return gear_;
-    if (worked_) {
-      window_.busy_ns += now_ns - polled_ns_;
-      since_pause_.busy_ns += now_ns - polled_ns_;
-    }
+    if (worked_) since_pause_.busy_ns += now_ns - polled_ns_;
     polled_ns_ = now_ns;
     worked_ = frames > 0;
     if (window_.start_ns == 0) window_.start_ns = now_ns;
     if (since_pause_.start_ns == 0) since_pause_.start_ns = now_ns;
-    if (gear_ != Gear::poll && since_pause_.frames > kSurge) {
+    if (frames == 0) end_of_drain();
+    if (frames == 0 && gear_ != Gear::poll && since_pause_.frames > kSurge) {
       shift(since_pause_, now_ns);
     } else if (now_ns - window_.start_ns >= kWindowNs) {
       shift(window_, now_ns);
     }
     window_.frames += frames;
     since_pause_.frames += frames;
-    // What a nap gathers took as long as the nap; what ends a wait comes after it.
+    // What a nap gathered took as long as the nap; what ends a wait comes after it.
     if (frames == 0) since_pause_ = {gear_ == Gear::nap ? now_ns : 0};
     return gear_;
   }
@@ -63,8 +61,16 @@ class Gears {
   struct Tally {
     uint64_t start_ns = 0;
     uint64_t frames = 0;
-    uint64_t busy_ns = 0;  // in polls that found frames
+    uint64_t busy_ns = 0;  // in polls that found frames; since_pause_ alone
   };
+
+  // Other work may have taken the CPU in the midst of a drain: the cheapest of a window counts.
+  void end_of_drain() {
+    if (since_pause_.busy_ns == 0) return;
+    const double frame_ns =
+        static_cast<double>(since_pause_.busy_ns) / static_cast<double>(since_pause_.frames);
+    if (least_frame_ns_ == 0 || frame_ns < least_frame_ns_) least_frame_ns_ = frame_ns;
+  }
 
   void shift(const Tally& seen, uint64_t now_ns);
 
@@ -75,7 +81,8 @@ class Gears {
   bool worked_ = false;  // the last poll had frames
   Tally window_;
   Tally since_pause_;
-  double frame_ns_ = 0;  // what a frame costs when many are handled at once, as seen last
+  double least_frame_ns_ = 0;  // of the window's drains: what it took to empty the queues, by frame
+  double frame_ns_ = 0;        // what a frame costs when many are handled at once, as seen last
 };
 
 }  // namespace holdfast::dataplane

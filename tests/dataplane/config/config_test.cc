@@ -35,7 +35,7 @@ TEST(Config, DefaultsAreThoseOfThePage) {
   EXPECT_EQ(config->control_socket, "/run/holdfast/dataplane.sock");
   EXPECT_EQ(config->cpus, std::vector<uint16_t>{0});
   EXPECT_EQ(config->max_legs, 4096U);
-  EXPECT_EQ(config->idle_sleep_us, 200U);
+  EXPECT_EQ(config->idle_sleep_us, 1000U);
   EXPECT_EQ(config->huge_pages, HugePages::kAuto);
   const auto* interface = config->find_interface("lan");
   ASSERT_NE(interface, nullptr);

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// The choice between polling, napping and waiting, with frames and time in the test's hands.
+#include "dataplane/runtime/gears.hh"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace holdfast::dataplane {
+namespace {
+
+using Gear = Gears::Gear;
+
+constexpr uint64_t kUs = 1'000;
+constexpr uint64_t kMs = 1'000'000;
+constexpr uint64_t kS = 1'000'000'000;
+constexpr uint64_t kDefaultNapNs = 1'000 * kUs;
+constexpr uint64_t kWakeUpNs = 20 * kUs;
+constexpr uint64_t kEmptyPollNs = 100;
+constexpr unsigned kBurst = 32;
+
+// A packet loop over a queue that frames enter at a steady rate, as LcoreLoop drives it.
+class Lcore {
+ public:
+  explicit Lcore(uint64_t longest_nap_ns = kDefaultNapNs) : gears_(longest_nap_ns) {}
+
+  // `frame_ns`: the work of a frame. `poll_ns`: what a poll that finds frames costs beside.
+  void run(uint64_t for_ns, double frames_per_s, double frame_ns, double poll_ns = 100) {
+    polls_ = pauses_ = most_waiting_ = longest_nap_ = 0;
+    for (const uint64_t end = now_ns_ + for_ns; now_ns_ < end;) {
+      const uint64_t polled_at = now_ns_;
+      const auto frames = static_cast<unsigned>(std::min<uint64_t>(kBurst, waiting()));
+      most_waiting_ = std::max(most_waiting_, waiting());
+      taken_ += frames;
+      ++polls_;
+      const Gear gear = gears_.polled(polled_at, frames);
+      advance(frames > 0 ? poll_ns + frames * frame_ns : kEmptyPollNs, frames_per_s);
+      if (frames > 0 || gear == Gear::poll) continue;
+      ++pauses_;
+      if (gear == Gear::nap) {
+        longest_nap_ = std::max(longest_nap_, gears_.nap_ns());
+        advance(static_cast<double>(gears_.nap_ns() + kWakeUpNs), frames_per_s);
+      } else {
+        const double until_frame_s =
+            (std::floor(arrived_) + 1 - arrived_) / std::max(frames_per_s, 1e-3);
+        advance(std::min(until_frame_s * 1e9 + 1, 0.5 * kS), frames_per_s);
+      }
+    }
+  }
+
+  // A poll that finds frames, and in the midst of its work the CPU is taken away.
+  void lose_cpu(uint64_t for_ns, double frames_per_s) {
+    advance(1e9 / frames_per_s + 1, frames_per_s);
+    const auto frames = static_cast<unsigned>(std::min<uint64_t>(kBurst, waiting()));
+    taken_ += frames;
+    gears_.polled(now_ns_, frames);
+    advance(static_cast<double>(for_ns), frames_per_s);
+  }
+
+  Gear gear() { return gears_.polled(now_ns_, 0); }
+  uint64_t nap_ns() const { return gears_.nap_ns(); }
+  uint64_t pauses() const { return pauses_; }
+  uint64_t most_waiting() const { return most_waiting_; }
+  uint64_t longest_nap() const { return longest_nap_; }
+
+ private:
+  uint64_t waiting() const { return static_cast<uint64_t>(arrived_) - taken_; }
+  void advance(double ns, double frames_per_s) {
+    now_ns_ += static_cast<uint64_t>(ns);
+    arrived_ += frames_per_s * std::floor(ns) / 1e9;
+  }
+
+  Gears gears_;
+  uint64_t now_ns_ = kS;
+  double arrived_ = 0;
+  uint64_t taken_ = 0;
+  uint64_t polls_ = 0;
+  uint64_t pauses_ = 0;
+  uint64_t most_waiting_ = 0;
+  uint64_t longest_nap_ = 0;
+};
+
+struct Row {
+  const char* name;
+  double frames_per_s;
+  double frame_ns;
+  Gear gear;
+  uint64_t least_nap_ns;
+  uint64_t most_nap_ns;
+};
+
+// Sockets of the kernel cost about 2.5 us a frame, ports of shared memory 0.15 us.
+const Row kRows[] = {
+    {"nothing", 0, 2'500, Gear::wait, 0, 0},
+    {"one call", 100, 2'500, Gear::wait, 0, 0},
+    {"nine calls: less than a frame in the longest nap", 900, 2'500, Gear::wait, 0, 0},
+    {"twenty calls", 2'000, 2'500, Gear::nap, kDefaultNapNs, kDefaultNapNs},
+    {"a hundred calls", 10'000, 2'500, Gear::nap, kDefaultNapNs, kDefaultNapNs},
+    {"work for 80 us is enough", 64'000, 2'500, Gear::nap, 450 * kUs, 520 * kUs},
+    {"half a queue is the most", 1'000'000, 150, Gear::nap, 400 * kUs, 530 * kUs},
+    {"a third of the lcore", 2'600'000, 150, Gear::poll, 0, 0},
+    {"half of the lcore", 3'300'000, 150, Gear::poll, 0, 0},
+    {"half of an lcore with slow ports", 200'000, 2'500, Gear::poll, 0, 0},
+    {"more than it can carry", 9'000'000, 150, Gear::poll, 0, 0},
+};
+
+TEST(Gears, FollowTheRate) {
+  for (const Row& row : kRows) {
+    SCOPED_TRACE(row.name);
+    Lcore lcore;
+    lcore.run(100 * kMs, row.frames_per_s, row.frame_ns);
+    lcore.run(500 * kMs, row.frames_per_s, row.frame_ns);
+    EXPECT_EQ(lcore.gear(), row.gear);
+    if (row.gear == Gear::poll) {
+      EXPECT_EQ(lcore.pauses(), 0U);
+    } else if (row.gear == Gear::nap) {
+      EXPECT_GE(lcore.nap_ns(), row.least_nap_ns);
+      EXPECT_LE(lcore.nap_ns(), row.most_nap_ns);
+    }
+  }
+}
+
+TEST(Gears, ANapIsNeverLongerThanAsked) {
+  for (const uint64_t longest : {50 * kUs, 200 * kUs, 1'000 * kUs, 10'000 * kUs}) {
+    for (double rate = 100; rate < 5e6; rate *= 3) {
+      Lcore lcore(longest);
+      lcore.run(200 * kMs, rate, 150);
+      EXPECT_LE(lcore.longest_nap(), longest) << rate << " frames/s";
+    }
+  }
+}
+
+TEST(Gears, NoNapAtAllWhenNoneIsAllowed) {
+  Lcore lcore(0);
+  lcore.run(200 * kMs, 1'000, 150);
+  EXPECT_EQ(lcore.pauses(), 0U);
+  EXPECT_EQ(lcore.gear(), Gear::poll);
+}
+
+// In the gears below poll a wake-up that comes late by as much as the nap must find room.
+TEST(Gears, WhatGathersFitsHalfAQueue) {
+  for (double rate = 1'000; rate < 2e6; rate *= 2) {
+    Lcore lcore;
+    lcore.run(100 * kMs, rate, 150);
+    lcore.run(500 * kMs, rate, 150);
+    EXPECT_LE(lcore.most_waiting(), Gears::kFramesOfNap * 11 / 10) << rate << " frames/s";
+  }
+}
+
+TEST(Gears, ASurgeIsSeenBeforeTheWindowEnds) {
+  Lcore lcore;
+  lcore.run(300 * kMs, 10'000, 150);
+  ASSERT_EQ(lcore.gear(), Gear::nap);
+  lcore.run(5 * kMs, 4'000'000, 150);
+  EXPECT_EQ(lcore.gear(), Gear::poll);
+  EXPECT_LE(lcore.pauses(), 3U);
+}
+
+TEST(Gears, FromPollDownAgain) {
+  Lcore lcore;
+  lcore.run(100 * kMs, 8'000'000, 120);
+  ASSERT_EQ(lcore.gear(), Gear::poll);
+  // By ones and twos a frame costs more than in a burst; that is not held against a nap.
+  lcore.run(3 * kS, 1'000'000, 120, 250);
+  EXPECT_EQ(lcore.gear(), Gear::nap);
+  lcore.run(100 * kMs, 0, 120);
+  EXPECT_EQ(lcore.gear(), Gear::wait);
+}
+
+// The CPU is away for 8 of each 20 ms: that is not the frames' work.
+TEST(Gears, OtherWorkOnTheCpuIsNoLoad) {
+  Lcore lcore;
+  lcore.run(100 * kMs, 10'000, 2'500);
+  uint64_t pauses = 0;
+  for (int i = 0; i < 50; ++i) {
+    lcore.run(12 * kMs, 10'000, 2'500);
+    pauses += lcore.pauses();
+    lcore.lose_cpu(8 * kMs, 10'000);
+  }
+  EXPECT_EQ(lcore.gear(), Gear::nap);
+  EXPECT_GE(pauses, 50U * 10);
+}
+
+// Between the two loads it stays as it is, so that a steady rate does not change gears all the
+// time.
+TEST(Gears, HoldBetweenTheTwoLoads) {
+  const double rate = 2'000'000;  // 0.29 of an lcore at 145 ns
+  Lcore falling;
+  falling.run(100 * kMs, 4'000'000, 145, 0);
+  falling.run(500 * kMs, rate, 145, 0);
+  falling.run(500 * kMs, rate, 145, 0);
+  EXPECT_EQ(falling.pauses(), 0U);
+  Lcore rising;
+  rising.run(100 * kMs, 1'000'000, 145, 0);
+  rising.run(500 * kMs, rate, 145, 0);
+  EXPECT_EQ(rising.gear(), Gear::nap);
+}
+
+}  // namespace
+}  // namespace holdfast::dataplane
