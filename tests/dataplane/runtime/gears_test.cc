@@ -17,13 +17,13 @@ constexpr uint64_t kMs = 1'000'000;
 constexpr uint64_t kS = 1'000'000'000;
 constexpr uint64_t kDefaultNapNs = 1'000 * kUs;
 constexpr uint64_t kWakeUpNs = 20 * kUs;
-constexpr uint64_t kEmptyPollNs = 100;
 constexpr unsigned kBurst = 32;
 
 // A packet loop over a queue that frames enter at a steady rate, as LcoreLoop drives it.
 class Lcore {
  public:
-  explicit Lcore(uint64_t longest_nap_ns = kDefaultNapNs) : gears_(longest_nap_ns) {}
+  explicit Lcore(uint64_t longest_nap_ns = kDefaultNapNs, uint64_t empty_poll_ns = 100)
+      : gears_(longest_nap_ns), empty_poll_ns_(static_cast<double>(empty_poll_ns)) {}
 
   // `frame_ns`: the work of a frame. `poll_ns`: what a poll that finds frames costs beside.
   void run(uint64_t for_ns, double frames_per_s, double frame_ns, double poll_ns = 100) {
@@ -35,7 +35,7 @@ class Lcore {
       taken_ += frames;
       ++polls_;
       const Gear gear = gears_.polled(polled_at, frames);
-      advance(frames > 0 ? poll_ns + frames * frame_ns : kEmptyPollNs, frames_per_s);
+      advance(frames > 0 ? poll_ns + frames * frame_ns : empty_poll_ns_, frames_per_s);
       if (frames > 0 || gear == Gear::poll) continue;
       ++pauses_;
       if (gear == Gear::nap) {
@@ -72,6 +72,7 @@ class Lcore {
   }
 
   Gears gears_;
+  double empty_poll_ns_;
   uint64_t now_ns_ = kS;
   double arrived_ = 0;
   uint64_t taken_ = 0;
@@ -166,6 +167,18 @@ TEST(Gears, FromPollDownAgain) {
   EXPECT_EQ(lcore.gear(), Gear::nap);
   lcore.run(100 * kMs, 0, 120);
   EXPECT_EQ(lcore.gear(), Gear::wait);
+}
+
+// A cost that was measured in bad times is measured again.
+TEST(Gears, PollIsLeftWhenACostProvesWrong) {
+  Lcore lcore(kDefaultNapNs, 2 * kUs);
+  lcore.run(100 * kMs, 20'000, 20'000);
+  ASSERT_EQ(lcore.gear(), Gear::poll);
+  lcore.run(kS, 20'000, 2'000, 30'000);
+  ASSERT_EQ(lcore.gear(), Gear::poll);
+  lcore.run(Gears::kTrustNs, 20'000, 2'000, 30'000);
+  lcore.run(100 * kMs, 20'000, 2'000, 30'000);
+  EXPECT_EQ(lcore.gear(), Gear::nap);
 }
 
 // The CPU is away for 8 of each 20 ms: that is not the frames' work.
