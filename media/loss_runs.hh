@@ -32,6 +32,9 @@ class LossRuns {
   // All packets told, those of the open run too.
   uint64_t packets() const;
 
+  // Whether bytes from elsewhere can be a table: its parts are inside it.
+  bool is_sound() const { return used_ <= kLengths; }
+
   // What is booked, in the order in which each length was first seen; not the open run.
   const std::array<LossRun, kLengths>& lengths() const { return lengths_; }
   uint32_t used() const { return used_; }

@@ -12,7 +12,8 @@ constexpr uint32_t kWindow = ReceiveWindow::kSize;
 // Extended numbers of a run begin here, so that looking a window back never goes below zero.
 constexpr uint64_t kFirstCycle = uint64_t{1} << 16;
 constexpr uint64_t kCycleMask = 0xffff;
-constexpr int64_t kEver = int64_t{1} << 60;  // ticks
+constexpr int64_t kEver = int64_t{1} << 60;         // ticks
+constexpr uint64_t kMaxNumber = uint64_t{1} << 48;  // of a run: more than a sender has in a life
 
 // Time passed in proportion to the packets that are missing. A quarter less, since steps vary; up
 // to twice as much, since the sender may have been silent for half of it.
@@ -57,6 +58,14 @@ void StreamAccount::on_unexpected(uint16_t sequence, uint32_t timestamp, uint64_
     suspect({highest_, arrival_ns, timestamp, sequence, false});
   }
   if (gap_is_ours_) arm_gap();
+}
+
+bool StreamAccount::is_sound() const {
+  for (const bool* flag : {&held_.repeats, &gap_is_ours_, &gap_hides_bit_}) {
+    if (*reinterpret_cast<const uint8_t*>(flag) > 1) return false;  // no bool has such a value
+  }
+  if (!loss_.is_sound() || usable_rate_hz(clock_rate_hz_) != clock_rate_hz_) return false;
+  return empty() || (base_ >= kFirstCycle && highest_ >= base_ && highest_ - base_ <= kMaxNumber);
 }
 
 void StreamAccount::on_resume() {

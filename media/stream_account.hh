@@ -89,6 +89,10 @@ class alignas(64) StreamAccount {
   // packet; the sums are made whole again, that packet counted or not.
   void on_resume();
 
+  // Whether bytes that another process left can be an account. One that is not must not be used;
+  // what one that is tells may be wrong, and no more than that.
+  bool is_sound() const;
+
   uint32_t ssrc() const { return ssrc_; }
   bool empty() const { return packets_ == 0; }
   uint64_t last_arrival_ns() const {

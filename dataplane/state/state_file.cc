@@ -104,6 +104,20 @@ Header header_of(const StateShape& shape) {
   return header;
 }
 
+// A flag as another life left it; its byte may be anything.
+bool left_set(const bool& flag) {
+  return *reinterpret_cast<const uint8_t*>(&flag) == 1;
+}
+
+// After that the leg's flags can be read.
+void mend_flags(Leg& leg) {
+  LegSetup& setup = leg.setup;
+  for (bool* flag :
+       {&leg.in_use, &leg.captured, &setup.rtcp_mux, &setup.rtcp_explicit, &setup.strict_source,
+        &leg.paths[0].source_is_ours, &leg.paths[1].source_is_ours})
+    *flag = left_set(*flag);
+}
+
 // Empty when the header is one of ours and the file has room for what it says.
 std::string why_not(const Header& header, size_t size) {
   if (header.magic != kMagic) return "it is no state file";
@@ -271,9 +285,10 @@ bool LeftState::read_leg(LegIndex index, LegSnapshot& out) const {
   const Layout layout(shape_);
   const uint32_t core = (index - 1) / shape_.legs_per_core;
   const Leg& leg = at<Leg>(memory_, layout.legs_at(core))[(index - 1) % shape_.legs_per_core];
-  if (!leg.in_use) return false;
+  if (!left_set(leg.in_use)) return false;
   out.index = index;
-  out.leg = leg;
+  std::memcpy(&out.leg, &leg, sizeof leg);
+  mend_flags(out.leg);
   out.stream_count = 0;
   const auto* slots = at<StreamSlot>(memory_, layout.slots_at(core));
   // The list may have been cut in the middle of a move: what is still linked is taken, once each.
@@ -285,7 +300,7 @@ bool LeftState::read_leg(LegIndex index, LegSnapshot& out) const {
     const bool twice = std::any_of(taken.begin(), taken.end(), [&](const StreamSlot& each) {
       return each.account.ssrc() == stream.account.ssrc();
     });
-    if (twice) break;
+    if (twice || !stream.account.is_sound()) break;
     out.streams[out.stream_count++] = stream;
     slot = stream.next;
   }

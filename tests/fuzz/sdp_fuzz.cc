@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any bytes as SDP: refused by name, or anchored into a body that reads the same but for what is
 // ours.
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "media/media_call.hh"
 #include "media/sdp_anchor.hh"
+#include "media/sdp_bandwidth.hh"
 #include "media/sdp_limits.hh"
 #include "media/sdp_origin.hh"
 
@@ -82,6 +84,18 @@ void anchor_and_compare(size_t size, const Sdp& sdp, const MediaList& media, Anc
   must(repeated && *repeated == *kept && kept->size() <= size + kMaxAnchorGrowthBytes);
 }
 
+// What the streams take of a link is known for every body, whatever its b= lines say, and grows
+// with what the link adds.
+void weigh(const Sdp& sdp, const MediaList& media) {
+  const MediaDemand demand = demand_of(sdp, media, {});
+  const bool carries = std::any_of(media.begin(), media.end(), [](const MediaDescription& each) {
+    return action_for(each, {}) == MediaAction::anchor && !each.refused();
+  });
+  must((demand.bits_per_s > 0) == carries && (demand.packets_per_s > 0) == carries);
+  must(kbit_of(demand, 0) <= kbit_of(demand, 38) && kbit_of(demand, 0) >= demand.bits_per_s / 1000);
+  must(larger(demand, {}) == demand && larger({}, demand) == demand);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -94,6 +108,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   must(sdp->media().size() <= kMaxSdpMedia);
   const auto media = describe_media(*sdp);
   if (!media) return 0;
+  weigh(*sdp, *media);
 
   const auto ours = SocketAddress::parse(size % 2 ? "198.18.2.1:30000" : "[2001:db8::1]:30000");
   std::vector<AnchorMedia> all;

@@ -162,6 +162,13 @@ TEST_F(StateFileTest, DamagedTablesYieldWhatIsWhole) {
   EXPECT_EQ(calls()[0].legs[0].stream_count, 1u) << "a list that goes round";
   leg.streams = 0xdeadbeef;
   EXPECT_EQ(calls()[0].legs[0].stream_count, 0u);
+  const uint32_t second = memory.legs[3].streams;
+  std::memset(static_cast<void*>(&memory.slots[second].account), 0xff,
+              sizeof memory.slots[second].account);
+  std::memset(static_cast<void*>(&leg.setup.strict_source), 7, 1);
+  ASSERT_EQ(calls().size(), 1u);
+  EXPECT_EQ(calls()[0].legs[1].stream_count, 0u) << "an account that cannot be";
+  EXPECT_FALSE(calls()[0].legs[0].leg.setup.strict_source) << "a flag that is neither";
   leg.setup.port = 2;
   EXPECT_TRUE(calls().empty()) << "no such interface";
   leg.setup.port = 0;

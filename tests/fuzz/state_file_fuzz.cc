@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state file of another life, any bytes or a good one with patches: refused in one line, or
+// calls whose legs and streams a new life can go on with.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/relay/stream_pool.hh"
+#include "dataplane/state/state_file.hh"
+
+using namespace holdfast;
+using namespace holdfast::dataplane;
+
+namespace {
+
+constexpr uint64_t kNow = 1'000'000'000'000;
+constexpr uint64_t kStepNs = 20'000'000;
+constexpr uint32_t kLegs = 4;
+
+void must(bool holds) {
+  if (!holds) std::abort();
+}
+
+// A call of two legs, one of them with two streams, as a life leaves it.
+void fill(StateFile& file) {
+  const CoreMemory memory = file.core(0);
+  StreamPool pool(memory.slots);
+  for (const LegIndex index : {1u, 2u}) {
+    Leg& leg = memory.legs[index - 1];
+    leg.in_use = true;
+    leg.setup.port = static_cast<uint16_t>(index - 1);
+    leg.setup.local = *IpAddress::parse("198.18.1.2");
+    for (uint16_t seq = 1; seq <= 40; ++seq) {
+      if (seq % 7 != 0)
+        pool.find_or_add(leg, index + seq % index, 0)
+            ->account.on_packet(seq, seq * 160u, kNow + seq * kStepNs);
+    }
+  }
+  SavedCall& call = file.calls()[1];
+  std::strncpy(call.key.data(), "call", call.key.size());
+  call.legs = {1, 2};
+  call.valid = 1;
+}
+
+// A path of this process alone, in memory.
+class Place {
+ public:
+  Place() {
+    char name[] = "/dev/shm/hf-fuzz-XXXXXX";
+    folder_ = ::mkdtemp(name);
+    path_ = folder_ + "/state";
+    auto created = StateFile::create(path_, {1, kLegs, {"lan", "wan"}});
+    must(created.ok());
+    StateFile file = std::move(created).value();
+    file.beat(kNow);
+    fill(file);
+    must(file.publish().empty());
+    fd_ = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
+    good_.resize(static_cast<size_t>(::lseek(fd_, 0, SEEK_END)));
+    must(::pread(fd_, good_.data(), good_.size(), 0) == static_cast<ssize_t>(good_.size()));
+  }
+  ~Place() {
+    ::close(fd_);
+    ::unlink(path_.c_str());
+    ::rmdir(folder_.c_str());
+  }
+  const std::string& path() const { return path_; }
+  const std::vector<uint8_t>& good() const { return good_; }
+  void write(const std::vector<uint8_t>& bytes) const {
+    must(::ftruncate(fd_, static_cast<off_t>(bytes.size())) == 0);
+    must(::pwrite(fd_, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
+  }
+
+ private:
+  std::string folder_, path_;
+  int fd_ = -1;
+  std::vector<uint8_t> good_;
+};
+
+// Patches: where (3 octets), how many (1), and what.
+std::vector<uint8_t> patched(std::vector<uint8_t> file, const uint8_t* data, size_t size) {
+  while (size > 4) {
+    const size_t at = (size_t{data[0]} << 16 | size_t{data[1]} << 8 | data[2]) % file.size();
+    const size_t count = std::min({size_t{data[3]} % 64 + 1, size - 4, file.size() - at});
+    std::memcpy(&file[at], data + 4, count);
+    data += 4 + count;
+    size -= 4 + count;
+  }
+  return file;
+}
+
+// What a new life does with a leg: sums of before, some packets, and its report.
+void go_on(const LegSnapshot& left) {
+  std::vector<StreamSlot> slots(2);  // fewer than a leg may have: the others are folded
+  StreamPool pool(slots);
+  Leg leg{};
+  must(left.stream_count <= kMaxStreamsPerLeg);
+  pool.restore(leg, {left.streams.data(), left.stream_count});
+  for (uint32_t i = leg.streams; i != kNoStream; i = slots[i].next) {
+    media::StreamAccount& account = slots[i].account;
+    const auto at_ns = account.last_arrival_ns() + kStepNs;
+    for (const uint16_t seq : std::to_array<uint16_t>({41, 43, 42, 30000, 30001, 41}))
+      account.on_packet(seq, seq, at_ns);
+    const media::StreamReport report = account.report();
+    must(report.runs_used <= report.runs.size());
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const Place place;
+  if (size == 0) return 0;
+  place.write(data[0] % 8 == 0 ? std::vector<uint8_t>(data + 1, data + size)
+                               : patched(place.good(), data + 1, size - 1));
+  std::string why;
+  const auto left = LeftState::open(place.path(), kNow + 1, why);
+  if (!left) {
+    must(!why.empty() && why.find('\n') == std::string::npos);
+    return 0;
+  }
+  left->for_each([](const LeftCall& call) {
+    must(!call.key.empty() && call.key.size() <= SavedCall::kMaxKey);
+    for (const std::string& name : call.interfaces) must(name.size() <= 16);
+    for (const LegSnapshot& leg : call.legs) go_on(leg);
+  });
+  return 0;
+}
