@@ -70,9 +70,6 @@ const Option<DataplaneConfig> kOptions[] = {
       "(ports_resting).",
       ""},
      [](const TomlValue& v, DataplaneConfig& c) { return read_number(v, c.port_rest_s, 0, 600); }},
-    {{"idle-sleep-us", "whole number", "microseconds, 0 to 10000", "200",
-      "Longest sleep of an lcore that has nothing to do: the most that idling adds to a packet's "
-      "delay. 0 never sleeps and keeps the CPU busy.",
     {{"idle-sleep-us", "whole number", "microseconds, 0 to 10000", "1000",
       "Longest sleep in which an lcore lets packets gather: the most that this adds to a packet's "
       "delay. It is shorter where packets come fast, and from a third of its capacity on it does "

@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <net/if.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,7 +21,7 @@ namespace holdfast::dataplane {
 namespace {
 
 static_assert(kMaxSteerAddresses == STEER_MAX_ADDRESSES);
-static_assert(sizeof(steer_address) == 16 && sizeof(steer_ports) == 4);
+static_assert(sizeof(steer_address) == 16 && sizeof(steer_ports) == 8);
 
 // More maps than our program has; a program with more is not ours.
 constexpr size_t kMaxMaps = 16;
@@ -185,7 +186,7 @@ Outcome configure_steer(unsigned ifindex, std::span<const IpAddress> addresses, 
       open_map(*program, "media_addresses", sizeof(steer_address), sizeof(steer_ports));
   if (!media) return media.error();
 
-  const std::array<uint32_t, STEER_SETTINGS> settings{vlan_id, owned ? 1u : 0u};
+  const std::array<uint32_t, STEER_SETTINGS> settings{vlan_id, owned ? 1u : 0u, 0};
   for (uint32_t setting = 0; setting < STEER_SETTINGS; ++setting) {
     if (const int e = bpf_map_update_elem(config->get(), &setting, &settings[setting], BPF_ANY);
         e < 0) {
@@ -193,12 +194,46 @@ Outcome configure_steer(unsigned ifindex, std::span<const IpAddress> addresses, 
     }
   }
   remove_others(media->get(), wanted);
-  const steer_ports ports{port_low, port_high};
-  for (const steer_address& address : wanted) {
-    if (const int e = bpf_map_update_elem(media->get(), &address, &ports, BPF_ANY); e < 0) {
+  for (uint32_t place = 0; place < wanted.size(); ++place) {
+    const steer_ports ports{port_low, port_high, place};
+    if (const int e = bpf_map_update_elem(media->get(), &wanted[place], &ports, BPF_ANY); e < 0) {
       return failed("cannot set a media address of the XDP program" + on_device(ifindex), e);
     }
   }
+  return done();
+}
+
+Result<UsedPorts, std::string> UsedPorts::open(unsigned ifindex) {
+  const auto program = our_program(ifindex);
+  if (!program) return program.error();
+  const auto map = open_map(*program, "used_ports", sizeof(uint32_t), sizeof(steer_port_bits));
+  if (!map) return map.error();
+  void* memory = mmap(nullptr, STEER_MAX_ADDRESSES * sizeof(steer_port_bits),
+                      PROT_READ | PROT_WRITE, MAP_SHARED, map->get(), 0);
+  if (memory == MAP_FAILED) return failed("cannot map used_ports" + on_device(ifindex), -errno);
+  return UsedPorts(memory);
+}
+
+UsedPorts::UsedPorts(UsedPorts&& other) noexcept : memory_(std::exchange(other.memory_, nullptr)) {}
+
+UsedPorts::~UsedPorts() {
+  if (memory_ != nullptr) munmap(memory_, STEER_MAX_ADDRESSES * sizeof(steer_port_bits));
+}
+
+PortBits UsedPorts::of_address(size_t nth) const {
+  steer_port_bits& bits = static_cast<steer_port_bits*>(memory_)[nth];
+  return {bits.used, bits.ended};
+}
+
+Outcome drop_unused_ports(unsigned ifindex) {
+  const auto program = our_program(ifindex);
+  if (!program) return program.error();
+  const auto config = open_map(*program, "steer_config", sizeof(uint32_t), sizeof(uint32_t));
+  if (!config) return config.error();
+  const uint32_t setting = STEER_USED_ONLY;
+  const uint32_t on = 1;
+  if (const int e = bpf_map_update_elem(config->get(), &setting, &on, BPF_ANY); e < 0)
+    return failed("cannot configure the XDP program" + on_device(ifindex), e);
   return done();
 }
 
@@ -217,7 +252,8 @@ Result<SteerCounters, std::string> read_steer_counters(unsigned ifindex) {
     }
     for (const uint64_t n : per_cpu) sums[key] += n;
   }
-  return SteerCounters{sums[STEER_STEERED], sums[STEER_PASSED], sums[STEER_FRAGMENTS_DROPPED]};
+  return SteerCounters{sums[STEER_STEERED], sums[STEER_PASSED], sums[STEER_FRAGMENTS_DROPPED],
+                       sums[STEER_UNUSED_DROPPED], sums[STEER_ENDED_DROPPED]};
 }
 
 }  // namespace holdfast::dataplane

@@ -29,6 +29,8 @@ struct SteerCounters {
   uint64_t steered = 0;            // handed to the dataplane, or dropped when it is dead
   uint64_t passed = 0;             // left to the kernel
   uint64_t fragments_dropped = 0;  // first fragments of UDP into a media range
+  uint64_t unused_dropped = 0;     // media to ports that no leg has or had
+  uint64_t ended_dropped = 0;      // media to ports that a leg had
 };
 
 // Detaches a steer program that a dead process left on the device, so that the PMD can attach its
@@ -43,6 +45,36 @@ Outcome detach_steer(unsigned ifindex);
 // goes to the dataplane, whatever it is.
 Outcome configure_steer(unsigned ifindex, std::span<const IpAddress> addresses, uint16_t port_low,
                         uint16_t port_high, uint16_t vlan_id, bool owned = false);
+
+// Of the UDP ports of one address: port p is bit p % 8 of byte p / 8. `used`: a leg has it;
+// `ended`: a leg had it.
+struct PortBits {
+  uint8_t* used;
+  uint8_t* ended;
+};
+
+// Which UDP ports of a device's media addresses have a leg, in memory that the attached program
+// reads. It outlives the program; one writer a port.
+class UsedPorts {
+ public:
+  // Any thread. An error where the kernel has no such maps (before 5.5).
+  static Result<UsedPorts, std::string> open(unsigned ifindex);
+  UsedPorts(UsedPorts&& other) noexcept;
+  UsedPorts& operator=(UsedPorts&&) = delete;
+  ~UsedPorts();
+
+  // Of the nth address that configure_steer() was given. Bytes are shared by ports, so they are
+  // changed atomically.
+  PortBits of_address(size_t nth) const;
+
+ private:
+  explicit UsedPorts(void* memory) : memory_(memory) {}
+  void* memory_;
+};
+
+// From now on media to ports whose bit is not set is dropped and counted. configure_steer() ends
+// it.
+Outcome drop_unused_ports(unsigned ifindex);
 
 // Sums over the CPUs; counted since the program was attached.
 Result<SteerCounters, std::string> read_steer_counters(unsigned ifindex);

@@ -60,7 +60,7 @@ void RelayCore::install(LegIndex index, const LegSetup& setup) {
     const auto path = static_cast<size_t>(kind);
     point(leg, kind, setup.remote[path]);
     lock(leg, kind);
-    board_.leg_at(setup.address_index, setup.local_port[path]) = index;
+    board_.seat(setup.address_index, setup.local_port[path], index);
   }
   legs_in_use_.add(1);
 }
@@ -122,7 +122,7 @@ void RelayCore::remove(std::span<LegSnapshot> legs) {
     if (!leg.in_use) continue;  // never installed, or removed by a request that nobody waited for
     streams_.snapshot(leg, last);
     for (const uint16_t udp_port : leg.setup.local_port)
-      board_.leg_at(leg.setup.address_index, udp_port) = kEndedLeg;
+      board_.seat(leg.setup.address_index, udp_port, kEndedLeg);
     streams_.release_all(leg);
     leg = Leg{};
     legs_in_use_.add(UINT64_MAX);  // one less

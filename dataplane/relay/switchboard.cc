@@ -47,6 +47,23 @@ Switchboard::Switchboard(uint32_t cores, uint32_t max_legs, std::vector<PortIo> 
   }
 }
 
+void Switchboard::seat(uint32_t address_index, uint16_t udp_port, LegIndex leg) {
+  AddressTable& table = by_address_[address_index];
+  table.legs[static_cast<size_t>(udp_port - table.first_port)] = leg;
+  if (table.used_bits == nullptr) return;
+  // Of ports in the same byte another lcore may be the owner.
+  const auto put = [udp_port](uint8_t* bits, bool set) {
+    const auto bit = static_cast<uint8_t>(1u << udp_port % 8);
+    if (set) {
+      __atomic_fetch_or(&bits[udp_port / 8], bit, __ATOMIC_RELAXED);
+    } else {
+      __atomic_fetch_and(&bits[udp_port / 8], static_cast<uint8_t>(~bit), __ATOMIC_RELAXED);
+    }
+  };
+  put(table.ended_bits, leg == kEndedLeg);
+  put(table.used_bits, leg != kEndedLeg);
+}
+
 uint16_t Switchboard::own_port(const SocketAddress& to) const {
   for (size_t i = 0; i < ports_.size(); ++i) {
     const PortFilter& filter = ports_[i].filter;

@@ -96,9 +96,17 @@ class Switchboard {
 
   // table[address][udp port]: the local port is the handle. Only the owner of the port reads or
   // writes an entry.
-  LegIndex& leg_at(uint32_t address_index, uint16_t udp_port) {
-    AddressTable& table = by_address_[address_index];
+  LegIndex leg_at(uint32_t address_index, uint16_t udp_port) const {
+    const AddressTable& table = by_address_[address_index];
     return table.legs[static_cast<size_t>(udp_port - table.first_port)];
+  }
+  // kEndedLeg: nobody any more.
+  void seat(uint32_t address_index, uint16_t udp_port, LegIndex leg);
+  // From now on `used` says which ports of the address have a leg, and `ended` which had one: port
+  // p is bit p % 8 of byte p / 8. Before the lcores run; the memory outlives them.
+  void show_used_ports(uint32_t address_index, uint8_t* used, uint8_t* ended) {
+    by_address_[address_index].used_bits = used;
+    by_address_[address_index].ended_bits = ended;
   }
 
   // The port whose media address and media range `to` belongs to: kNotOurs for everybody else's.
@@ -117,6 +125,8 @@ class Switchboard {
   struct AddressTable {
     uint16_t first_port = 0;
     std::vector<LegIndex> legs;
+    uint8_t* used_bits = nullptr;  // null: nobody wants to know
+    uint8_t* ended_bits = nullptr;
   };
 
   uint32_t cores_;

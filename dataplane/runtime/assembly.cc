@@ -312,6 +312,30 @@ int run_loop(void* loop) {
   return 0;
 }
 
+// The XDP program is to know which ports have a leg. Without it garbage costs more, and that is
+// all.
+void show_used_ports(unsigned ifindex, const InterfaceConfig& interface, Assembly& parts,
+                     const PortFilter& filter) {
+  auto used = UsedPorts::open(ifindex);
+  if (!used) {
+    parts.warnings.push_back("interface " + interface.name +
+                             ": media without a leg is dropped late: " + used.error());
+    return;
+  }
+  for (size_t i = 0; i < filter.addresses.size(); ++i)
+    parts.board->show_used_ports(filter.addresses[i].index, used->of_address(i).used,
+                                 used->of_address(i).ended);
+  parts.steered.push_back({ifindex, std::move(used).value()});
+}
+
+// Once the legs of the process before are seated.
+void drop_unused_early(Assembly& parts) {
+  for (const auto& port : parts.steered) {
+    if (const Outcome dropping = drop_unused_ports(port.ifindex); !dropping)
+      parts.warnings.push_back("media without a leg is dropped late: " + dropping.error());
+  }
+}
+
 std::string launch(const config::DataplaneConfig& config, Assembly& parts) {
   for (size_t i = 0; i < config.interfaces.size(); ++i) {
     const InterfaceConfig& interface = config.interfaces[i];
@@ -324,6 +348,7 @@ std::string launch(const config::DataplaneConfig& config, Assembly& parts) {
         configure_steer(link->ifindex, interface.media_addresses, interface.media_ports.first,
                         interface.media_ports.last, interface.vlan, interface.take == Take::kOwned);
     if (!steered) return "interface " + interface.name + ": " + steered.error();
+    show_used_ports(link->ifindex, interface, parts, parts.board->ports()[i].filter);
   }
   parts.running = true;
   for (size_t core = 0; core < parts.loops.size(); ++core) {
@@ -350,6 +375,7 @@ std::string build(const config::DataplaneConfig& config, Assembly& parts) {
   if (std::string error = silence_owned(config); !error.empty()) return error;
   if (std::string error = launch(config, parts); !error.empty()) return error;
   take_over(config, parts);
+  drop_unused_early(parts);
   return {};
 }
 

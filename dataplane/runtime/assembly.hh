@@ -14,6 +14,7 @@
 #include "dataplane/kernel/instance_lock.hh"
 #include "dataplane/kernel/link.hh"
 #include "dataplane/kernel/next_hops.hh"
+#include "dataplane/kernel/xdp_steer.hh"
 #include "dataplane/ports/eal.hh"
 #include "dataplane/ports/ethernet_port.hh"
 #include "dataplane/relay/relay_core.hh"
@@ -34,6 +35,11 @@ struct Assembly {
   std::optional<Eal> eal;
   rte_mempool* pool = nullptr;
   std::vector<std::unique_ptr<EthernetPort>> ports;
+  struct SteeredPort {
+    unsigned ifindex;
+    UsedPorts used;
+  };
+  std::vector<SteeredPort> steered;  // af_xdp ports whose program knows which UDP ports have a leg
   std::unique_ptr<Switchboard> board;
   std::unique_ptr<StateFile> state;  // null: it could not be made, and `warnings` says so
   std::vector<std::unique_ptr<RelayCore>> cores;

@@ -69,12 +69,15 @@ void add_unsent(control::PortStatus& out, uint64_t frames) {
   add_drops(out.tx_drops, DropReason::tap_full, frames);
 }
 
-// Fragments that the XDP program dropped.
+// What the XDP program dropped.
 void add_steer_drops(control::PortStatus& out, const std::string& device) {
   const auto link = find_link(device);
   if (!link) return;
   const auto steer = read_steer_counters(link->ifindex);
-  if (steer) add_unseen(out, DropReason::fragment, steer->fragments_dropped);
+  if (!steer) return;
+  add_unseen(out, DropReason::fragment, steer->fragments_dropped);
+  add_unseen(out, DropReason::no_leg, steer->unused_dropped);
+  add_unseen(out, DropReason::call_ended, steer->ended_dropped);
 }
 
 }  // namespace

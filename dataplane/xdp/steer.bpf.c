@@ -5,7 +5,9 @@
 // DPDK's af_xdp PMD loads this object and puts its sockets into `xsks_map`; the dataplane fills the
 // other maps once it is attached. Media is UDP, not fragmented, to one of our media addresses and
 // into its port range, on the port's VLAN. With no socket there (the dataplane is dead) it is
-// dropped without a sound.
+// dropped without a sound. So is media to a port that no leg has, and counted: a flood of it ends
+// here, where it costs least, and leaves the socket's queue to calls. The dataplane says which
+// ports have a leg by writing into `used_ports` as into memory.
 //
 // Fragments: only the first carries ports. A first fragment into the media range is dropped and
 // counted, no phone sends such media. Later fragments go to the kernel, since they may belong to
@@ -43,6 +45,14 @@ struct {
   __type(key, __u32);
   __type(value, __u32);
 } steer_config SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, STEER_MAX_ADDRESSES);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __type(key, __u32);
+  __type(value, struct steer_port_bits);
+} used_ports SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -127,31 +137,49 @@ static __always_inline int to_socket(struct xdp_md* ctx) {
   return count(STEER_STEERED, bpf_redirect_map(&xsks_map, ctx->rx_queue_index, XDP_DROP));
 }
 
-SEC("xdp")
-int holdfast_steer(struct xdp_md* ctx) {
-  __u32 key = STEER_OWNED;
-  __u32* owned = bpf_map_lookup_elem(&steer_config, &key);
-  if (owned && *owned) return to_socket(ctx);
-
+// 1 when the headers say that it is UDP on our VLAN, and not a later fragment.
+static __always_inline int parse(struct xdp_md* ctx, struct target* to) {
   void* end = (void*)(long)ctx->data_end;
   struct ethhdr* ether = (void*)(long)ctx->data;
-  if ((void*)(ether + 1) > end) return count(STEER_PASSED, XDP_PASS);
-
+  if ((void*)(ether + 1) > end) return 0;
   void* at = ether + 1;
   __be16 proto = ether->h_proto;
-  if (!on_our_vlan(&at, end, &proto)) return count(STEER_PASSED, XDP_PASS);
-
-  struct target to = {};
-  int is_udp = proto == bpf_htons(ETH_P_IP)     ? parse_ipv4(at, end, &to)
-               : proto == bpf_htons(ETH_P_IPV6) ? parse_ipv6(at, end, &to)
+  if (!on_our_vlan(&at, end, &proto)) return 0;
+  int is_udp = proto == bpf_htons(ETH_P_IP)     ? parse_ipv4(at, end, to)
+               : proto == bpf_htons(ETH_P_IPV6) ? parse_ipv6(at, end, to)
                                                 : 0;
-  if (!is_udp || (void*)(to.udp + 1) > end) return count(STEER_PASSED, XDP_PASS);
+  return is_udp && (void*)(to->udp + 1) <= end;
+}
 
-  struct steer_ports* range = bpf_map_lookup_elem(&media_addresses, &to.address);
-  __u16 port = bpf_ntohs(to.udp->dest);
-  if (!range || port < range->low || port > range->high) return count(STEER_PASSED, XDP_PASS);
-  if (to.first_fragment) return count(STEER_FRAGMENTS_DROPPED, XDP_DROP);
-  return to_socket(ctx);
+static __always_inline int is_set(enum steer_setting which) {
+  __u32 key = which;
+  __u32* setting = bpf_map_lookup_elem(&steer_config, &key);
+  return setting && *setting;
+}
+
+// What to count a frame as that is for a port without a leg; STEER_STEERED: the port has one.
+static __always_inline enum steer_counter use_of(const struct steer_ports* range, __u16 port) {
+  __u32 place = range->place;
+  struct steer_port_bits* bits = bpf_map_lookup_elem(&used_ports, &place);
+  if (!bits || bits->used[port / 8] & (1 << port % 8)) return STEER_STEERED;
+  return bits->ended[port / 8] & (1 << port % 8) ? STEER_ENDED_DROPPED : STEER_UNUSED_DROPPED;
+}
+
+SEC("xdp")
+int holdfast_steer(struct xdp_md* ctx) {
+  int owned = is_set(STEER_OWNED);
+  struct target to = {};
+  struct steer_ports* range = 0;
+  __u16 port = 0;
+  if (parse(ctx, &to)) {
+    range = bpf_map_lookup_elem(&media_addresses, &to.address);
+    port = bpf_ntohs(to.udp->dest);
+  }
+  if (!range || port < range->low || port > range->high)
+    return owned ? to_socket(ctx) : count(STEER_PASSED, XDP_PASS);
+  if (to.first_fragment) return owned ? to_socket(ctx) : count(STEER_FRAGMENTS_DROPPED, XDP_DROP);
+  enum steer_counter use = is_set(STEER_USED_ONLY) ? use_of(range, port) : STEER_STEERED;
+  return use == STEER_STEERED ? to_socket(ctx) : count(use, XDP_DROP);
 }
 
 char steer_license[] SEC("license") = "Apache-2.0";

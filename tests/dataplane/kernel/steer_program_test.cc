@@ -8,6 +8,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <initializer_list>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -156,7 +158,7 @@ class SteerProgram : public ::testing::Test {
     }
     program_ = bpf_program__fd(bpf_object__find_program_by_name(object_, "holdfast_steer"));
     ASSERT_GE(program_, 0);
-    const steer_ports ports{20'000, 20'999};
+    const steer_ports ports{20'000, 20'999, 0};
     steer_address four{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 198, 18, 0, 1}};
     steer_address six{};
     std::memcpy(six.bytes, ip(kOur6).bytes.data(), 16);
@@ -167,10 +169,10 @@ class SteerProgram : public ::testing::Test {
 
   int map(const char* name) { return bpf_object__find_map_fd_by_name(object_, name); }
 
-  void set_vlan(uint32_t id) {
-    const uint32_t first = 0;
-    ASSERT_EQ(bpf_map_update_elem(map("steer_config"), &first, &id, BPF_ANY), 0);
+  void set(uint32_t setting, uint32_t value) {
+    ASSERT_EQ(bpf_map_update_elem(map("steer_config"), &setting, &value, BPF_ANY), 0);
   }
+  void set_vlan(uint32_t id) { set(STEER_VLAN, id); }
 
   uint64_t counter(uint32_t which) {
     std::vector<uint64_t> cpus(static_cast<size_t>(libbpf_num_possible_cpus()));
@@ -210,6 +212,52 @@ TEST_F(SteerProgram, UntaggedPort) {
 TEST_F(SteerProgram, PortOnVlan100) {
   set_vlan(100);
   for (const Row& row : tagged_rows()) expect(row);
+}
+
+// Ports are the address's own: IPv4 has the place 0 in the table, IPv6 the place 1.
+TEST_F(SteerProgram, MediaToPortsWithoutALegEndsThere) {
+  const steer_ports ports{20'000, 20'999, 1};
+  steer_address six{};
+  std::memcpy(six.bytes, ip(kOur6).bytes.data(), 16);
+  ASSERT_EQ(bpf_map_update_elem(map("media_addresses"), &six, &ports, BPF_ANY), 0);
+  const auto use = [&](uint32_t place, std::initializer_list<uint16_t> used, uint16_t ended) {
+    auto bits = std::make_unique<steer_port_bits>();
+    for (const uint16_t port : used) bits->used[port / 8] |= static_cast<uint8_t>(1 << port % 8);
+    bits->ended[ended / 8] = static_cast<uint8_t>(1 << ended % 8);
+    ASSERT_EQ(bpf_map_update_elem(map("used_ports"), &place, bits.get(), BPF_ANY), 0);
+  };
+  use(0, {20'002, 20'999, 5'060}, 20'008);
+  use(1, {20'004}, 20'010);
+  const auto four = [](uint16_t port) { return ethernet(kIp4) + ipv4(kOur4) + udp(port); };
+  const auto of_six = [](uint16_t port) { return ethernet(kIp6) + ipv6(kOur6) + udp(port); };
+  expect({"not told to look", four(20'000), STEER_STEERED});
+  set(STEER_USED_ONLY, 1);
+  for (const Row& row : {
+           Row{"a leg's", four(20'002), STEER_STEERED},
+           Row{"the last port, a leg's", four(20'999), STEER_STEERED},
+           Row{"one above it", four(20'003), STEER_UNUSED_DROPPED},
+           Row{"an ended leg's", four(20'008), STEER_ENDED_DROPPED},
+           Row{"an ended leg's of IPv6", four(20'010), STEER_UNUSED_DROPPED},
+           Row{"a leg's of IPv6", four(20'004), STEER_UNUSED_DROPPED},
+           Row{"IPv6, a leg's", of_six(20'004), STEER_STEERED},
+           Row{"IPv6, a leg's of IPv4", of_six(20'002), STEER_UNUSED_DROPPED},
+           Row{"RFC 791 first fragment, nobody's",
+               ethernet(kIp4) + ipv4(kOur4, 0x2000) + udp(20'000), STEER_FRAGMENTS_DROPPED},
+           Row{"outside the range", four(19'999), STEER_PASSED},
+           Row{"SIP", four(5'060), STEER_PASSED},
+       })
+    expect(row);
+  set(STEER_OWNED, 1);
+  for (const Row& row : {
+           Row{"owned, a leg's", four(20'002), STEER_STEERED},
+           Row{"owned, nobody's", four(20'003), STEER_UNUSED_DROPPED},
+           Row{"owned, SIP", four(5'060), STEER_STEERED},
+           Row{"owned, another VLAN", ethernet(kVlan) + tag(7, kIp4) + ipv4(kOur4) + udp(20'003),
+               STEER_STEERED},
+           Row{"owned, first fragment", ethernet(kIp4) + ipv4(kOur4, 0x2000) + udp(20'000),
+               STEER_STEERED},
+       })
+    expect(row);
 }
 
 TEST_F(SteerProgram, CutAnywhereBeforeTheUdpHeaderEndsItIsTheKernels) {

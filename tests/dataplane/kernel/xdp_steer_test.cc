@@ -121,6 +121,32 @@ TEST_F(SteerTest, ADeadDataplaneCostsMediaAndNothingElse) {
   EXPECT_EQ(after->fragments_dropped, 0u);
 }
 
+TEST_F(SteerTest, PortsAreUsedWhenTheirBitsAreSet) {
+  EXPECT_FALSE(UsedPorts::open(ifindex())) << "nothing is attached";
+  EXPECT_FALSE(drop_unused_ports(ifindex()));
+  attach_steer();
+  ASSERT_TRUE(configure());
+  const auto used = UsedPorts::open(ifindex());
+  ASSERT_TRUE(used) << used.error();
+  const auto grown = [&](auto SteerCounters::*counter, int datagrams) {
+    const uint64_t before = *read_steer_counters(ifindex()).*counter;
+    EXPECT_FALSE(send_from_peer(20'010, datagrams)) << "dropped without a sound";
+    return *read_steer_counters(ifindex()).*counter - before;
+  };
+  EXPECT_EQ(grown(&SteerCounters::steered, 3), 3u) << "not told to look";
+  ASSERT_TRUE(drop_unused_ports(ifindex()));
+  EXPECT_EQ(grown(&SteerCounters::unused_dropped, 3), 3u);
+  used->of_address(1).used[20'010 / 8] = 0xff;
+  EXPECT_EQ(grown(&SteerCounters::unused_dropped, 3), 3u) << "the other address's";
+  used->of_address(0).ended[20'010 / 8] = 1 << 20'010 % 8;
+  EXPECT_EQ(grown(&SteerCounters::ended_dropped, 3), 3u);
+  used->of_address(0).used[20'010 / 8] = 1 << 20'010 % 8;
+  EXPECT_EQ(grown(&SteerCounters::steered, 3), 3u);
+  ASSERT_TRUE(configure());
+  used->of_address(0).used[20'010 / 8] = 0;
+  EXPECT_EQ(grown(&SteerCounters::steered, 3), 3u) << "configured anew: not told to look";
+}
+
 TEST_F(SteerTest, ConfiguringAgainTakesOldAddressesOut) {
   attach_steer();
   std::vector<IpAddress> many;
