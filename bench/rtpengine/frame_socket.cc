@@ -66,12 +66,18 @@ FrameSocket::~FrameSocket() {
 }
 
 size_t FrameSocket::send(std::span<Frame* const> frames) {
-  std::array<mmsghdr, kMaxBurst> messages{};
   std::array<iovec, kMaxBurst> pieces;
   const size_t count = std::min(frames.size(), kMaxBurst);
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < count; ++i)
     pieces[i] = {.iov_base = frames[i]->data(), .iov_len = frames[i]->size()};
-    messages[i].msg_hdr.msg_iov = &pieces[i];
+  return send({pieces.data(), count});
+}
+
+size_t FrameSocket::send(std::span<iovec> frames) {
+  std::array<mmsghdr, kMaxBurst> messages{};
+  const size_t count = std::min(frames.size(), kMaxBurst);
+  for (size_t i = 0; i < count; ++i) {
+    messages[i].msg_hdr.msg_iov = &frames[i];
     messages[i].msg_hdr.msg_iovlen = 1;
   }
   const int sent = sendmmsg(fd_, messages.data(), static_cast<unsigned>(count), 0);

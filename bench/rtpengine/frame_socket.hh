@@ -2,6 +2,8 @@
 // Sends whole Ethernet frames on an interface of another network namespace.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -26,6 +28,7 @@ class FrameSocket {
 
   // Up to kMaxBurst frames in one system call; returns how many the interface took.
   size_t send(std::span<Frame* const> frames);
+  size_t send(std::span<iovec> frames);  // of any lengths
 
  private:
   explicit FrameSocket(int fd) : fd_(fd) {}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many streams, each damaged in its own way, from a seed: losses in runs, copies, late packets, strays, new beginnings.
 
-How far packets are late or apart stays within what docs/accounting.md tells for certain; what became of each packet is in
+How far packets are late or apart stays within what docs/accounting.md tells for certain; what each packet is stands in
 its label (patterns.Packet)."""
 import random
 

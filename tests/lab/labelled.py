@@ -38,7 +38,7 @@ class Seen:
 
 
 def read(frames):
-    """([Seen] that the appliance was sent, [Seen] that it sent) of wire.Frames: by the MACs in them it is told which."""
+    """(MAC of who sent it, Seen) of each labelled packet among wire.Frames."""
     for frame in frames:
         data = frame.data
         at = 14 + (IP6 if data[12:14] == b"\x86\xdd" else (data[14] & 15) * 4 if data[12:14] == b"\x08\0" else 1500) \

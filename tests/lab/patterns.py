@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rows of docs/accounting.md ("The wanted answer for each pattern") as packets to send, with the answer that it wants.
+"""The rows of docs/accounting.md ("The wanted answer for each pattern") as packets to send, with the wanted answer.
 
 Written from that page alone. Each packet bears what it truly is: a number within one run of its sender, the same in
 copies of it, or that it is a stray. labelled.py counts by that, and guesses nothing.
