@@ -51,5 +51,6 @@ void add_capture_command(CLI::App& app, Context& context);
 void add_phonesim_command(CLI::App& app, Context& context);
 void add_dhcp_options_command(CLI::App& app, Context& context);
 void add_doctor_command(CLI::App& app, Context& context);
+void add_cert_commands(CLI::App& app, Context& context);
 
 }  // namespace holdfast::cli

@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
   cli::add_phonesim_command(app, context);
   cli::add_dhcp_options_command(app, context);
   cli::add_doctor_command(app, context);
+  cli::add_cert_commands(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked_for) {  // --help, --version

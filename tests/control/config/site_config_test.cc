@@ -27,6 +27,11 @@ const std::string kCentre =
 std::string whole(const std::string& more = "") {
   return kInterfaces + kListeners + kCentre + more + "\n";
 }
+// Six lines.
+std::string listener_by_tls(const std::string& interface) {
+  return "[[sip-listener]]\ninterface = \"" + interface +
+         "\"\ntransports = [\"tls\"]\ncertificate = \"/c\"\nkey = \"/k\"\nclient-ca = \"/p\"\n";
+}
 std::string errors_of(const std::string& text) {
   const auto site = parse_site(text, "hf.toml");
   return site ? "no error" : site.error().to_string();
@@ -90,6 +95,24 @@ TEST(SiteConfig, AFileOfTheDataplaneAloneHasNoDaemon) {
   const auto site = parse_site(kInterfaces, "hf.toml");
   ASSERT_TRUE(site);
   EXPECT_FALSE(site->daemon);
+}
+
+TEST(SiteConfig, TlsToTheCentre) {
+  const std::string servers = "\"198.18.3.10\", \"a.centre.example:5071\"";
+  std::string text = whole("transport = \"tls\"\nca = \"/ca.pem\"\n" + listener_by_tls("wan") +
+                           "faces = \"centre\"\ntls-port = 5063\n");
+  text.replace(text.find("\"198.18.3.10\""), 13, servers);
+  const auto site = parse_site(text, "hf.toml");
+  ASSERT_TRUE(site) << site.error().to_string();
+  const auto& c = *site->daemon;
+  ASSERT_EQ(c.centre.servers.size(), 2U);
+  EXPECT_EQ(c.centre.servers[0].to_string(), "198.18.3.10:5061");
+  EXPECT_EQ(c.centre.servers[1].to_string(), "a.centre.example:5071");
+  EXPECT_EQ(c.centre.tls_names,
+            (std::vector<std::string>{"centre.example", "198.18.3.10", "a.centre.example"}));
+  EXPECT_EQ(c.listeners[2].port_of(sip::Transport::tls), 5063);
+  EXPECT_FALSE(c.listeners[2].has(sip::Transport::udp));
+  EXPECT_EQ(c.listeners[2].client_ca, "/p");
 }
 
 TEST(SiteConfig, TheDataplaneLeavesTheContentOfOtherSectionsAlone) {
@@ -161,6 +184,26 @@ const Case kSip[] = {
     {whole("[[sip-listener]]\ninterface = \"lan\"\nport = 20000"),
      L(21) "sip-listener.3.port: 20000 lies within the media-ports of interface lan; choose a port "
            "outside of them"},
+    {whole("[[sip-listener]]\ninterface = \"lan\"\ntransports = [\"tls\"]\ncertificate = \"/c\""),
+     L(19) "sip-listener.3.key: is missing; TLS needs it"},
+    {whole("[[sip-listener]]\ninterface = \"lan\"\nport = 5070\ntls-legacy = true"),
+     L(22) "sip-listener.3.tls-legacy: is of TLS; add tls to the transports, or take it out"},
+    {whole(listener_by_tls("lan") + listener_by_tls("lan") + "tls-port = 5062"),
+     L(27) "sip-listener.4.transports: an earlier [[sip-listener]] of interface lan has tls too; "
+           "an "
+           "interface has one certificate"},
+    {whole(listener_by_tls("lan") + "tls-port = 5060"),
+     L(19) "sip-listener.3.addresses: 198.18.1.2:5060 (tls) is taken by an earlier "
+           "[[sip-listener]] too; choose another\n" L(
+               19) "sip-listener.3.addresses: [2001:db8:1::2]:5060 (tls) is taken by an earlier "
+                   "[[sip-listener]] too; choose another"},
+    {whole("transport = \"tls\"\nca = \"/ca\"\n" + listener_by_tls("lan")),
+     L(17) "centre.interface: no [[sip-listener]] of interface wan faces the centre over tls; add "
+           "one, or change faces"},
+    {whole("transport = \"tls\"\n" + listener_by_tls("wan") + "faces = \"centre\""),
+     L(15) "centre.ca: is missing; without it nobody is believed to be the centre"},
+    {whole("tls-names = [\"a.example\"]"),
+     L(19) "centre.tls-names: is of TLS; set transport = \"tls\", or take it out"},
     {whole("[[sip-listener]]\ninterface = \"lan\"\nport = 20000\ntransports = [\"tcp\"]"),
      "no error"},
     {whole("[[sip-listener]]\ninterface = \"lan\"\naddresses = [\"198.18.1.2\"]\ntransports = "
@@ -172,8 +215,9 @@ const Case kSip[] = {
      L(22) "sip-listener.3.addresses: \"224.0.0.1\" is no unicast IPv4 or IPv6 address"},
     {whole("[[sip-listener]]\ninterface = \"lan\"\nport = 5070\ntransports = []"),
      L(22) "sip-listener.3.transports: names nothing; give one at least"},
-    {whole("[[sip-listener]]\ninterface = \"lan\"\nport = 5070\ntransports = [\"tls\"]"),
-     L(22) "sip-listener.3.transports: \"tls\" is not one of udp, tcp (did you mean \"tcp\"?)"},
+    {whole("[[sip-listener]]\ninterface = \"lan\"\nport = 5070\ntransports = [\"tlp\"]"),
+     L(22) "sip-listener.3.transports: \"tlp\" is not one of udp, tcp, tls (did you mean "
+           "\"tcp\"?)"},
     {whole("[[sip-listener]]\ninterface = \"lan\"\nport = 5070\nfaces = \"phone\""),
      L(22) "sip-listener.3.faces: \"phone\" is not one of phones, centre, both (did you mean "
            "\"phones\"?)"},

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a request to a certificate in place, with a CA of the test's own between them.
+#include "control/certs/installation.hh"
+
+#include <gtest/gtest.h>
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <sys/stat.h>
+
+#include <ctime>
+#include <filesystem>
+
+#include "tests/provision-proxy/server/test_certificates.hh"
+
+namespace holdfast::certs {
+namespace {
+
+constexpr long kDay = 86400;
+
+std::string read(const std::string& path) {
+  std::string text;
+  EXPECT_EQ(tls::read_pem(path, text), "") << path;
+  return text;
+}
+
+mode_t mode_of(const std::string& path) {
+  struct stat found {};
+  EXPECT_EQ(::stat(path.c_str(), &found), 0) << path;
+  return found.st_mode & 0777;
+}
+
+// What a CA does: takes names and key of the request as they are.
+std::string sign(const std::string& request_pem, const std::string& ca, const std::string& ca_key,
+                 long from_s = -3600, long to_s = kDay) {
+  BIO* in = BIO_new_mem_buf(request_pem.data(), static_cast<int>(request_pem.size()));
+  X509_REQ* request = PEM_read_bio_X509_REQ(in, nullptr, nullptr, nullptr);
+  EXPECT_NE(request, nullptr);
+  EXPECT_EQ(X509_REQ_verify(request, X509_REQ_get0_pubkey(request)), 1);
+  const auto issuer = tls::read_certificates(ca);
+  const auto key = tls::read_key(ca_key);
+  X509* made = X509_new();
+  X509_set_version(made, 2);
+  ASN1_INTEGER_set(X509_get_serialNumber(made), 77);
+  X509_gmtime_adj(X509_getm_notBefore(made), from_s);
+  X509_gmtime_adj(X509_getm_notAfter(made), to_s);
+  X509_set_subject_name(made, X509_REQ_get_subject_name(request));
+  X509_set_issuer_name(made, X509_get_subject_name(issuer->front().get()));
+  X509_set_pubkey(made, X509_REQ_get0_pubkey(request));
+  auto* extensions = X509_REQ_get_extensions(request);
+  for (int i = 0; i < sk_X509_EXTENSION_num(extensions); ++i)
+    X509_add_ext(made, sk_X509_EXTENSION_value(extensions, i), -1);
+  sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+  X509_sign(made, key->get(), EVP_sha256());
+  BIO* out = BIO_new(BIO_s_mem());
+  PEM_write_bio_X509(out, made);
+  char* bytes = nullptr;
+  const long size = BIO_get_mem_data(out, &bytes);
+  std::string pem(bytes, static_cast<size_t>(size));
+  BIO_free(out);
+  BIO_free(in);
+  X509_free(made);
+  X509_REQ_free(request);
+  return pem;
+}
+
+class InstallationTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* ca : {"line-ca", "other-ca"})
+      files.make(ca, "", {.common_name = ca, .alternative_names = {}, .authority = true});
+    place.certificate = files.certificate("wan");
+    place.key = files.key("wan");
+    place.names = {"edge.example", "sip:edge.example", "198.18.2.2", "2001:db8:2::2"};
+  }
+  std::string request(KeyKind kind = KeyKind::ec) {
+    std::string pem;
+    EXPECT_EQ(prepare(place, kind, pem, made), "");
+    return pem;
+  }
+  std::string signed_by(const std::string& ca, const std::string& request_pem, long from_s = -3600,
+                        long to_s = kDay) const {
+    return sign(request_pem, files.certificate(ca), files.key(ca), from_s, to_s);
+  }
+  std::string put(const std::string& pem, const std::string& ca = "line-ca") {
+    done = {};
+    return install(place, pem, ca.empty() ? "" : files.certificate(ca), std::time(nullptr), done);
+  }
+  bool refused(const std::string& pem, const std::string& word, const std::string& ca = "line-ca") {
+    const std::string wrong = put(pem, ca);
+    EXPECT_NE(wrong.find(word), std::string::npos) << wrong;
+    return !std::filesystem::exists(place.certificate) && !std::filesystem::exists(place.key);
+  }
+
+  provision::test::TestCertificates files;
+  Place place;
+  Installed done;
+  bool made = false;
+};
+
+TEST_F(InstallationTest, FromRequestToPlace) {
+  for (const KeyKind kind : {KeyKind::ec, KeyKind::rsa}) {
+    const std::string pem = request(kind);
+    EXPECT_TRUE(made);
+    EXPECT_EQ(mode_of(next_key_of(place)), 0600U);
+    EXPECT_EQ(put(signed_by("line-ca", pem)), "");
+    EXPECT_TRUE(done.new_key);
+    EXPECT_TRUE(done.warnings.empty()) << done.warnings.front();
+    EXPECT_EQ(done.facts.key, kind == KeyKind::ec ? "EC 256" : "RSA 2048");
+    EXPECT_EQ(mode_of(place.certificate), 0600U);
+    EXPECT_EQ(mode_of(place.key), 0600U);
+    EXPECT_FALSE(std::filesystem::exists(next_key_of(place)));
+    EXPECT_FALSE(std::filesystem::exists(place.certificate + ".half"));
+    const Look look = look_at(place, std::time(nullptr));
+    EXPECT_EQ(look.wrong, "");
+    EXPECT_EQ(look.chain.front().subject, "CN=edge.example");
+    EXPECT_EQ(tls::text_of(look.chain.front().names),
+              "DNS:edge.example, URI:sip:edge.example, IP:198.18.2.2, IP:2001:db8:2::2");
+  }
+}
+
+// Whoever loses the request asks again; the key that the CA has seen is not thrown away.
+TEST_F(InstallationTest, TheKeyThatWaitsIsUsedAgain) {
+  const std::string first = request();
+  const std::string key = read(next_key_of(place));
+  place.names.push_back("second.example");
+  const std::string second = request();
+  EXPECT_FALSE(made);
+  EXPECT_EQ(read(next_key_of(place)), key);
+  EXPECT_EQ(put(signed_by("line-ca", first)), "");
+  ASSERT_EQ(done.warnings.size(), 1U);
+  EXPECT_NE(done.warnings[0].find("it is not for second.example"), std::string::npos);
+  // The same key, renewed.
+  EXPECT_EQ(put(signed_by("line-ca", second)), "");
+  EXPECT_FALSE(done.new_key);
+}
+
+TEST_F(InstallationTest, WhatDoesNotFitChangesNothing) {
+  const std::string pem = request();
+  const std::string good = signed_by("line-ca", pem);
+  EXPECT_TRUE(refused("", "holds no certificate"));
+  EXPECT_TRUE(refused(good.substr(0, 200), "cannot be read"));
+  EXPECT_TRUE(refused(read(files.certificate("line-ca")), "belongs neither to"));
+  EXPECT_TRUE(refused(read(files.certificate("line-ca")) + good, "belongs neither to"));
+  EXPECT_TRUE(refused(signed_by("other-ca", pem), "it does not come from"));
+  EXPECT_TRUE(
+      refused(good + read(files.certificate("other-ca")), "is not signed by the one that follows"));
+  EXPECT_TRUE(refused(signed_by("line-ca", pem, -2 * kDay, -kDay), "expired on"));
+  EXPECT_TRUE(
+      refused(signed_by("line-ca", pem, kDay, 2 * kDay), "the clock of this machine is wrong"));
+  EXPECT_TRUE(std::filesystem::exists(next_key_of(place)));
+  // With what follows it in order, and without a CA to ask.
+  EXPECT_EQ(put(good + read(files.certificate("line-ca")), ""), "");
+  ASSERT_EQ(done.warnings.size(), 1U);
+  EXPECT_EQ(done.warnings[0], "no CA to check it with; give one with --ca");
+}
+
+TEST_F(InstallationTest, NamesThatAreNone) {
+  for (const char* name : {"", "two words", "a,DNS:b", "a;b", "caf\xc3\xa9"}) {
+    place.names = {name};
+    std::string pem;
+    EXPECT_NE(prepare(place, KeyKind::ec, pem, made), "") << name;
+    EXPECT_FALSE(std::filesystem::exists(next_key_of(place)));
+  }
+  place.names = {};
+  std::string pem;
+  EXPECT_EQ(prepare(place, KeyKind::ec, pem, made),
+            "a certificate needs a name; give one with --name");
+}
+
+TEST_F(InstallationTest, WhatStandsInPlaceIsLookedAt) {
+  EXPECT_NE(look_at(place, 0).wrong.find("No such file"), std::string::npos);
+  EXPECT_EQ(put(signed_by("line-ca", request())), "");
+  request();
+  EXPECT_TRUE(look_at(place, std::time(nullptr)).key_waits);
+  EXPECT_NE(look_at(place, 0).wrong.find("the clock of this machine is wrong"), std::string::npos);
+  EXPECT_NE(look_at(place, std::time(nullptr) + 2 * kDay).wrong.find("expired on"),
+            std::string::npos);
+  std::filesystem::rename(next_key_of(place), place.key);
+  EXPECT_EQ(look_at(place, std::time(nullptr)).wrong, place.key + ": is not its key");
+}
+
+TEST_F(InstallationTest, AFolderThatIsNotThereIsSaid) {
+  place.key = "/nowhere/wan.key";
+  std::string pem;
+  EXPECT_EQ(prepare(place, KeyKind::ec, pem, made),
+            "/nowhere/wan.key.next.half: cannot be made: No such file or directory");
+}
+
+}  // namespace
+}  // namespace holdfast::certs
