@@ -3,6 +3,7 @@
 #include "media/srtp/libsrtp_session.hh"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace holdfast::media {
@@ -37,28 +38,39 @@ void set_suite(SrtpSuite suite, srtp_policy_t& policy) {
   }
 }
 
-// A policy with what it points to. The library copies the keys out of it.
-struct Policy {
+// The library copies the key out of the policy.
+srtp_policy_t policy_of(const SrtpKeys& keys) {
   srtp_policy_t policy{};
-  srtp_master_key_t key{};
-  srtp_master_key_t* list[1] = {&key};
+  set_suite(keys.suite, policy);
+  policy.window_size = kSrtpWindowBits;
+  policy.key = const_cast<uint8_t*>(keys.rtp.bytes.data());  // the library does not write to it
+  return policy;
+}
 
-  explicit Policy(SrtpKeys& keys) {
-    set_suite(keys.suite, policy);
-    policy.window_size = kSrtpWindowBits;
-    key.key = keys.rtp.bytes.data();
-    if (keys.mki_bytes == 0) {
-      policy.key = key.key;
-      return;
-    }
-    key.mki_id = keys.mki.data();
-    key.mki_size = keys.mki_bytes;
-    policy.keys = list;
-    policy.num_master_keys = 1;
-  }
-  Policy(const Policy&) = delete;
-  Policy& operator=(const Policy&) = delete;
-};
+// Where an MKI is, or comes, counted from the end of a packet without it: before the tag, or behind
+// all with AEAD suites.
+size_t behind_mki(const SrtpWork& work) {
+  const SrtpSuiteTraits& traits = traits_of(work.keys->suite);
+  if (traits.aead) return 0;
+  return work.rtcp ? traits.rtcp_tag_bytes : traits.rtp_tag_bytes;
+}
+
+// The MKI is no part of what is authenticated, and was compared before. The library is better kept
+// from it: libsrtp 2.5 looks in the wrong place of SRTCP of the _32 suites.
+int take_mki_out(const SrtpWork& work) {
+  const SrtpTask& task = *work.task;
+  const size_t behind = behind_mki(work);
+  uint8_t* const end = task.data + task.length;
+  std::memmove(end - behind - work.keys->mki_bytes, end - behind, behind);
+  return task.length - work.keys->mki_bytes;
+}
+
+void put_mki_in(const SrtpWork& work, int length) {
+  const size_t behind = behind_mki(work);
+  uint8_t* const at = work.task->data + length - behind;
+  std::memmove(at + work.keys->mki_bytes, at, behind);
+  std::copy_n(work.keys->mki.begin(), work.keys->mki_bytes, at);
+}
 
 SrtpVerdict verdict_of(srtp_err_status_t status) {
   switch (status) {
@@ -95,11 +107,11 @@ LibsrtpSession& LibsrtpSession::operator=(LibsrtpSession&& other) noexcept {
   return *this;
 }
 
-bool LibsrtpSession::open(SrtpKeys& keys, bool outbound) {
+bool LibsrtpSession::open(const SrtpKeys& keys, bool outbound) {
   close();
-  Policy made(keys);
-  made.policy.ssrc.type = outbound ? ssrc_any_outbound : ssrc_any_inbound;
-  if (srtp_create(&context_, &made.policy) != srtp_err_status_ok) context_ = nullptr;
+  srtp_policy_t policy = policy_of(keys);
+  policy.ssrc.type = outbound ? ssrc_any_outbound : ssrc_any_inbound;
+  if (srtp_create(&context_, &policy) != srtp_err_status_ok) context_ = nullptr;
   return is_open();
 }
 
@@ -111,18 +123,19 @@ void LibsrtpSession::close() {
 
 SrtpVerdict LibsrtpSession::crypt(SrtpWork& work) {
   if (!tell_index(work)) return SrtpVerdict::srtp_failed;
-  SrtpTask& task = *work.task;
-  int length = task.length;
-  const unsigned use_mki = work.keys->mki_bytes > 0 ? 1 : 0;
+  uint8_t* const data = work.task->data;
+  int length = work.protect ? work.task->length : take_mki_out(work);
   srtp_err_status_t status{};
   if (work.protect)
-    status = work.rtcp ? srtp_protect_rtcp_mki(context_, task.data, &length, use_mki, 0)
-                       : srtp_protect_mki(context_, task.data, &length, use_mki, 0);
+    status = work.rtcp ? srtp_protect_rtcp(context_, data, &length)
+                       : srtp_protect(context_, data, &length);
   else
-    status = work.rtcp ? srtp_unprotect_rtcp_mki(context_, task.data, &length, use_mki)
-                       : srtp_unprotect_mki(context_, task.data, &length, use_mki);
+    status = work.rtcp ? srtp_unprotect_rtcp(context_, data, &length)
+                       : srtp_unprotect(context_, data, &length);
   const SrtpVerdict verdict = verdict_of(status);
-  if (verdict == SrtpVerdict::srtp_ok) remember(work);
+  if (verdict != SrtpVerdict::srtp_ok) return verdict;
+  if (work.protect) put_mki_in(work, length);
+  remember(work);
   return verdict;
 }
 
@@ -138,9 +151,9 @@ bool LibsrtpSession::tell_index(const SrtpWork& work) {
   const auto roc = static_cast<uint32_t>(work.index >> 16);
   if ((known != nullptr && known->rtp) || roc == 0) return true;
   if (srtp_set_stream_roc(context_, work.ssrc, roc) == srtp_err_status_ok) return true;
-  Policy made(const_cast<SrtpKeys&>(*work.keys));
-  made.policy.ssrc = {ssrc_specific, work.ssrc};
-  return srtp_add_stream(context_, &made.policy) == srtp_err_status_ok &&
+  srtp_policy_t policy = policy_of(*work.keys);
+  policy.ssrc = {ssrc_specific, work.ssrc};
+  return srtp_add_stream(context_, &policy) == srtp_err_status_ok &&
          srtp_set_stream_roc(context_, work.ssrc, roc) == srtp_err_status_ok;
 }
 
@@ -148,9 +161,9 @@ bool LibsrtpSession::tell_index(const SrtpWork& work) {
 // stream gets its keys.
 bool LibsrtpSession::count_rtcp_to(const SrtpWork& work, uint32_t last) {
   if (last > kMaxRtcpStart) return false;
-  Policy made(const_cast<SrtpKeys&>(*work.keys));
-  made.policy.ssrc = {ssrc_specific, work.ssrc};
-  srtp_policy_t bare = made.policy;
+  srtp_policy_t policy = policy_of(*work.keys);
+  policy.ssrc = {ssrc_specific, work.ssrc};
+  srtp_policy_t bare = policy;
   srtp_crypto_policy_set_null_cipher_hmac_null(&bare.rtp);
   srtp_crypto_policy_set_null_cipher_hmac_null(&bare.rtcp);
   uint32_t ignored = 0;
@@ -165,7 +178,7 @@ bool LibsrtpSession::count_rtcp_to(const SrtpWork& work, uint32_t last) {
     int length = 8;
     if (srtp_protect_rtcp(context_, packet.data(), &length) != srtp_err_status_ok) return false;
   }
-  return srtp_update_stream(context_, &made.policy) == srtp_err_status_ok;
+  return srtp_update_stream(context_, &policy) == srtp_err_status_ok;
 }
 
 LibsrtpSession::Known* LibsrtpSession::find(uint32_t ssrc) {

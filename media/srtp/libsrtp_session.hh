@@ -22,7 +22,7 @@ class LibsrtpSession {
   ~LibsrtpSession() { close(); }
 
   // The master key lies in keys.rtp. False: the library has refused it.
-  bool open(SrtpKeys& keys, bool outbound);
+  bool open(const SrtpKeys& keys, bool outbound);
   void close();
   bool is_open() const { return context_ != nullptr; }
   SrtpVerdict crypt(SrtpWork& work);
