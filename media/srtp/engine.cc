@@ -108,15 +108,17 @@ void SrtpEngine::process(std::span<SrtpTask> tasks) {
   while (!tasks.empty()) {
     size_t taken = 0;
     size_t count = 0;
+    bool any_far = false;
     for (; taken < tasks.size() && count < kRun; ++taken) {
       SrtpTask& task = tasks[taken];
       SrtpWork& work = works_[count];
       task.verdict = prepare(task, work);
+      if ((work.far || any_far) && waits(work, count)) break;
       if (task.verdict != SrtpVerdict::srtp_ok) {
         ++counts_[task.verdict];
         continue;
       }
-      if (work.first && waits(work, count)) break;
+      any_far = any_far || work.far;
       ++count;
     }
     const std::span<SrtpWork> works = std::span(works_).first(count);
@@ -129,18 +131,20 @@ void SrtpEngine::process(std::span<SrtpTask> tasks) {
   }
 }
 
-// Whether a packet of a stream not seen yet must wait for what becomes of another one of the run:
-// that may tell its ROC, and take the last place for an SSRC.
+// Whether the ROC of a packet depends on what becomes of another one of the run.
 bool SrtpEngine::waits(const SrtpWork& work, size_t count) const {
-  return std::any_of(works_.begin(), works_.begin() + static_cast<std::ptrdiff_t>(count),
-                     [&](const SrtpWork& o) { return o.first && o.task->in == work.task->in; });
+  if (work.protect || work.rtcp) return false;
+  return std::any_of(
+      works_.begin(), works_.begin() + static_cast<std::ptrdiff_t>(count), [&](const SrtpWork& o) {
+        return !o.protect && !o.rtcp && (o.far || work.far) && o.task->in == work.task->in;
+      });
 }
 
 SrtpVerdict SrtpEngine::prepare(SrtpTask& task, SrtpWork& work) {
   work.task = &task;
   work.protect = task.op == SrtpOp::protect_rtp || task.op == SrtpOp::protect_rtcp;
   work.rtcp = task.op == SrtpOp::protect_rtcp || task.op == SrtpOp::unprotect_rtcp;
-  work.first = false;
+  work.far = false;
   work.keys = work.protect ? (task.out != nullptr ? &task.out->keys : nullptr)
                            : (task.in != nullptr ? &task.in->keys : nullptr);
   if (work.keys == nullptr || work.keys->form != form()) return SrtpVerdict::srtp_no_key;
@@ -185,7 +189,7 @@ SrtpVerdict SrtpEngine::prepare_in(const SrtpTask& task, SrtpWork& work) {
     verdict = judge_rtp(*task.in, work.ssrc, sequence, index);
   }
   work.index = index.index;
-  work.first = index.first;
+  work.far = index.far;
   return verdict;
 }
 

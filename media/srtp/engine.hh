@@ -45,7 +45,7 @@ struct SrtpWork {
   uint16_t payload_bytes;  // encrypted
   bool rtcp;
   bool protect;
-  bool first;           // see SrtpIndex
+  bool far;             // see SrtpIndex
   SrtpVerdict verdict;  // what the engine says
 
   uint8_t* payload() const { return task->data + clear_bytes; }

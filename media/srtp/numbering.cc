@@ -69,10 +69,14 @@ SrtpVerdict judge_rtp(const SrtpInbound& state, uint32_t ssrc, uint16_t sequence
   const SrtpInbound::Stream* const stream = find(state, ssrc);
   if (stream == nullptr && state.stream_count >= kMaxSrtpSsrcs)
     return SrtpVerdict::srtp_too_many_ssrcs;
-  out.first = stream == nullptr || !stream->rtp_seen;
-  out.index = out.first ? sequence : estimate(stream->index, sequence);
+  if (stream == nullptr || !stream->rtp_seen) {
+    out = {sequence, true};
+    return SrtpVerdict::srtp_ok;
+  }
+  const auto ahead = static_cast<uint16_t>(sequence - static_cast<uint16_t>(stream->index));
+  out = {estimate(stream->index, sequence), ahead >= 0x4000 && ahead <= 0xc000};
   if (out.index > kMaxSrtpIndex) return SrtpVerdict::srtp_key_expired;
-  return out.first ? SrtpVerdict::srtp_ok : check(stream->window, stream->index, out.index);
+  return check(stream->window, stream->index, out.index);
 }
 
 SrtpVerdict judge_rtcp(const SrtpInbound& state, uint32_t ssrc, uint32_t index, SrtpIndex& out) {

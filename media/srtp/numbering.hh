@@ -17,11 +17,12 @@ inline constexpr uint32_t kMaxSrtcpIndex = 0x7fff'ffff;
 // A jump ahead by more is a source that restarted: MAX_DROPOUT of RFC 3550 A.1.
 inline constexpr int kMaxSourceJump = 3000;
 
-// What is known of a packet's index. `first`: nothing of this kind came from this SSRC yet, so the
-// answer depends on whether another first packet passes.
+// What is known of a packet's index. `far`: it is the first of its SSRC, or 2^14 numbers or more
+// from the highest, so that what its ROC is, or that of others, depends on which packets pass
+// before.
 struct SrtpIndex {
   uint64_t index = 0;
-  bool first = false;
+  bool far = false;
 };
 
 // Before authentication: `state` is not changed.

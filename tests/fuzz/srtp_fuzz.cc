@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Any bytes to unprotect: nothing that was not sent passes, nothing passes twice, and the stream
+// goes on after it. The first byte chooses suite, kind and MKI; what follows is cut into packets,
+// each of them bytes as they are, or a good packet with some of its bytes changed.
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "media/srtp/ipsecmb_engine.hh"
+#include "tests/media/srtp/packets.hh"
+
+using namespace holdfast::media;
+
+namespace {
+
+void must(bool holds) {
+  if (!holds) std::abort();
+}
+
+SrtpEngine& engine() {
+  static const std::unique_ptr<SrtpEngine> made = make_ipsecmb_engine().engine;
+  must(made != nullptr);
+  return *made;
+}
+
+struct Input {
+  const uint8_t* data;
+  size_t size;
+  uint8_t byte() {
+    if (size == 0) return 0;
+    --size;
+    return *data++;
+  }
+  Bytes bytes(size_t count) {
+    count = std::min(count, size);
+    Bytes taken(data, data + count);
+    data += count;
+    size -= count;
+    return taken;
+  }
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  Input input{data, size};
+  const uint8_t shape = input.byte();
+  const bool rtcp = (shape & 0x40) != 0;
+  Random random(1);
+  const SdesKey key = random_key(random, static_cast<SrtpSuite>(shape % kSrtpSuites),
+                                 (shape & 0x80) != 0 ? SrtpMki{1, 1} : SrtpMki{});
+  const auto in = std::make_unique<SrtpInbound>();
+  const auto out = std::make_unique<SrtpOutbound>();
+  must(engine().open(*in, key) && engine().open(*out, key));
+  const auto make_good = [&](uint16_t sequence) {
+    Packet packet(rtcp ? random_rtcp(random, 9) : rtp_packet(9, sequence, 30, 1, 1),
+                  rtcp ? SrtpOp::protect_rtcp : SrtpOp::protect_rtp, nullptr, out.get());
+    must(process_one(engine(), packet) == SrtpVerdict::srtp_ok);
+    return packet.result();
+  };
+
+  std::vector<Packet> burst;
+  std::vector<Bytes> good;
+  const auto unprotect = rtcp ? SrtpOp::unprotect_rtcp : SrtpOp::unprotect_rtp;
+  uint16_t sequence = 65500;
+  while (input.size > 0 && burst.size() < 80) {
+    const uint8_t kind = input.byte();
+    Bytes packet;
+    if (kind < 128) {
+      packet = input.bytes(size_t{kind} * 8);
+    } else {
+      good.push_back(make_good(sequence++));
+      packet = good.back();
+      for (int changes = kind & 3; changes > 0; --changes) {
+        uint8_t& byte = packet[input.byte() % packet.size()];
+        byte = static_cast<uint8_t>(byte ^ input.byte());
+      }
+      if ((kind & 4) != 0) packet.resize(input.byte() % (packet.size() + 1));
+    }
+    burst.emplace_back(packet, unprotect, in.get(), nullptr);
+  }
+  std::vector<Bytes> wire;
+  for (const Packet& packet : burst)
+    wire.emplace_back(packet.bytes.begin(), packet.bytes.begin() + packet.task.length);
+  process(engine(), burst);
+  std::vector<Bytes> passed;
+  for (size_t i = 0; i < burst.size(); ++i) {
+    if (burst[i].task.verdict != SrtpVerdict::srtp_ok) continue;
+    must(std::find(good.begin(), good.end(), wire[i]) != good.end());
+    must(std::find(passed.begin(), passed.end(), wire[i]) == passed.end());
+    passed.push_back(wire[i]);
+  }
+  Packet last(make_good(sequence), unprotect, in.get(), nullptr);
+  must(process_one(engine(), last) == SrtpVerdict::srtp_ok);
+  return 0;
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packet indices: none is given out twice whatever a source does, and the ends of what there is.
+#include "media/srtp/numbering.hh"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <random>
+#include <set>
+
+namespace holdfast::media {
+namespace {
+
+TEST(SrtpNumbering, NoIndexIsGivenOutTwice) {
+  std::mt19937 random(5);
+  for (int round = 0; round < 20; ++round) {
+    auto state = std::make_unique<SrtpOutbound>();
+    state->lifetime_packets = uint64_t{1} << 48;
+    std::set<std::pair<uint32_t, uint64_t>> used;
+    auto source = static_cast<uint16_t>(random());
+    SrtpCheckpoint checkpoint;
+    for (int i = 0; i < 5000; ++i) {
+      switch (random() % 40) {
+        case 0:
+          source = static_cast<uint16_t>(random());
+          break;
+        case 1:
+          source = static_cast<uint16_t>(source - random() % 600);
+          break;
+        case 2:
+          source = static_cast<uint16_t>(source + random() % 4000);
+          break;
+        case 3:  // memory is lost; what is kept of it is as old as it may be
+          if (i < 3) break;
+          *state = {};
+          state->lifetime_packets = uint64_t{1} << 48;
+          restore(*state, checkpoint);
+          checkpoint = checkpoint_of(*state);
+          break;
+        default:
+          ++source;
+      }
+      uint64_t index = 0;
+      const uint32_t ssrc =
+          i < 3 ? static_cast<uint32_t>(i) + 1 : 1 + static_cast<uint32_t>(random() % 3);
+      if (number_rtp(*state, ssrc, source, index) == SrtpVerdict::srtp_ok) {
+        ASSERT_TRUE(used.emplace(ssrc, index).second) << "index " << index;
+      }
+      if (i == 2 || i % 1000 == 0) checkpoint = checkpoint_of(*state);
+    }
+    EXPECT_GT(used.size(), 4000u);
+  }
+}
+
+// A late packet of the source keeps its own number, once.
+TEST(SrtpNumbering, LatePacketsKeepTheirPlace) {
+  auto state = std::make_unique<SrtpOutbound>();
+  state->lifetime_packets = 100;
+  uint64_t index = 0;
+  for (const uint16_t sequence : std::initializer_list<uint16_t>{100, 101, 104, 102})
+    ASSERT_EQ(number_rtp(*state, 1, sequence, index), SrtpVerdict::srtp_ok);
+  EXPECT_EQ(index, 102u);
+  EXPECT_EQ(number_rtp(*state, 1, 102, index), SrtpVerdict::srtp_sent_before);
+  ASSERT_EQ(number_rtp(*state, 1, 103, index), SrtpVerdict::srtp_ok);
+  EXPECT_EQ(index, 103u);
+  // Late by more than there are numbers before the first.
+  auto young = std::make_unique<SrtpOutbound>();
+  young->lifetime_packets = 100;
+  ASSERT_EQ(number_rtp(*young, 1, 2, index), SrtpVerdict::srtp_ok);
+  EXPECT_EQ(number_rtp(*young, 1, 65530, index), SrtpVerdict::srtp_sent_before);
+}
+
+TEST(SrtpNumbering, IndicesEnd) {
+  auto out = std::make_unique<SrtpOutbound>();
+  out->lifetime_packets = ~uint64_t{0};
+  uint64_t index = 0;
+  ASSERT_EQ(number_rtp(*out, 1, 65534, index), SrtpVerdict::srtp_ok);
+  out->streams[0].index = kMaxSrtpIndex - 1;
+  ASSERT_EQ(number_rtp(*out, 1, 65535, index), SrtpVerdict::srtp_ok);
+  EXPECT_EQ(index, kMaxSrtpIndex);
+  EXPECT_EQ(number_rtp(*out, 1, 0, index), SrtpVerdict::srtp_key_expired);
+  uint32_t rtcp = 0;
+  out->streams[0].rtcp_index = kMaxSrtcpIndex - 1;
+  ASSERT_EQ(number_rtcp(*out, 1, rtcp), SrtpVerdict::srtp_ok);
+  EXPECT_EQ(rtcp, kMaxSrtcpIndex);
+  EXPECT_EQ(number_rtcp(*out, 1, rtcp), SrtpVerdict::srtp_key_expired);
+
+  auto in = std::make_unique<SrtpInbound>();
+  ASSERT_EQ(accept_rtp(*in, 1, kMaxSrtpIndex), SrtpVerdict::srtp_ok);
+  SrtpIndex guess;
+  EXPECT_EQ(judge_rtp(*in, 1, 3, guess), SrtpVerdict::srtp_key_expired);
+}
+
+TEST(SrtpNumbering, FarFromTheHighest) {
+  auto state = std::make_unique<SrtpInbound>();
+  SrtpIndex guess;
+  judge_rtp(*state, 9, 0, guess);
+  EXPECT_TRUE(guess.far);
+  ASSERT_EQ(accept_rtp(*state, 9, 0x1'0000), SrtpVerdict::srtp_ok);
+  const std::pair<uint16_t, bool> rows[] = {{1, false},      {0x3fff, false}, {0x4000, true},
+                                            {0x8000, true},  {0xc000, true},  {0xc001, false},
+                                            {0xffff, false}, {0, false}};
+  for (const auto& [sequence, far] : rows) {
+    judge_rtp(*state, 9, sequence, guess);
+    EXPECT_EQ(guess.far, far) << sequence;
+  }
+}
+
+// RFC 3711 appendix A, and a packet that cannot be of a ROC below zero.
+TEST(SrtpNumbering, RocIsEstimated) {
+  struct Row {
+    uint64_t highest;
+    uint16_t sequence;
+    uint64_t index;
+  };
+  const Row rows[] = {
+      {0x0'ffff, 0x0000, 0x1'0000}, {0x1'0000, 0xffff, 0x0'ffff}, {0x1'7fff, 0xffff, 0x1'ffff},
+      {0x1'8000, 0x0000, 0x1'0000}, {0x1'8001, 0x0000, 0x2'0000}, {0x1'0005, 0x8005, 0x1'8005},
+      {0x1'0005, 0x8006, 0x0'8006}, {0x0'0005, 0xfff0, 0x0'fff0}, {0x5'4321, 0x4322, 0x5'4322}};
+  for (const Row& row : rows) {
+    auto state = std::make_unique<SrtpInbound>();
+    ASSERT_EQ(accept_rtp(*state, 9, row.highest), SrtpVerdict::srtp_ok);
+    SrtpIndex guess;
+    judge_rtp(*state, 9, row.sequence, guess);
+    EXPECT_EQ(guess.index, row.index) << row.highest << " then " << row.sequence;
+  }
+}
+
+TEST(SrtpState, SizesOfALeg) {
+  RecordProperty("inbound_bytes", sizeof(SrtpInbound));
+  RecordProperty("outbound_bytes", sizeof(SrtpOutbound));
+  EXPECT_LE(sizeof(SrtpInbound) + sizeof(SrtpOutbound), 6u * 1024);
+}
+
+}  // namespace
+}  // namespace holdfast::media
