@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "media/srtp/numbering.hh"
+
 namespace holdfast::media {
 
 SrtpCheckpoint checkpoint_of(const SrtpInbound& state) {
@@ -33,7 +35,13 @@ void restore(SrtpInbound& state, const SrtpCheckpoint& checkpoint) {
   for (uint32_t i = 0; i < state.stream_count; ++i) {
     const SrtpCheckpoint::Stream& from = checkpoint.streams[i];
     // A window begins with all of it come.
-    state.streams[i] = {from.index, from.ssrc, from.rtcp_index, from.rtp, from.rtcp, {}, {}};
+    state.streams[i] = {std::min(from.index, kMaxSrtpIndex),
+                        from.ssrc,
+                        std::min(from.rtcp_index, kMaxSrtcpIndex),
+                        from.rtp,
+                        from.rtcp,
+                        {},
+                        {}};
   }
 }
 
@@ -42,9 +50,9 @@ void restore(SrtpOutbound& state, const SrtpCheckpoint& checkpoint) {
   state.stream_count = std::min(checkpoint.stream_count, kMaxSrtpSsrcs);
   for (uint32_t i = 0; i < state.stream_count; ++i) {
     const SrtpCheckpoint::Stream& from = checkpoint.streams[i];
-    state.streams[i] = {from.index + (from.rtp ? kRestoreRtpJump : 0),
+    state.streams[i] = {std::min(from.index, kMaxSrtpIndex) + (from.rtp ? kRestoreRtpJump : 0),
                         from.ssrc,
-                        from.rtcp_index + kRestoreRtcpJump,
+                        std::min(from.rtcp_index, kMaxSrtcpIndex) + kRestoreRtcpJump,
                         0,
                         from.rtp,
                         true,
