@@ -19,9 +19,9 @@ def drops_of_lan(edge):
     return next(port for port in edge.status()["ports"] if port["name"] == "lan")["drops"]
 
 
-@pytest.mark.parametrize("take", ["shared", "owned"])
-def test_frames_that_found_the_queue_full_are_dropped_by_name(appliance, take):
-    edge = appliance(take=take)
+@pytest.mark.parametrize("take, driver", [("shared", "af_xdp"), ("owned", "af_xdp"), ("owned", "af_packet")])
+def test_frames_that_found_the_queue_full_are_dropped_by_name(appliance, take, driver):
+    edge = appliance(start=False, take=take).start(driver=driver)
     box = edge.box
     # A dataplane that is stopped hands no ARP to the kernel of an owned port.
     assert box.popen("branch", "ping", "-qc1", "-W2", box.EDGE_LAN4).wait(timeout=5) == 0
