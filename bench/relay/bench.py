@@ -11,6 +11,7 @@ import time
 import books
 import device
 import growth
+import lcores
 import machine
 import peer
 
@@ -276,6 +277,7 @@ def run(options, output):
     with machine.HugePages() as pages, machine.namespace() as namespace:
         huge = pages if pages.provide(HUGE_MIB) else None
         cases = measure([Case(legs, seconds, huge, namespace) for legs in options.leg_counts], options.runs, output)
+        lcores.report(options, output, huge, namespace)
     for case in cases.values():
         case.report(output)
     growth.report(cases, output)

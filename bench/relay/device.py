@@ -24,12 +24,13 @@ def mac(side, last):
     return f"02:00:00:00:{SIDES.index(side) + 1:02x}:{last:02x}"
 
 
-def configuration(folder, calls, huge, driver="virtio_user", places=None):
+def configuration(folder, calls, huge, driver="virtio_user", places=None, cpus=(CPU,)):
     """As docs/configuration.md has it; addresses as in bench/relay/plan.cc."""
     text = [
         "[dataplane]", f'control-socket = "{folder}/dataplane.sock"',
-        f'huge-pages = "{"yes" if huge else "no"}"', f"memory-mib = {MEMORY_MIB}", f"cpus = [{CPU}]",
-        f"max-legs = {2 * calls}"]
+        f'huge-pages = "{"yes" if huge else "no"}"', f"memory-mib = {MEMORY_MIB}", f"cpus = {list(cpus)}",
+        # The unused ports lie in the last lcore's slice: the others' calls need legs for ports of theirs.
+        f"max-legs = {2 * calls + (2 * UNUSED_PAIRS if len(cpus) > 1 else 0)}"]
     last = FIRST_MEDIA_PORT + 2 * (calls + UNUSED_PAIRS) - 1
     for i, side in enumerate(SIDES):
         text += [
@@ -54,11 +55,11 @@ class Holdfast(Device):
     name = "holdfast"
     reflects = False
 
-    def __init__(self, folder, namespace, calls, huge, driver="virtio_user", places=None):
+    def __init__(self, folder, namespace, calls, huge, driver="virtio_user", places=None, cpus=(CPU,)):
         self.folder = folder
         self._make_taps(namespace)
         config = folder / "dataplane.toml"
-        config.write_text(configuration(folder, calls, huge, driver, places))
+        config.write_text(configuration(folder, calls, huge, driver, places, cpus))
         self.log = folder / "dataplane.log"
         with self.log.open("w") as log:
             self.process = machine.start(
