@@ -146,6 +146,28 @@ TEST_P(MediaPortsTest, ANamedPortGoesFirst) {
   EXPECT_EQ(added->legs[0].local.port, 20002);
 }
 
+// One-armed, both legs of each call on one interface: 32,768 pairs are more than one address has.
+TEST(MediaPortsAtFullSize, SixteenThousandCallsOnTwoAddressesAndNoneMore) {
+  constexpr uint32_t kCalls = 16'384;
+  Rig rig({.max_legs = 2 * kCalls + 2, .last_media_port = 52767, .second_address = true});
+  const Running running(rig);
+  CoreLine line(rig.core(), rig.board().core_bell(0));
+  CallBook book(rig.board(), {&line}, {{"lan", 7}, {"wan", 8}}, 2 * kCalls + 2);
+  control::CallAdd add;
+  for (control::LegSpec& leg : add.legs) {
+    leg.interface = "lan";
+    leg.family = 4;
+  }
+  for (uint32_t i = 0; i < kCalls; ++i) {
+    add.call = std::to_string(i);
+    const auto added = book.add(add);
+    ASSERT_TRUE(added) << i << ": " << added.error().message;
+  }
+  add.call = "one too many";
+  EXPECT_EQ(book.add(add).error().code, ErrorCode::kNoFreePort);
+  EXPECT_EQ(book.media_ports(0).lent, 2 * kCalls);
+}
+
 INSTANTIATE_TEST_SUITE_P(Lcores, MediaPortsTest, ::testing::Values(1u, 2u));
 
 }  // namespace

@@ -87,7 +87,7 @@ Rig::Rig(const RigOptions& options) : queues_(options.queues) {
         .mac = *MacAddress::parse("02:00:00:00:00:0" + std::to_string(i + 1)),
         .vlan = options.vlan,
         .first_port = 20000,
-        .last_port = 20199,
+        .last_port = options.last_media_port,
         .addresses = {{*IpAddress::parse("198.18." + std::to_string(i + 1) + ".2"), base},
                       {*IpAddress::parse("2001:db8:" + std::to_string(i + 1) + "::2"), base + 1}}};
     if (options.second_address) {

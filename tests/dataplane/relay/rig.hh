@@ -26,8 +26,9 @@ struct RigOptions {
   uint16_t vlan = 0;
   bool owned = false;  // with rings to and from the kernel
   uint16_t mtu = 1500;
-  CoreMemory memory = {};       // of the only core; empty: its own
-  uint16_t queues = 1;          // pairs of each port
+  CoreMemory memory = {};  // of the only core; empty: its own
+  uint16_t queues = 1;     // pairs of each port
+  uint16_t last_media_port = 20199;
   bool second_address = false;  // 198.18.1.3 and 198.18.2.3 as well
 };
 
