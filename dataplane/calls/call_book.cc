@@ -32,26 +32,12 @@ CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
       interfaces_(std::move(interfaces)),
       legs_(size_t{board.legs_per_core()} * board.cores() + 1),
       free_legs_(board.cores()),
-      slices_(board.addresses()),
       saved_(saved),
-      rest_(std::move(rest)),
+      ports_(board, std::move(rest)),
       minutes_(unix_ms()) {
-  const uint32_t cores = board_.cores();
-  assert(cores > 0);
+  assert(board_.cores() > 0);
   for (LegIndex leg = 1; leg <= max_legs; ++leg)
     free_legs_[board_.owner_of_leg(leg)].push_back(leg);
-  for (const PortIo& port : board_.ports()) {
-    const uint32_t pairs = Switchboard::pairs(port.filter);
-    const uint32_t per_core = pairs / cores;
-    for (const auto& address : port.filter.addresses) {
-      for (uint32_t core = 0; core < cores; ++core) {
-        const uint32_t first = port.filter.first_port + 2 * per_core * core;
-        const uint32_t count = core + 1 == cores ? pairs - per_core * core : per_core;
-        slices_[address.index].push_back(
-            {core, PortAllocator(static_cast<uint16_t>(first), count, rest_.ns)});
-      }
-    }
-  }
 }
 
 // All of a leg but its address, of which only the family is settled, and its port: they are of the
@@ -112,14 +98,14 @@ Answer<uint32_t> CallBook::choose_core(const control::CallAdd& request,
   for (uint32_t core = 0; core < board_.cores(); ++core) {
     if ((owner && core != *owner) || free_legs_[core].size() < 2) continue;
     legs_free = true;
-    if (!choose_addresses(request, setups, core, false)) {
-      rest_only = rest_only || choose_addresses(request, setups, core, true);
+    if (!ports_.choose_addresses(request, setups, core, false)) {
+      rest_only = rest_only || ports_.choose_addresses(request, setups, core, true);
     } else if (!most || free_legs_[core].size() > free_legs_[*most].size()) {
       most = core;
     }
   }
   if (most) {
-    choose_addresses(request, setups, *most, false);
+    ports_.choose_addresses(request, setups, *most, false);
     return *most;
   }
   if (!legs_free) return Error{ErrorCode::kNoFreeLeg, "max-legs are in use"};
@@ -129,71 +115,6 @@ Answer<uint32_t> CallBook::choose_core(const control::CallAdd& request,
                  "the media ports of " + where + " that are free rest from their last call"};
   }
   return Error{ErrorCode::kNoFreePort, "no lcore with free legs has media ports free on " + where};
-}
-
-// Each leg at the media address of its family that has most ports free, so that calls spread and
-// every port rests as long as can be; at the first of several that are equal. False when a leg
-// finds none.
-bool CallBook::choose_addresses(const control::CallAdd& request, std::array<LegSetup, 2>& setups,
-                                uint32_t core, bool resting_too) {
-  const uint64_t now_ns = rest_.now_ns();
-  for (size_t i = 0; i < 2; ++i) {
-    const control::LegSpec& spec = request.legs[i];
-    const PortFilter& filter = board_.ports()[setups[i].port].filter;
-    size_t most = 0;
-    for (const auto& address : filter.addresses) {
-      if (address.ip.family != setups[i].local.family) continue;
-      if (spec.local_address && !(address.ip == *spec.local_address)) continue;
-      PortAllocator& ports = ports_of(address.index, core);
-      size_t free = ports.free(now_ns) + (resting_too ? ports.resting(now_ns) : 0);
-      if (spec.local_port != 0) {
-        free = ports.can_take(spec.local_port, now_ns) ? 1 : 0;
-      } else if (i == 1 && setups[0].address_index == address.index && free > 0) {
-        --free;  // the other leg's
-      }
-      if (free <= most) continue;
-      most = free;
-      setups[i].address_index = address.index;
-      setups[i].local = address.ip;
-    }
-    // A port that was asked for and cannot be had is refused by a name of its own: take_port().
-    if (most == 0 && spec.local_port == 0) return false;
-  }
-  return true;
-}
-
-std::optional<Error> CallBook::take_port(uint16_t wanted, uint32_t core, LegSetup& setup) {
-  PortAllocator& ports = ports_of(setup.address_index, core);
-  const uint64_t now_ns = rest_.now_ns();
-  uint16_t rtp = wanted;
-  if (wanted != 0) {
-    const auto taken = ports.take(wanted, now_ns);
-    if (taken != PortAllocator::Taken::yes) {
-      const bool rests = taken == PortAllocator::Taken::resting;
-      return Error{ErrorCode::kPortTaken, "port " + std::to_string(wanted) +
-                                              (rests ? " rests from its last call" : " is taken")};
-    }
-  } else if (const auto taken = ports.take(now_ns)) {
-    rtp = *taken;
-  } else {  // the other leg took the last one by its number
-    return Error{ErrorCode::kNoFreePort, "every media port of " + setup.local.to_string() +
-                                             " that belongs to the call's lcore is taken"};
-  }
-  setup.local_port = {rtp, static_cast<uint16_t>(rtp + 1)};
-  return std::nullopt;
-}
-
-// A port that was asked for goes first, lest it is lent to the other leg.
-std::optional<Error> CallBook::take_ports(const control::CallAdd& request, uint32_t core,
-                                          std::array<LegSetup, 2>& setups) {
-  const size_t first = request.legs[0].local_port == 0 && request.legs[1].local_port != 0 ? 1 : 0;
-  if (auto refused = take_port(request.legs[first].local_port, core, setups[first])) return refused;
-  const size_t second = 1 - first;
-  auto refused = take_port(request.legs[second].local_port, core, setups[second]);
-  if (refused) {
-    ports_of(setups[first].address_index, core).give_back_unused(setups[first].local_port[0]);
-  }
-  return refused;
 }
 
 Answer<control::CallReport> CallBook::add(const control::CallAdd& request) {
@@ -215,7 +136,7 @@ Answer<control::CallReport> CallBook::try_add(const control::CallAdd& request) {
   }
   const auto core = choose_core(request, setups);
   if (!core) return core.error();
-  if (auto refused = take_ports(request, *core, setups)) return *refused;
+  if (auto refused = ports_.take(request, *core, setups)) return *refused;
   const uint64_t now_ms = unix_ms();
   if (minute_ == 0) take_minutes(now_ms);
   const BookCall* call = seat(*core, request.call, now_ms, setups, nullptr);
@@ -365,8 +286,8 @@ void CallBook::flush() {
 
 void CallBook::free_leg(LegIndex leg) {
   const uint32_t core = board_.owner_of_leg(leg);
-  ports_of(legs_[leg].setup.address_index, core)
-      .give_back(legs_[leg].setup.local_port[0], rest_.now_ns());
+  const LegSetup& setup = legs_[leg].setup;
+  ports_.give_back(setup.address_index, core, setup.local_port[0]);
   legs_[leg] = {};
   free_legs_[core].push_back(leg);
 }

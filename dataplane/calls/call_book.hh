@@ -18,11 +18,10 @@
 #include "dataplane/calls/core_line.hh"
 #include "dataplane/calls/leg_plan.hh"
 #include "dataplane/calls/minute_book.hh"
-#include "dataplane/calls/port_allocator.hh"
+#include "dataplane/calls/port_book.hh"
 #include "dataplane/control/messages.hh"
 #include "dataplane/kernel/next_hops.hh"
 #include "dataplane/relay/switchboard.hh"
-#include "dataplane/runtime/lcore_loop.hh"
 #include "dataplane/state/state_file.hh"
 
 namespace holdfast::dataplane {
@@ -32,12 +31,6 @@ struct BookInterface {
   std::string name;
   unsigned ifindex =
       0;  // of the kernel device whose routes and neighbours count (a shared port's, or the tap)
-};
-
-// How long media ports rest between two calls, by whose clock.
-struct PortRest {
-  uint64_t ns = 0;
-  std::function<uint64_t()> now_ns = steady_ns;  // does not go back
 };
 
 // What is told when an lcore does not answer.
@@ -72,7 +65,7 @@ class CallBook {
 
   uint32_t legs_in_use() const { return legs_in_use_; }
   // Pairs of ports of an interface, over all of its media addresses.
-  control::MediaPorts media_ports(size_t port);
+  control::MediaPorts media_ports(size_t port) { return ports_.of_interface(port); }
   // Calls that add() refused, by the name of the refusal.
   std::vector<control::NamedCount> refused() const;
 
@@ -109,10 +102,6 @@ class CallBook {
     uint64_t done;     // serial of the last call that was shown
     uint64_t end;      // serial of the first call that began after the minute
   };
-  struct Slice {  // the ports of one media address that belong to one lcore
-    uint32_t core;
-    PortAllocator ports;
-  };
 
   Answer<control::CallReport> resume(const control::CallAdd& request, const BookCall& call);
   std::string plan_left(const LeftCall& left, std::array<LegSetup, 2>& setups,
@@ -124,14 +113,6 @@ class CallBook {
   Answer<LegSetup> plan_leg(const control::LegSpec& spec) const;
   Answer<control::CallReport> try_add(const control::CallAdd& request);
   Answer<uint32_t> choose_core(const control::CallAdd& request, std::array<LegSetup, 2>& setups);
-  bool choose_addresses(const control::CallAdd& request, std::array<LegSetup, 2>& setups,
-                        uint32_t core, bool resting_too);
-  std::optional<control::Error> take_ports(const control::CallAdd& request, uint32_t core,
-                                           std::array<LegSetup, 2>& setups);
-  std::optional<control::Error> take_port(uint16_t wanted, uint32_t core, LegSetup& setup);
-  PortAllocator& ports_of(uint32_t address_index, uint32_t core) {
-    return slices_[address_index][core].ports;
-  }
   void watch(LegIndex leg, PathKind path, const SocketAddress& destination);
   void unwatch(LegIndex leg);
   using OnCall = std::function<void(const BookCall&, std::span<const LegSnapshot>)>;
@@ -151,9 +132,8 @@ class CallBook {
   NextHops* next_hops_ = nullptr;
   std::vector<BookLeg> legs_;                    // by LegIndex
   std::vector<std::deque<LegIndex>> free_legs_;  // by lcore
-  std::vector<std::vector<Slice>> slices_;       // [media address][lcore]
   std::span<SavedCall> saved_;                   // by a call's first leg
-  PortRest rest_;
+  PortBook ports_;
   std::map<uint64_t, BookCall> calls_;  // by serial
   std::unordered_map<std::string, uint64_t> by_key_;
   std::deque<std::pair<uint64_t, control::CallReport>> finished_;

@@ -139,20 +139,6 @@ void CallBook::show_last(uint64_t serial, const BookCall& call, std::span<const 
   for (const LegIndex leg : call.legs) minutes_.forget(leg);
 }
 
-control::MediaPorts CallBook::media_ports(size_t port) {
-  const uint64_t now_ns = rest_.now_ns();
-  const PortFilter& filter = board_.ports()[port].filter;
-  control::MediaPorts sum;
-  for (const auto& address : filter.addresses) {
-    sum.pairs += Switchboard::pairs(filter);
-    for (Slice& slice : slices_[address.index]) {
-      sum.lent += slice.ports.lent();
-      sum.resting += static_cast<uint32_t>(slice.ports.resting(now_ns));
-    }
-  }
-  return sum;
-}
-
 std::vector<control::NamedCount> CallBook::refused() const {
   std::vector<control::NamedCount> named;
   for (size_t code = 0; code < refused_.size(); ++code) {

@@ -64,14 +64,7 @@ std::string CallBook::restore(const LeftCall& left) {
   std::array<LegSetup, 2> setups;
   uint32_t core = 0;
   if (std::string why = plan_left(left, setups, core); !why.empty()) return why;
-  const uint64_t now_ns = rest_.now_ns();
-  for (size_t i = 0; i < 2; ++i) {
-    const uint16_t rtp = setups[i].local_port[0];
-    if (ports_of(setups[i].address_index, core).take(rtp, now_ns) == PortAllocator::Taken::yes)
-      continue;
-    if (i == 1) ports_of(setups[0].address_index, core).give_back_unused(setups[0].local_port[0]);
-    return "its port is taken";
-  }
+  if (!ports_.take_again(setups, core)) return "its port is taken";
   const BookCall* call = seat(core, left.key, left.started_ms, setups, &left);
   if (call == nullptr) return core_busy().message;
   for (size_t i = 0; i < 2; ++i) minutes_.adopt(call->legs[i], left.legs[i]);

@@ -90,6 +90,16 @@ class Switchboard {
     const uint32_t owner = per_core == 0 ? 0 : pair / per_core;
     return owner < cores_ ? owner : cores_ - 1;
   }
+  struct Slice {
+    uint16_t first_port;  // even
+    uint32_t pairs;
+  };
+  // The last core has what the division leaves over.
+  Slice slice_of(const PortFilter& filter, uint32_t core) const {
+    const uint32_t per_core = pairs(filter) / cores_;
+    return {static_cast<uint16_t>(filter.first_port + 2 * per_core * core),
+            core + 1 == cores_ ? pairs(filter) - per_core * core : per_core};
+  }
   static uint32_t pairs(const PortFilter& filter) {
     return (filter.last_port - filter.first_port + 1u) / 2;
   }

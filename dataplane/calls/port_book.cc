@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Chooses addresses by the ports that are free there, and lends the ports.
+#include "dataplane/calls/port_book.hh"
+
+namespace holdfast::dataplane {
+
+using control::Error;
+using control::ErrorCode;
+
+PortBook::PortBook(const Switchboard& board, PortRest rest)
+    : board_(board), rest_(std::move(rest)), slices_(board.addresses()) {
+  for (const PortIo& port : board.ports()) {
+    for (const auto& address : port.filter.addresses) {
+      for (uint32_t core = 0; core < board.cores(); ++core) {
+        const auto [first, pairs] = board.slice_of(port.filter, core);
+        slices_[address.index].emplace_back(first, pairs, rest_.ns);
+      }
+    }
+  }
+}
+
+bool PortBook::choose_addresses(const control::CallAdd& request, std::array<LegSetup, 2>& setups,
+                                uint32_t core, bool resting_too) {
+  const uint64_t now_ns = rest_.now_ns();
+  for (size_t i = 0; i < 2; ++i) {
+    const control::LegSpec& spec = request.legs[i];
+    const PortFilter& filter = board_.ports()[setups[i].port].filter;
+    size_t most = 0;
+    for (const auto& address : filter.addresses) {
+      if (address.ip.family != setups[i].local.family) continue;
+      if (spec.local_address && !(address.ip == *spec.local_address)) continue;
+      PortAllocator& ports = ports_of(address.index, core);
+      size_t free = ports.free(now_ns) + (resting_too ? ports.resting(now_ns) : 0);
+      if (spec.local_port != 0) {
+        free = ports.can_take(spec.local_port, now_ns) ? 1 : 0;
+      } else if (i == 1 && setups[0].address_index == address.index && free > 0) {
+        --free;  // the other leg's
+      }
+      if (free <= most) continue;
+      most = free;
+      setups[i].address_index = address.index;
+      setups[i].local = address.ip;
+    }
+    // A port that was asked for and cannot be had is refused by a name of its own: take().
+    if (most == 0 && spec.local_port == 0) return false;
+  }
+  return true;
+}
+
+std::optional<Error> PortBook::take_one(uint16_t wanted, uint32_t core, LegSetup& setup) {
+  PortAllocator& ports = ports_of(setup.address_index, core);
+  const uint64_t now_ns = rest_.now_ns();
+  uint16_t rtp = wanted;
+  if (wanted != 0) {
+    const auto taken = ports.take(wanted, now_ns);
+    if (taken != PortAllocator::Taken::yes) {
+      const bool rests = taken == PortAllocator::Taken::resting;
+      return Error{ErrorCode::kPortTaken, "port " + std::to_string(wanted) +
+                                              (rests ? " rests from its last call" : " is taken")};
+    }
+  } else if (const auto taken = ports.take(now_ns)) {
+    rtp = *taken;
+  } else {  // the other leg took the last one by its number
+    return Error{ErrorCode::kNoFreePort, "every media port of " + setup.local.to_string() +
+                                             " that belongs to the call's lcore is taken"};
+  }
+  setup.local_port = {rtp, static_cast<uint16_t>(rtp + 1)};
+  return std::nullopt;
+}
+
+// A port that was asked for goes first, lest it is lent to the other leg.
+std::optional<Error> PortBook::take(const control::CallAdd& request, uint32_t core,
+                                    std::array<LegSetup, 2>& setups) {
+  const size_t first = request.legs[0].local_port == 0 && request.legs[1].local_port != 0 ? 1 : 0;
+  if (auto refused = take_one(request.legs[first].local_port, core, setups[first])) return refused;
+  const size_t second = 1 - first;
+  auto refused = take_one(request.legs[second].local_port, core, setups[second]);
+  if (refused) {
+    ports_of(setups[first].address_index, core).give_back_unused(setups[first].local_port[0]);
+  }
+  return refused;
+}
+
+bool PortBook::take_again(const std::array<LegSetup, 2>& setups, uint32_t core) {
+  const uint64_t now_ns = rest_.now_ns();
+  for (size_t i = 0; i < 2; ++i) {
+    const uint16_t rtp = setups[i].local_port[0];
+    if (ports_of(setups[i].address_index, core).take(rtp, now_ns) == PortAllocator::Taken::yes)
+      continue;
+    if (i == 1) ports_of(setups[0].address_index, core).give_back_unused(setups[0].local_port[0]);
+    return false;
+  }
+  return true;
+}
+
+void PortBook::give_back(uint32_t address_index, uint32_t core, uint16_t rtp_port) {
+  ports_of(address_index, core).give_back(rtp_port, rest_.now_ns());
+}
+
+control::MediaPorts PortBook::of_interface(size_t port) {
+  const uint64_t now_ns = rest_.now_ns();
+  const PortFilter& filter = board_.ports()[port].filter;
+  control::MediaPorts sum;
+  for (const auto& address : filter.addresses) {
+    sum.pairs += Switchboard::pairs(filter);
+    for (PortAllocator& slice : slices_[address.index]) {
+      sum.lent += slice.lent();
+      sum.resting += static_cast<uint32_t>(slice.resting(now_ns));
+    }
+  }
+  return sum;
+}
+
+}  // namespace holdfast::dataplane

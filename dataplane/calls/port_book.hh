@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The media ports of all interfaces: which address a leg gets, and which pair of ports there.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "dataplane/calls/port_allocator.hh"
+#include "dataplane/control/messages.hh"
+#include "dataplane/relay/leg.hh"
+#include "dataplane/relay/switchboard.hh"
+#include "dataplane/runtime/lcore_loop.hh"
+
+namespace holdfast::dataplane {
+
+// How long media ports rest between two calls, by whose clock.
+struct PortRest {
+  uint64_t ns = 0;
+  std::function<uint64_t()> now_ns = steady_ns;  // does not go back
+};
+
+// Slow thread only. `setups` are those of a call's legs; of `local` the family is settled before an
+// address is chosen.
+class PortBook {
+ public:
+  PortBook(const Switchboard& board, PortRest rest);
+
+  // Each leg at the media address of its family that has most ports free in the core's slice, so
+  // that calls spread and every port rests as long as can be; at the first of several that are
+  // equal. False when a leg finds none. `resting_too`: as if no port had to rest.
+  bool choose_addresses(const control::CallAdd& request, std::array<LegSetup, 2>& setups,
+                        uint32_t core, bool resting_too);
+  // A pair for each leg at its address. Nothing is taken when it is refused.
+  std::optional<control::Error> take(const control::CallAdd& request, uint32_t core,
+                                     std::array<LegSetup, 2>& setups);
+  // The pairs that the setups name, of a call of the process before. False: one is lent.
+  bool take_again(const std::array<LegSetup, 2>& setups, uint32_t core);
+  // It rests from now on.
+  void give_back(uint32_t address_index, uint32_t core, uint16_t rtp_port);
+
+  control::MediaPorts of_interface(size_t port);
+
+ private:
+  std::optional<control::Error> take_one(uint16_t wanted, uint32_t core, LegSetup& setup);
+  PortAllocator& ports_of(uint32_t address_index, uint32_t core) {
+    return slices_[address_index][core];
+  }
+
+  const Switchboard& board_;
+  PortRest rest_;
+  std::vector<std::vector<PortAllocator>> slices_;  // [media address][lcore]
+};
+
+}  // namespace holdfast::dataplane
