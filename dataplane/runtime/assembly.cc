@@ -15,6 +15,7 @@
 #include "dataplane/host/unix_socket.hh"
 #include "dataplane/kernel/guards.hh"
 #include "dataplane/kernel/xdp_steer.hh"
+#include "dataplane/ports/flow_steer.hh"
 #include "dataplane/runtime/footprint.hh"
 
 namespace holdfast::dataplane {
@@ -336,11 +337,29 @@ void drop_unused_early(Assembly& parts) {
   }
 }
 
+// A card that can brings each lcore's ports to its own queue; any other spreads by its hash.
+void steer_card(const InterfaceConfig& interface, size_t port, Assembly& parts) {
+  if (interface.driver != Driver::kPci || interface.queues < 2) return;
+  const Switchboard& board = *parts.board;
+  const PortFilter& filter = board.ports()[port].filter;
+  std::vector<QueueSlice> slices;
+  for (uint32_t core = 0; core < board.cores(); ++core) {
+    const auto [first, pairs] = board.slice_of(filter, core);
+    const uint16_t queue = board.queue_of(port, core);
+    if (queue != Switchboard::kNoQueue)
+      slices.push_back({first, static_cast<uint16_t>(first + 2 * pairs - 1), queue});
+  }
+  if (const std::string why = steer_flows(parts.ports[port]->id(), filter, slices); !why.empty())
+    parts.warnings.push_back("interface " + interface.name + ": " + why +
+                             "; frames change lcores by ring");
+}
+
 std::string launch(const config::DataplaneConfig& config, Assembly& parts) {
   for (size_t i = 0; i < config.interfaces.size(); ++i) {
     const InterfaceConfig& interface = config.interfaces[i];
     if (std::string error = parts.ports[i]->start(); !error.empty())
       return "interface " + interface.name + ": " + error + why_not_open(interface);
+    steer_card(interface, i, parts);
     if (interface.driver != Driver::kAfXdp) continue;
     const auto link = find_link(interface.device);
     if (!link) return link.error();
