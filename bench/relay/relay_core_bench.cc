@@ -141,7 +141,7 @@ void RingRelay::add_leg(size_t side, uint32_t call) {
   setup.remote[0] = remote_of(side, call);
   setup.dscp = kExpectedDscp;
   perform(install);
-  const NextHopUpdate hop{leg_of(side, call), PathKind::rtp, true, setup.remote[0],
+  const NextHopUpdate hop{leg_of(side, call), PathKind::rtp, true, setup.remote[0].ip,
                           side_of(side).gateway_mac};
   CoreRequest resolve;
   resolve.kind = CoreRequest::Kind::next_hops;

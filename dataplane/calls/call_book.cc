@@ -14,8 +14,8 @@ namespace {
 using control::Error;
 using control::ErrorCode;
 
-uint32_t token_of(LegIndex leg, PathKind path) {
-  return leg * uint32_t{kPaths} + static_cast<uint32_t>(path);
+uint64_t hash_of(std::string_view key) {
+  return std::hash<std::string_view>()(key);
 }
 
 }  // namespace
@@ -31,13 +31,15 @@ CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
       lines_(std::move(lines)),
       interfaces_(std::move(interfaces)),
       legs_(size_t{board.legs_per_core()} * board.cores() + 1),
-      free_legs_(board.cores()),
-      saved_(saved),
+      serials_(legs_.size() / 2),
+      free_calls_(board.cores()),
+      own_saved_(saved.empty() ? serials_.size() : 0),
+      saved_(saved.empty() ? std::span<SavedCall>(own_saved_) : saved),
       ports_(board, std::move(rest)),
       minutes_(unix_ms()) {
   assert(board_.cores() > 0);
-  for (LegIndex leg = 1; leg <= max_legs; ++leg)
-    free_legs_[board_.owner_of_leg(leg)].push_back(leg);
+  for (CallNumber call = 0; call < max_legs / 2; ++call)
+    free_calls_[board_.owner_of_leg(legs_of(call)[0])].push_back(call);
 }
 
 // All of a leg but its address, of which only the family is settled, and its port: they are of the
@@ -96,11 +98,11 @@ Answer<uint32_t> CallBook::choose_core(const control::CallAdd& request,
   bool legs_free = false;
   bool rest_only = false;  // an lcore could take it, if it were not for ports that rest
   for (uint32_t core = 0; core < board_.cores(); ++core) {
-    if ((owner && core != *owner) || free_legs_[core].size() < 2) continue;
+    if ((owner && core != *owner) || free_calls_[core].empty()) continue;
     legs_free = true;
     if (!ports_.choose_addresses(request, setups, core, false)) {
       rest_only = rest_only || ports_.choose_addresses(request, setups, core, true);
-    } else if (!most || free_legs_[core].size() > free_legs_[*most].size()) {
+    } else if (!most || free_calls_[core].size() > free_calls_[*most].size()) {
       most = core;
     }
   }
@@ -117,6 +119,13 @@ Answer<uint32_t> CallBook::choose_core(const control::CallAdd& request,
   return Error{ErrorCode::kNoFreePort, "no lcore with free legs has media ports free on " + where};
 }
 
+std::optional<CallNumber> CallBook::find(std::string_view key) const {
+  const uint32_t found =
+      by_key_.find(hash_of(key), [&](CallNumber call) { return saved_[call].name() == key; });
+  if (found == ChainIndex::kNone) return std::nullopt;
+  return found;
+}
+
 Answer<control::CallReport> CallBook::add(const control::CallAdd& request) {
   auto report = try_add(request);
   if (!report) ++refused_[static_cast<size_t>(report.error().code)];
@@ -124,8 +133,8 @@ Answer<control::CallReport> CallBook::add(const control::CallAdd& request) {
 }
 
 Answer<control::CallReport> CallBook::try_add(const control::CallAdd& request) {
-  if (const auto known = by_key_.find(request.call); known != by_key_.end()) {
-    if (request.resume) return resume(request, calls_.at(known->second));
+  if (const auto known = find(request.call)) {
+    if (request.resume) return resume(request, *known);
     return Error{ErrorCode::kCallExists, "call " + request.call + " exists"};
   }
   std::array<LegSetup, 2> setups;
@@ -139,106 +148,98 @@ Answer<control::CallReport> CallBook::try_add(const control::CallAdd& request) {
   if (auto refused = ports_.take(request, *core, setups)) return *refused;
   const uint64_t now_ms = unix_ms();
   if (minute_ == 0) take_minutes(now_ms);
-  const BookCall* call = seat(*core, request.call, now_ms, setups, nullptr);
-  if (call == nullptr) return core_busy();
-  const auto snapshots = lines_[*core]->snapshot(call->legs);
+  const auto call = seat(*core, request.call, now_ms, setups, nullptr);
+  if (!call) return core_busy();
+  const auto snapshots = ask_about(*call);
   if (snapshots.empty()) return core_busy();
   return report_of(*call, snapshots);
 }
 
-// `setups` have their ports; the rest of the call's places are taken here. Null when the lcore does
+// `setups` have their ports; the rest of the call's places are taken here. None when the lcore does
 // not answer.
-const CallBook::BookCall* CallBook::seat(uint32_t core, const std::string& key, uint64_t started_ms,
+std::optional<CallNumber> CallBook::seat(uint32_t core, std::string_view key, uint64_t started_ms,
                                          std::array<LegSetup, 2>& setups, const LeftCall* left) {
-  BookCall call{.key = key, .started_ms = started_ms};
+  const CallNumber call = free_calls_[core].front();
+  free_calls_[core].pop_front();
   const uint64_t serial = next_serial_++;
-  for (LegIndex& leg : call.legs) {
-    leg = free_legs_[core].front();
-    free_legs_[core].pop_front();
-  }
+  const std::array<LegIndex, 2> legs = legs_of(call);
   for (size_t i = 0; i < 2; ++i) {
     setups[i].call = serial;
-    setups[i].peer = call.legs[1 - i];
-    legs_[call.legs[i]] = {.call = serial, .setup = setups[i], .destination = {}, .next_hop = {}};
+    setups[i].peer = legs[1 - i];
+    legs_[legs[i]] = {setups[i].port, static_cast<uint16_t>(setups[i].address_index),
+                      setups[i].local_port[0]};
   }
+  write_down(call, key, started_ms);
   for (size_t i = 0; i < 2; ++i) {
     const LegSnapshot* before = left == nullptr ? nullptr : &left->legs[i];
-    if (lines_[core]->install(call.legs[i], setups[i], before)) continue;
-    for (const LegIndex leg : call.legs) legs_[leg].call = 0;
-    doubtful_.push_back(call.legs);
-    return nullptr;
+    if (lines_[core]->install(legs[i], setups[i], before)) continue;
+    doubtful_.push_back(call);
+    return std::nullopt;
   }
   legs_in_use_ += 2;
-  by_key_[key] = serial;
-  const BookCall& stored = calls_.emplace(serial, std::move(call)).first->second;
+  serials_[call] = serial;
+  by_key_.insert(call, [this](CallNumber each) { return hash_of(saved_[each].name()); });
   for (size_t i = 0; i < 2; ++i) {
     for (const PathKind path : {PathKind::rtp, PathKind::rtcp}) {
       const auto at = static_cast<size_t>(path);
-      watch(stored.legs[i], path,
+      watch(legs[i], path,
             left == nullptr ? setups[i].remote[at] : left->legs[i].leg.paths[at].destination);
     }
   }
   flush();
-  save(stored);
-  return &stored;
+  set_valid(call, true);
+  return call;
 }
 
 Answer<control::LegReport> CallBook::update(const control::LegUpdate& request) {
-  if (request.leg == kNoLeg || request.leg >= legs_.size() || legs_[request.leg].call == 0) {
+  if (request.leg == kNoLeg || !is_there(call_of(request.leg)))
     return Error{ErrorCode::kUnknownLeg, "no leg " + std::to_string(request.leg)};
-  }
-  BookLeg& leg = legs_[request.leg];
-  const auto change = plan_update(leg.setup, request);
+  CoreLine& line = *lines_[board_.owner_of_leg(request.leg)];
+  const auto before = line.snapshot({&request.leg, 1});
+  if (before.empty()) return core_busy();
+  const auto change = plan_update(before[0].leg.setup, request);
   if (!change) return change.error();
   const LegSetup& setup = change->setup;
-  CoreLine& line = *lines_[board_.owner_of_leg(request.leg)];
   if (!line.update(request.leg, setup, change->relearn, change->unset)) return core_busy();
-  leg.setup = setup;
   for (const PathKind path : {PathKind::rtp, PathKind::rtcp}) {
     const auto i = static_cast<size_t>(path);
     if (change->relearn && (change->unset || !setup.remote[i].is_none()))
       watch(request.leg, path, setup.remote[i]);
   }
   flush();
-  const LegIndex both[] = {request.leg, setup.peer};
-  const auto snapshots = line.snapshot(both);
+  const CallNumber call = call_of(request.leg);
+  const auto snapshots = ask_about(call);
   if (snapshots.empty()) return core_busy();
-  return leg_report(snapshots[0], snapshots[1], interfaces_[leg.setup.port].name, leg.next_hop[0]);
+  return report_of(snapshots, request.leg == legs_of(call)[0] ? 0 : 1);
 }
 
-Answer<control::CallReport> CallBook::remove(const std::string& call) {
-  const auto key = by_key_.find(call);
-  if (key == by_key_.end()) return Error{ErrorCode::kUnknownCall, "no call " + call};
-  const auto entry = calls_.find(key->second);
-  const BookCall& ended = entry->second;
-  unsave(ended);
-  const auto snapshots = lines_[board_.owner_of_leg(ended.legs[0])]->remove(ended.legs);
+Answer<control::CallReport> CallBook::remove(const std::string& key) {
+  const auto found = find(key);
+  if (!found) return Error{ErrorCode::kUnknownCall, "no call " + key};
+  const CallNumber call = *found;
+  const std::array<LegIndex, 2> legs = legs_of(call);
+  set_valid(call, false);
+  const auto snapshots = lines_[board_.owner_of_leg(legs[0])]->remove(legs);
   if (snapshots.empty()) return core_busy();
-  control::CallReport last = report_of(ended, snapshots);
+  control::CallReport last = report_of(call, snapshots);
   last.ended_ms = unix_ms();
-  show_last(entry->first, ended, snapshots);
-  for (const LegIndex leg : entry->second.legs) {
-    unwatch(leg);
-    free_leg(leg);
-  }
+  show_last(call, snapshots);
+  for (const LegIndex leg : legs) unwatch(leg);
+  by_key_.erase(call, hash_of(key));
+  serials_[call] = 0;
+  free_call(call);
   legs_in_use_ -= 2;
   finished_.emplace_back(next_finished_++, last);
   if (finished_.size() > kFinishedCalls) finished_.pop_front();
-  calls_.erase(entry);
-  by_key_.erase(key);
   return last;
 }
 
 void CallBook::watch(LegIndex leg, PathKind path, const SocketAddress& destination) {
-  const auto i = static_cast<size_t>(path);
-  BookLeg& entry = legs_[leg];
-  entry.destination[i] = destination;
-  entry.next_hop[i] = {};
-  const bool ours = board_.own_port(destination) != kNotOurs;
-  if (ours) entry.next_hop[i].state = NextHopState::local;
   if (next_hops_ == nullptr) return;
-  if (ours || destination.is_none()) return next_hops_->unwatch(token_of(leg, path));
-  next_hops_->watch(token_of(leg, path), interfaces_[entry.setup.port].ifindex, destination.ip);
+  const uint32_t token = token_of(leg, path);
+  if (destination.is_none() || board_.own_port(destination) != kNotOurs)
+    return next_hops_->unwatch(token);
+  next_hops_->watch(token, interfaces_[legs_[leg].interface].ifindex, destination.ip);
 }
 
 void CallBook::unwatch(LegIndex leg) {
@@ -248,21 +249,19 @@ void CallBook::unwatch(LegIndex leg) {
 }
 
 void CallBook::on_next_hop(uint32_t token, const NextHop& hop) {
-  const LegIndex leg = token / kPaths;
-  const auto path = static_cast<PathKind>(token % kPaths);
-  BookLeg& entry = legs_[leg];
-  const auto i = static_cast<size_t>(path);
-  entry.next_hop[i] = hop;
   if (hop.state == NextHopState::resolving) return;
-  updates_[token] = {.leg = leg,
-                     .path = path,
+  const auto asked = next_hops_->answer(token);
+  if (!asked) return;
+  updates_[token] = {.leg = token / uint32_t{kPaths},
+                     .path = static_cast<PathKind>(token % kPaths),
                      .reachable = hop.state == NextHopState::resolved,
-                     .destination = entry.destination[i],
+                     .destination = asked->destination,
                      .mac = hop.mac};
 }
 
 void CallBook::on_path_event(const PathEvent& event) {
-  if (legs_[event.leg].call != event.call) return;  // the call ended meanwhile
+  if (!is_there(call_of(event.leg)) || serials_[call_of(event.leg)] != event.call)
+    return;  // the call ended meanwhile
   watch(event.leg, event.path, event.destination);
 }
 
@@ -284,19 +283,19 @@ void CallBook::flush() {
   }
 }
 
-void CallBook::free_leg(LegIndex leg) {
-  const uint32_t core = board_.owner_of_leg(leg);
-  const LegSetup& setup = legs_[leg].setup;
-  ports_.give_back(setup.address_index, core, setup.local_port[0]);
-  legs_[leg] = {};
-  free_legs_[core].push_back(leg);
+void CallBook::free_call(CallNumber call) {
+  const uint32_t core = board_.owner_of_leg(legs_of(call)[0]);
+  for (const LegIndex leg : legs_of(call))
+    ports_.give_back(legs_[leg].address_index, core, legs_[leg].rtp_port);
+  free_calls_[core].push_back(call);
 }
 
 void CallBook::settle_doubtful() {
-  std::erase_if(doubtful_, [this](const std::array<LegIndex, 2>& legs) {
+  std::erase_if(doubtful_, [this](CallNumber call) {
+    const std::array<LegIndex, 2> legs = legs_of(call);
     CoreLine& line = *lines_[board_.owner_of_leg(legs[0])];
     if (!line.is_free() || line.remove(legs).empty()) return false;
-    for (const LegIndex leg : legs) free_leg(leg);
+    free_call(call);
     return true;
   });
 }

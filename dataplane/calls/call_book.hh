@@ -12,7 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
+#include <string_view>
 #include <vector>
 
 #include "dataplane/calls/core_line.hh"
@@ -22,6 +22,7 @@
 #include "dataplane/control/messages.hh"
 #include "dataplane/kernel/next_hops.hh"
 #include "dataplane/relay/switchboard.hh"
+#include "dataplane/runtime/chain_index.hh"
 #include "dataplane/state/state_file.hh"
 
 namespace holdfast::dataplane {
@@ -42,7 +43,8 @@ class CallBook {
   static constexpr size_t kFinishedCalls =
       4096;  // reports kept for those who ask later; the oldest goes first
 
-  // `saved`: where calls are written down for a process after this one; empty: nowhere.
+  // `saved`: where calls are written down, for a process after this one too, as many as there are
+  // pairs of legs; empty: in memory of its own.
   CallBook(Switchboard& board, std::vector<CoreLine*> lines, std::vector<BookInterface> interfaces,
            uint32_t max_legs, std::span<SavedCall> saved = {}, PortRest rest = {});
   // Before the first call. The book watches next hops through it.
@@ -78,7 +80,7 @@ class CallBook {
     SocketAddress local;  // RTP
   };
   std::optional<Placed> placed(LegIndex leg) const;
-  std::optional<std::array<LegIndex, 2>> legs_of(const std::string& call) const;
+  std::optional<std::array<LegIndex, 2>> legs_of_call(const std::string& key) const;
 
   // Every 100 ms or so, with the wall clock: when a minute has ended, shows all legs to minutes(),
   // spread over a few calls.
@@ -86,62 +88,68 @@ class CallBook {
   const MinuteBook& minutes() const { return minutes_; }
 
  private:
-  struct BookLeg {
-    uint64_t call = 0;  // serial; 0 when free
-    LegSetup setup;
-    std::array<SocketAddress, kPaths> destination;
-    std::array<NextHop, kPaths> next_hop;
-  };
-  struct BookCall {
-    std::string key;
-    uint64_t started_ms = 0;
-    std::array<LegIndex, 2> legs{};
+  struct BookLeg {  // of a call that is there, or in doubt
+    uint16_t interface = 0;
+    uint16_t address_index = 0;
+    uint16_t rtp_port = 0;
   };
   struct MinuteWalk {  // over the calls at the end of a minute
     uint64_t minute;   // that has ended, in minutes since 1970
-    uint64_t done;     // serial of the last call that was shown
+    CallNumber next;   // the call that is to be shown next
     uint64_t end;      // serial of the first call that began after the minute
   };
 
-  Answer<control::CallReport> resume(const control::CallAdd& request, const BookCall& call);
+  Answer<control::CallReport> resume(const control::CallAdd& request, CallNumber call);
   std::string plan_left(const LeftCall& left, std::array<LegSetup, 2>& setups,
                         uint32_t& core) const;
-  const BookCall* seat(uint32_t core, const std::string& key, uint64_t started_ms,
-                       std::array<LegSetup, 2>& setups, const LeftCall* left);
-  void save(const BookCall& call);
-  void unsave(const BookCall& call);
+  std::optional<CallNumber> seat(uint32_t core, std::string_view key, uint64_t started_ms,
+                                 std::array<LegSetup, 2>& setups, const LeftCall* left);
+  void write_down(CallNumber call, std::string_view key, uint64_t started_ms);
+  void set_valid(CallNumber call, bool valid);
+  std::optional<CallNumber> find(std::string_view key) const;
+  bool is_there(CallNumber call) const { return call < serials_.size() && serials_[call] != 0; }
   Answer<LegSetup> plan_leg(const control::LegSpec& spec) const;
   Answer<control::CallReport> try_add(const control::CallAdd& request);
   Answer<uint32_t> choose_core(const control::CallAdd& request, std::array<LegSetup, 2>& setups);
+  static uint32_t token_of(LegIndex leg, PathKind path) {  // of its next hop
+    return leg * uint32_t{kPaths} + static_cast<uint32_t>(path);
+  }
   void watch(LegIndex leg, PathKind path, const SocketAddress& destination);
   void unwatch(LegIndex leg);
-  using OnCall = std::function<void(const BookCall&, std::span<const LegSnapshot>)>;
+  bool skip_to_call(CallNumber& call) const;
+  using OnCall = std::function<void(CallNumber, std::span<const LegSnapshot>)>;
   // Asks the lcores about at most kMaxRequestItems / 2 calls at once; tells of each with both of
   // its legs, not in the order given. False when an lcore does not answer.
-  bool ask_about(std::span<const BookCall* const> calls, bool begin_interval,
-                 const OnCall& on_call);
-  control::CallReport report_of(const BookCall& call, std::span<const LegSnapshot> legs) const;
-  void show(const BookCall& call, std::span<const LegSnapshot> legs, uint64_t minute);
-  void show_last(uint64_t serial, const BookCall& call, std::span<const LegSnapshot> legs);
-  void free_leg(LegIndex leg);
+  bool ask_about(std::span<const CallNumber> calls, bool begin_interval, const OnCall& on_call);
+  std::span<const LegSnapshot> ask_about(CallNumber call) const;
+  const std::string& interface_of(LegIndex leg) const {
+    return interfaces_[legs_[leg].interface].name;
+  }
+  NextHop next_hop_of(const LegSnapshot& leg) const;
+  control::LegReport report_of(std::span<const LegSnapshot> legs, size_t which) const;
+  control::CallReport report_of(CallNumber call, std::span<const LegSnapshot> legs) const;
+  void show(std::span<const LegSnapshot> legs, uint64_t minute);
+  void show_last(CallNumber call, std::span<const LegSnapshot> legs);
+  void free_call(CallNumber call);
   void settle_doubtful();
 
   Switchboard& board_;
   std::vector<CoreLine*> lines_;
   std::vector<BookInterface> interfaces_;
   NextHops* next_hops_ = nullptr;
-  std::vector<BookLeg> legs_;                    // by LegIndex
-  std::vector<std::deque<LegIndex>> free_legs_;  // by lcore
-  std::span<SavedCall> saved_;                   // by a call's first leg
+  std::vector<BookLeg> legs_;                       // by LegIndex
+  std::vector<uint64_t> serials_;                   // by call; 0: none is there
+  std::vector<std::deque<CallNumber>> free_calls_;  // by lcore
+  std::vector<SavedCall> own_saved_;
+  std::span<SavedCall> saved_;  // by call
   PortBook ports_;
-  std::map<uint64_t, BookCall> calls_;  // by serial
-  std::unordered_map<std::string, uint64_t> by_key_;
+  ChainIndex by_key_;           // of calls that are there
   std::deque<std::pair<uint64_t, control::CallReport>> finished_;
   std::map<uint32_t, NextHopUpdate>
       updates_;  // by token: the newest answer that the lcore has not been told
-  // Legs that an lcore may or may not have taken before it stopped answering. Removed, and lent
-  // again, when it does.
-  std::vector<std::array<LegIndex, 2>> doubtful_;
+  // Calls whose legs an lcore may or may not have taken before it stopped answering. Removed, and
+  // their places lent again, when it does.
+  std::vector<CallNumber> doubtful_;
   std::array<uint64_t, control::kErrorCodes> refused_{};
   uint64_t next_finished_ = 1;
   uint32_t legs_in_use_ = 0;

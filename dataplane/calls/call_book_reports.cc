@@ -17,36 +17,55 @@ constexpr uint64_t kMinuteMs = 60'000;
 
 }  // namespace
 
-bool CallBook::ask_about(std::span<const BookCall* const> calls, bool begin_interval,
+bool CallBook::ask_about(std::span<const CallNumber> calls, bool begin_interval,
                          const OnCall& on_call) {
   for (uint32_t core = 0; core < board_.cores(); ++core) {
-    std::array<LegIndex, CoreRequest::kMaxRequestItems> legs;
-    std::array<const BookCall*, kCallsPerRequest> asked;
+    std::array<LegIndex, CoreRequest::kMaxRequestItems> asked;
     size_t count = 0;
-    for (const BookCall* call : calls) {
-      if (board_.owner_of_leg(call->legs[0]) != core) continue;
-      std::copy(call->legs.begin(), call->legs.end(), &legs[2 * count]);
-      asked[count++] = call;
+    for (const CallNumber call : calls) {
+      const std::array<LegIndex, 2> legs = legs_of(call);
+      if (board_.owner_of_leg(legs[0]) != core) continue;
+      std::copy(legs.begin(), legs.end(), &asked[count]);
+      count += 2;
     }
     if (count == 0) continue;
-    const auto snapshots = lines_[core]->snapshot({legs.data(), 2 * count}, begin_interval);
+    const auto snapshots = lines_[core]->snapshot({asked.data(), count}, begin_interval);
     if (snapshots.empty()) return false;
-    for (size_t i = 0; i < count; ++i) on_call(*asked[i], snapshots.subspan(2 * i, 2));
+    for (size_t i = 0; i < count; i += 2) on_call(call_of(asked[i]), snapshots.subspan(i, 2));
   }
   return true;
 }
 
-control::CallReport CallBook::report_of(const BookCall& call,
-                                        std::span<const LegSnapshot> legs) const {
+std::span<const LegSnapshot> CallBook::ask_about(CallNumber call) const {
+  const std::array<LegIndex, 2> legs = legs_of(call);
+  return lines_[board_.owner_of_leg(legs[0])]->snapshot(legs);
+}
+
+NextHop CallBook::next_hop_of(const LegSnapshot& leg) const {
+  constexpr auto kRtp = static_cast<size_t>(PathKind::rtp);
+  if (leg.leg.paths[kRtp].own_port != kNotOurs) return {NextHopState::local, {}, {}};
+  if (next_hops_ == nullptr) return {};
+  const auto asked = next_hops_->answer(token_of(leg.index, PathKind::rtp));
+  return asked ? asked->next_hop : NextHop{};
+}
+
+control::LegReport CallBook::report_of(std::span<const LegSnapshot> legs, size_t which) const {
+  const LegSnapshot& leg = legs[which];
+  return leg_report(leg, legs[1 - which], interface_of(leg.index), next_hop_of(leg));
+}
+
+control::CallReport CallBook::report_of(CallNumber call, std::span<const LegSnapshot> legs) const {
   control::CallReport result;
-  result.call = call.key;
-  result.started_ms = call.started_ms;
-  for (size_t i = 0; i < legs.size(); ++i) {
-    const BookLeg& leg = legs_[legs[i].index];
-    result.legs.push_back(
-        leg_report(legs[i], legs[1 - i], interfaces_[leg.setup.port].name, leg.next_hop[0]));
-  }
+  result.call = saved_[call].name();
+  result.started_ms = saved_[call].started_ms;
+  for (size_t i = 0; i < legs.size(); ++i) result.legs.push_back(report_of(legs, i));
   return result;
+}
+
+// The first call from `call` on that is there. False when there is none.
+bool CallBook::skip_to_call(CallNumber& call) const {
+  while (call < serials_.size() && serials_[call] == 0) ++call;
+  return call < serials_.size();
 }
 
 Answer<control::CallPage> CallBook::list(const control::CallList& request) {
@@ -58,27 +77,24 @@ Answer<control::CallPage> CallBook::list(const control::CallList& request) {
     return page;
   }
   uint32_t left = request.limit;  // a question to an lcore is about no more than can be on the page
-  for (auto call = calls_.upper_bound(request.after); call != calls_.end();) {
+  CallNumber call = static_cast<CallNumber>(std::min<uint64_t>(request.after, serials_.size()));
+  while (skip_to_call(call)) {
     if (left == 0) {
       page.set_more();
       break;
     }
-    std::vector<const BookCall*> batch;
-    std::vector<uint64_t> serials;
-    for (; call != calls_.end() && batch.size() < std::min<size_t>(left, kCallsPerRequest);
-         ++call) {
-      batch.push_back(&call->second);
-      serials.push_back(call->first);
-    }
+    std::vector<CallNumber> batch;
+    for (; skip_to_call(call) && batch.size() < std::min<size_t>(left, kCallsPerRequest); ++call)
+      batch.push_back(call);
     left -= static_cast<uint32_t>(batch.size());
     std::vector<control::CallReport> rows(batch.size());
-    const bool answered = ask_about(batch, false, [&](const BookCall& of, auto legs) {
-      const auto at = std::find(batch.begin(), batch.end(), &of) - batch.begin();
+    const bool answered = ask_about(batch, false, [&](CallNumber of, auto legs) {
+      const auto at = std::find(batch.begin(), batch.end(), of) - batch.begin();
       rows[static_cast<size_t>(at)] = report_of(of, legs);
     });
     if (!answered) return core_busy();
     for (size_t i = 0; i < rows.size(); ++i) {
-      if (!page.add(rows[i], serials[i])) return page;
+      if (!page.add(rows[i], batch[i] + uint64_t{1})) return page;
     }
   }
   return page;
@@ -93,50 +109,50 @@ void CallBook::take_minutes(uint64_t unix_ms) {
   }
   for (unsigned batches = 0; minute_walk_ && batches < kMinuteBatchesPerTick; ++batches) {
     MinuteWalk& walk = *minute_walk_;
-    std::vector<const BookCall*> batch;
-    auto call = calls_.upper_bound(walk.done);
-    for (; call != calls_.end() && call->first < walk.end && batch.size() < kCallsPerRequest;
-         ++call) {
-      batch.push_back(&call->second);
-      walk.done = call->first;
+    std::vector<CallNumber> batch;
+    for (; skip_to_call(walk.next) && batch.size() < kCallsPerRequest; ++walk.next) {
+      if (serials_[walk.next] < walk.end) batch.push_back(walk.next);
     }
     // What an lcore that does not answer would have told is in the records of the next minute.
-    ask_about(batch, true, [&](const BookCall& of, auto legs) { show(of, legs, walk.minute); });
-    if (batch.size() < kCallsPerRequest) minute_walk_.reset();
+    ask_about(batch, true, [&](CallNumber, auto legs) { show(legs, walk.minute); });
+    if (walk.next == serials_.size()) minute_walk_.reset();
   }
 }
 
-void CallBook::show(const BookCall& call, std::span<const LegSnapshot> legs, uint64_t minute) {
+void CallBook::show(std::span<const LegSnapshot> legs, uint64_t minute) {
   for (const LegSnapshot& leg : legs) {
-    const std::string& interface = interfaces_[legs_[leg.index].setup.port].name;
-    minutes_.show(call.key, interface, leg, minute * kMinuteMs / 1000);
+    minutes_.show(std::string(saved_[call_of(leg.index)].name()), interface_of(leg.index), leg,
+                  minute * kMinuteMs / 1000);
   }
 }
 
 std::optional<CallBook::Placed> CallBook::placed(LegIndex leg) const {
-  if (leg == kNoLeg || leg >= legs_.size() || legs_[leg].call == 0) return std::nullopt;
+  if (leg == kNoLeg || !is_there(call_of(leg))) return std::nullopt;
   const BookLeg& entry = legs_[leg];
-  const auto call = calls_.find(entry.call);
-  if (call == calls_.end()) return std::nullopt;
+  const auto& addresses = board_.ports()[entry.interface].filter.addresses;
+  const auto address = std::find_if(addresses.begin(), addresses.end(), [&](const auto& each) {
+    return each.index == entry.address_index;
+  });
+  const CallNumber call = call_of(leg);
   return Placed{leg,
-                entry.call,
-                call->second.key,
-                interfaces_[entry.setup.port].name,
-                {entry.setup.local, entry.setup.local_port[0]}};
+                serials_[call],
+                std::string(saved_[call].name()),
+                interface_of(leg),
+                {address->ip, entry.rtp_port}};
 }
 
-std::optional<std::array<LegIndex, 2>> CallBook::legs_of(const std::string& call) const {
-  const auto key = by_key_.find(call);
-  if (key == by_key_.end()) return std::nullopt;
-  return calls_.at(key->second).legs;
+std::optional<std::array<LegIndex, 2>> CallBook::legs_of_call(const std::string& key) const {
+  const auto call = find(key);
+  if (!call) return std::nullopt;
+  return legs_of(*call);
 }
 
 // A call that ends while the walk has yet to come to it ends in the minute that is being told.
-void CallBook::show_last(uint64_t serial, const BookCall& call, std::span<const LegSnapshot> legs) {
+void CallBook::show_last(CallNumber call, std::span<const LegSnapshot> legs) {
   const bool before_walk =
-      minute_walk_ && serial > minute_walk_->done && serial < minute_walk_->end;
-  show(call, legs, before_walk ? minute_walk_->minute : minute_);
-  for (const LegIndex leg : call.legs) minutes_.forget(leg);
+      minute_walk_ && call >= minute_walk_->next && serials_[call] < minute_walk_->end;
+  show(legs, before_walk ? minute_walk_->minute : minute_);
+  for (const LegIndex leg : legs_of(call)) minutes_.forget(leg);
 }
 
 std::vector<control::NamedCount> CallBook::refused() const {

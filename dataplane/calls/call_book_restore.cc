@@ -40,34 +40,30 @@ control::LegUpdate difference(LegIndex leg, const LegSetup& now, const control::
 
 }  // namespace
 
-void CallBook::save(const BookCall& call) {
-  if (saved_.empty()) return;
-  SavedCall& entry = saved_[call.legs[0]];
-  entry.valid = 0;
-  std::atomic_signal_fence(std::memory_order_seq_cst);  // a death comes between two instructions
-  entry.started_ms = call.started_ms;
-  entry.legs = call.legs;
+// A death comes between two instructions: what is not valid is not read, whatever it says.
+void CallBook::write_down(CallNumber call, std::string_view key, uint64_t started_ms) {
+  set_valid(call, false);
+  SavedCall& entry = saved_[call];
+  entry.started_ms = started_ms;
   entry.key = {};
-  std::copy_n(call.key.begin(), std::min(call.key.size(), entry.key.size()), entry.key.begin());
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  entry.valid = 1;
+  std::copy_n(key.begin(), std::min(key.size(), entry.key.size()), entry.key.begin());
 }
 
-void CallBook::unsave(const BookCall& call) {
-  if (saved_.empty()) return;
-  saved_[call.legs[0]].valid = 0;
+void CallBook::set_valid(CallNumber call, bool valid) {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  saved_[call].valid = valid ? 1 : 0;
   std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 
 std::string CallBook::restore(const LeftCall& left) {
-  if (by_key_.contains(left.key)) return "it is there already";
+  if (find(left.key)) return "it is there already";
   std::array<LegSetup, 2> setups;
   uint32_t core = 0;
   if (std::string why = plan_left(left, setups, core); !why.empty()) return why;
   if (!ports_.take_again(setups, core)) return "its port is taken";
-  const BookCall* call = seat(core, left.key, left.started_ms, setups, &left);
-  if (call == nullptr) return core_busy().message;
-  for (size_t i = 0; i < 2; ++i) minutes_.adopt(call->legs[i], left.legs[i]);
+  const auto call = seat(core, left.key, left.started_ms, setups, &left);
+  if (!call) return core_busy().message;
+  for (size_t i = 0; i < 2; ++i) minutes_.adopt(legs_of(*call)[i], left.legs[i]);
   return {};
 }
 
@@ -97,32 +93,33 @@ std::string CallBook::plan_left(const LeftCall& left, std::array<LegSetup, 2>& s
   }
   core = owners[0];
   if (owners[0] != owners[1]) return "its ports belong to two lcores now";
-  if (free_legs_[core].size() < 2) return "max-legs are in use";
+  if (free_calls_[core].empty()) return "max-legs are in use";
   return {};
 }
 
-Answer<control::CallReport> CallBook::resume(const control::CallAdd& request,
-                                             const BookCall& call) {
+Answer<control::CallReport> CallBook::resume(const control::CallAdd& request, CallNumber call) {
+  const auto now = ask_about(call);
+  if (now.empty()) return core_busy();
+  std::array<control::LegUpdate, 2> updates;
   for (size_t i = 0; i < 2; ++i) {
-    const LegSetup& now = legs_[call.legs[i]].setup;
+    const LegSetup& setup = now[i].leg.setup;
     const control::LegSpec& spec = request.legs[i];
-    const bool same = interfaces_[now.port].name == spec.interface &&
-                      spec.payload == payload_of(now) &&
-                      (spec.local_port == 0 || spec.local_port == now.local_port[0]) &&
-                      (!spec.local_address || *spec.local_address == now.local) &&
-                      (spec.family == 0 || spec.family == now.local.family);
+    const bool same = interface_of(now[i].index) == spec.interface &&
+                      spec.payload == payload_of(setup) &&
+                      (spec.local_port == 0 || spec.local_port == setup.local_port[0]) &&
+                      (!spec.local_address || *spec.local_address == setup.local) &&
+                      (spec.family == 0 || spec.family == setup.local.family);
     if (!same) {
       return Error{ErrorCode::kCallExists,
                    "call " + request.call +
                        " exists, on another interface, family or port, or of another payload"};
     }
+    updates[i] = difference(now[i].index, setup, spec);
   }
-  for (size_t i = 0; i < 2; ++i) {
-    const LegIndex leg = call.legs[i];
-    const auto updated = update(difference(leg, legs_[leg].setup, request.legs[i]));
-    if (!updated) return updated.error();
+  for (const control::LegUpdate& each : updates) {
+    if (const auto updated = update(each); !updated) return updated.error();
   }
-  const auto snapshots = lines_[board_.owner_of_leg(call.legs[0])]->snapshot(call.legs);
+  const auto snapshots = ask_about(call);
   if (snapshots.empty()) return core_busy();
   return report_of(call, snapshots);
 }

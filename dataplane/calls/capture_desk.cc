@@ -30,7 +30,7 @@ std::optional<Error> CaptureDesk::choose(const control::CaptureStart& request,
                                          std::vector<CallBook::Placed>& legs) const {
   std::vector<LegIndex> wanted = request.legs;
   for (const std::string& call : request.calls) {
-    const auto both = book_.legs_of(call);
+    const auto both = book_.legs_of_call(call);
     if (!both) return Error{ErrorCode::kUnknownCall, "no call " + call};
     wanted.insert(wanted.end(), both->begin(), both->end());
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The neighbours' side of the next-hop table: what the kernel says of them, and keeping them fresh.
 #include <algorithm>
+#include <unordered_set>
 
 #include "dataplane/kernel/next_hop_table.hh"
 
@@ -37,9 +38,8 @@ void NextHopTable::set(Hop& hop, NextHopState state, const MacAddress& mac) {
   if (hop.state == state && hop.mac == mac) return;
   hop.state = state;
   hop.mac = mac;
-  for (Destination* user : hop.users) {
-    answer(*user, {state, mac, user->answer.gateway});
-  }
+  for (Number user = hop.first_user; user != kNone; user = destinations_[user].next_user)
+    tell(destinations_[user]);
 }
 
 void NextHopTable::schedule(Hop& hop, uint64_t due_ms) {

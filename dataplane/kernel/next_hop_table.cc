@@ -12,34 +12,73 @@ NextHopTable::NextHopTable(std::unique_ptr<KernelTables> kernel, OnChange on_cha
 
 bool NextHopTable::watch(uint32_t token, unsigned ifindex, const IpAddress& address) {
   unwatch(token);
-  if (watches_.size() >= kMaxWatches) {
+  if (stats_.watches >= kMaxWatches) {
     ++stats_.watches_refused;
     return false;
   }
-  auto& destination = destinations_[{ifindex, address}];
-  const bool is_new = destination == nullptr;
-  if (is_new) {
-    destination = std::make_unique<Destination>();
-    destination->key = {ifindex, address};
-  }
-  destination->tokens.insert(token);
-  watches_[token] = {destination.get(), {}, false};
-  to_tell_.push_back(token);
-  if (is_new) ask(*destination);
+  const Key key{ifindex, address};
+  Number at = find(key);
+  const bool is_new = at == kNone;
+  if (is_new) at = add(key);
+  if (token >= watches_.size()) watches_.resize(token + size_t{1});
+  Number& first = destinations_[at].first_watch;
+  Watch& watch = watches_[token];
+  watch.destination = at;
+  watch.previous = kNone;
+  watch.next = (first == kNone ? kLast : first) & kLast;
+  if (first != kNone) watches_[first].previous = token;
+  first = token;
+  ++stats_.watches;
+  tell(token);
+  if (is_new) ask(destinations_[at]);
   work();
   return true;
 }
 
 void NextHopTable::unwatch(uint32_t token) {
-  const auto found = watches_.find(token);
-  if (found == watches_.end()) return;
-  Destination& destination = *found->second.destination;
-  watches_.erase(found);
-  destination.tokens.erase(token);
-  if (!destination.tokens.empty()) return;
+  if (token >= watches_.size() || watches_[token].destination == kNone) return;
+  Watch& watch = watches_[token];
+  const Number at = std::exchange(watch.destination, kNone);
+  Destination& destination = destinations_[at];
+  const Number next = watch.next == kLast ? kNone : Number{watch.next};
+  if (next != kNone) watches_[next].previous = watch.previous;
+  if (watch.previous != kNone) {
+    watches_[watch.previous].next = watch.next;
+  } else {
+    destination.first_watch = next;
+  }
+  --stats_.watches;
+  if (destination.first_watch == kNone) remove(at);
+}
+
+NextHopTable::Number NextHopTable::find(const Key& key) const {
+  return destination_of_.find(KeyHash()(key),
+                              [&](Number at) { return destinations_[at].key == key; });
+}
+
+NextHopTable::Number NextHopTable::add(const Key& key) {
+  Number at = free_destination_;
+  if (at == kNone) {
+    at = static_cast<Number>(destinations_.size());
+    destinations_.emplace_back();
+  } else {
+    free_destination_ = destinations_[at].next_user;
+    destinations_[at] = {};
+  }
+  destinations_[at].key = key;
+  destination_of_.insert(at, [this](Number each) { return KeyHash()(destinations_[each].key); });
+  ++stats_.destinations;
+  return at;
+}
+
+void NextHopTable::remove(Number at) {
+  Destination& destination = destinations_[at];
   detach(destination);
-  const Key key = destination.key;
-  destinations_.erase(key);
+  destination_of_.erase(at, KeyHash()(destination.key));
+  destination.queued = false;
+  destination.next_user = free_destination_;
+  free_destination_ = at;
+  --stats_.destinations;
 }
 
 bool NextHopTable::add_static(unsigned ifindex, const IpAddress& address, const MacAddress& mac) {
@@ -51,7 +90,7 @@ bool NextHopTable::add_static(unsigned ifindex, const IpAddress& address, const 
     hop->second->is_static = true;
     set(*hop->second, NextHopState::resolved, mac);
   }
-  if (const auto d = destinations_.find(key); d != destinations_.end()) ask(*d->second);
+  if (const Number at = find(key); at != kNone) ask(destinations_[at]);
   work();
   return true;
 }
@@ -71,56 +110,76 @@ void NextHopTable::on_timer(uint64_t now_ms) {
   if (resync_wanted_) resync();
   if (questions_wanted_ && now_ms_ >= questions_at_ms_) {
     questions_wanted_ = false;
-    for (auto& [key, destination] : destinations_) {
-      if (destination->queued) continue;
-      destination->queued = true;
-      to_ask_.push_back(key);
+    for (Number at = 0; at < destinations_.size(); ++at) {
+      Destination& destination = destinations_[at];
+      if (destination.first_watch == kNone || destination.queued) continue;
+      destination.queued = true;
+      to_ask_.push_back(at);
     }
   }
   for (size_t n = 0; n < kMaxQuestionsAtOnce && !to_ask_.empty(); ++n) {
-    const auto found = destinations_.find(to_ask_.front());
+    Destination& destination = destinations_[to_ask_.front()];
     to_ask_.pop_front();
-    if (found == destinations_.end()) continue;
-    found->second->queued = false;
-    ask(*found->second);
+    if (!destination.queued) continue;  // gone meanwhile
+    destination.queued = false;
+    ask(destination);
   }
   work();
 }
 
 NextHopStats NextHopTable::stats() const {
   NextHopStats now = stats_;
-  now.watches = watches_.size();
-  now.destinations = destinations_.size();
   now.neighbours = hops_.size();
   return now;
 }
 
-// One answer for a destination: static neighbour, else the FIB's next hop and what is known of it.
-void NextHopTable::ask(Destination& destination) {
-  const auto [ifindex, address] = destination.key;
-  if (const auto fixed = static_.find(destination.key); fixed != static_.end()) {
-    detach(destination);
-    answer(destination, {NextHopState::resolved, fixed->second, {}});
-    return;
-  }
-  Route route;
-  if (!address.is_none() && !address.is_unspecified() && !address.is_multicast()) {
-    ++stats_.route_questions;
-    route = kernel_->route(ifindex, address);
-  }
-  if (!route.found) {
-    detach(destination);
-    answer(destination, {NextHopState::no_route, {}, {}});
-    return;
-  }
-  attach(destination, {ifindex, route.gateway.is_none() ? address : route.gateway});
-  answer(destination, {destination.hop->state, destination.hop->mac, route.gateway});
+std::optional<NextHops::Answer> NextHopTable::answer(uint32_t token) const {
+  if (token >= watches_.size() || watches_[token].destination == kNone) return std::nullopt;
+  const Destination& destination = destinations_[watches_[token].destination];
+  return Answer{destination.key.address, answer_of(destination)};
 }
 
-void NextHopTable::answer(Destination& destination, const NextHop& next) {
-  if (destination.answer == next) return;
-  destination.answer = next;
-  to_tell_.insert(to_tell_.end(), destination.tokens.begin(), destination.tokens.end());
+NextHop NextHopTable::answer_of(const Destination& destination) const {
+  const Hop* hop = destination.hop;
+  if (hop == nullptr) return {destination.state, destination.mac, {}};
+  const bool on_link = hop->key.address == destination.key.address;
+  return {hop->state, hop->mac, on_link ? IpAddress{} : hop->key.address};
+}
+
+// One answer for a destination: static neighbour, else the FIB's next hop and what is known of it.
+void NextHopTable::ask(Destination& destination) {
+  const NextHop before = answer_of(destination);
+  const auto [ifindex, address] = destination.key;
+  Route route;
+  if (const auto fixed = static_.find(destination.key); fixed != static_.end()) {
+    detach(destination);
+    destination.state = NextHopState::resolved;
+    destination.mac = fixed->second;
+  } else {
+    if (!address.is_none() && !address.is_unspecified() && !address.is_multicast()) {
+      ++stats_.route_questions;
+      route = kernel_->route(ifindex, address);
+    }
+    if (route.found) {
+      attach(destination, {ifindex, route.gateway.is_none() ? address : route.gateway});
+    } else {
+      detach(destination);
+      destination.state = NextHopState::no_route;
+      destination.mac = {};
+    }
+  }
+  if (!(answer_of(destination) == before)) tell(destination);
+}
+
+void NextHopTable::tell(Destination& destination) {
+  for (Number token = destination.first_watch; token != kNone && token != kLast;
+       token = watches_[token].next)
+    tell(token);
+}
+
+void NextHopTable::tell(uint32_t token) {
+  if (watches_[token].queued == 0) to_tell_.push_back(token);
+  watches_[token].queued = 1;
 }
 
 void NextHopTable::attach(Destination& destination, const Key& hop_key) {
@@ -140,15 +199,25 @@ void NextHopTable::attach(Destination& destination, const Key& hop_key) {
       apply(*hop, known.state, known.mac);
     }
   }
+  const Number at = find(destination.key);
   destination.hop = hop.get();
-  hop->users.insert(&destination);
+  destination.previous_user = kNone;
+  destination.next_user = hop->first_user;
+  if (hop->first_user != kNone) destinations_[hop->first_user].previous_user = at;
+  hop->first_user = at;
 }
 
 void NextHopTable::detach(Destination& destination) {
   Hop* hop = std::exchange(destination.hop, nullptr);
   if (hop == nullptr) return;
-  hop->users.erase(&destination);
-  if (!hop->users.empty()) return;
+  const Number next = destination.next_user;
+  if (next != kNone) destinations_[next].previous_user = destination.previous_user;
+  if (destination.previous_user != kNone) {
+    destinations_[destination.previous_user].next_user = next;
+  } else {
+    hop->first_user = next;
+  }
+  if (hop->first_user != kNone) return;
   due_.erase({hop->due_ms, hop});
   const Key key = hop->key;
   hops_.erase(key);
@@ -176,14 +245,8 @@ void NextHopTable::deliver() {
   while (!to_tell_.empty()) {
     const uint32_t token = to_tell_.front();
     to_tell_.pop_front();
-    const auto found = watches_.find(token);
-    if (found == watches_.end()) continue;
-    Watch& watch = found->second;
-    const NextHop next = watch.destination->answer;
-    if (watch.has_been_told && watch.told == next) continue;
-    watch.told = next;
-    watch.has_been_told = true;
-    on_change_(token, next);
+    watches_[token].queued = 0;
+    if (const auto now = answer(token)) on_change_(token, now->next_hop);
   }
   delivering_ = false;
 }

@@ -7,14 +7,15 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <set>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "dataplane/kernel/kernel_tables.hh"
 #include "dataplane/kernel/next_hops.hh"
+#include "dataplane/runtime/chain_index.hh"
 
 namespace holdfast::dataplane {
 
@@ -35,6 +36,7 @@ class NextHopTable final : public NextHops {
   bool watch(uint32_t token, unsigned ifindex, const IpAddress& destination) override;
   void unwatch(uint32_t token) override;
   bool add_static(unsigned ifindex, const IpAddress& address, const MacAddress& mac) override;
+  std::optional<Answer> answer(uint32_t token) const override;
   NextHopStats stats() const override;
 
  private:
@@ -46,31 +48,46 @@ class NextHopTable final : public NextHops {
   struct KeyHash {
     size_t operator()(const Key& key) const;
   };
-  struct Hop;
-  struct Destination {
-    Key key;
-    NextHop answer;
-    Hop* hop = nullptr;  // none when static or without a route
-    bool queued = false;
-    std::unordered_set<uint32_t> tokens;
-  };
+  // Destinations and watches have numbers and are linked by them: there may be one of the former
+  // for each phone, and two of the latter for each leg.
+  using Number = uint32_t;
+  static constexpr Number kNone = ChainIndex::kNone;
   struct Hop {
     Key key;
     NextHopState state = NextHopState::resolving;
     MacAddress mac;
     bool is_static = false;
+    Number first_user = kNone;   // of the destinations behind it
     uint64_t due_ms = 0;         // when to look at it again; its place in due_
     uint64_t not_before_ms = 0;  // earliest next kick
-    std::unordered_set<Destination*> users;
   };
+  struct Destination {
+    Key key;
+    NextHopState state = NextHopState::resolving;  // of one without a hop
+    MacAddress mac;                                // of one that is a static neighbour itself
+    bool queued = false;                           // in to_ask_
+    Hop* hop = nullptr;                            // none when static or without a route
+    Number first_watch = kNone;                    // none: the place is free
+    Number previous_user = kNone;                  // of the hop
+    Number next_user = kNone;                      // of the hop; the next free place
+  };
+  static_assert(sizeof(Destination) <= 56);
+  static constexpr Number kLast = (1u << 31) - 1;  // kNone in a bit less
   struct Watch {
-    Destination* destination;
-    NextHop told;
-    bool has_been_told = false;
+    Number destination = kNone;  // none: nobody watches by this token
+    Number previous = kNone;     // of the destination
+    Number next : 31 = kLast;
+    Number queued : 1 = 0;  // in to_tell_
   };
+  static_assert(sizeof(Watch) == 12);
 
+  Number find(const Key& key) const;
+  Number add(const Key& key);
+  void remove(Number destination);
+  NextHop answer_of(const Destination& destination) const;
+  void tell(Destination& destination);
+  void tell(uint32_t token);
   void ask(Destination& destination);
-  void answer(Destination& destination, const NextHop& next);
   void attach(Destination& destination, const Key& hop_key);
   void detach(Destination& destination);
   void apply(Hop& hop, NeighbourState state, const MacAddress& mac);
@@ -92,12 +109,14 @@ class NextHopTable final : public NextHops {
   uint64_t questions_at_ms_ = 0;
   bool delivering_ = false;
   NextHopStats stats_;
-  std::unordered_map<uint32_t, Watch> watches_;
-  std::unordered_map<Key, std::unique_ptr<Destination>, KeyHash> destinations_;
+  std::deque<Watch> watches_;  // by token
+  std::deque<Destination> destinations_;
+  Number free_destination_ = kNone;
+  ChainIndex destination_of_;  // by key
   std::unordered_map<Key, std::unique_ptr<Hop>, KeyHash> hops_;
   std::unordered_map<Key, MacAddress, KeyHash> static_;
   std::set<std::pair<uint64_t, Hop*>> due_;
-  std::deque<Key> to_ask_;
+  std::deque<Number> to_ask_;
   std::deque<uint32_t> to_tell_;
 };
 

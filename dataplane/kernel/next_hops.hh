@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "dataplane/kernel/outcome.hh"
@@ -52,7 +53,7 @@ class NextHops {
   static constexpr size_t kMaxWatches = 131072;  // > 2 legs for each port of a 64 Ki range
   static constexpr size_t kMaxStaticNeighbours = 4096;
 
-  // Called for each watch with its first answer and whenever the answer changes; from within
+  // Called for each watch with its first answer and after the answer has changed; from within
   // watch(), add_static(), on_readable() or on_timer(). It may call watch() and unwatch().
   using OnChange = std::function<void(uint32_t token, const NextHop&)>;
 
@@ -66,6 +67,7 @@ class NextHops {
   virtual void on_timer(uint64_t now_ms) = 0;
 
   // Starts to watch; `token` is the caller's own number, a second watch with it replaces the first.
+  // The table is as long as the greatest token: they should be small.
   // False when the table is full (counted): nothing is watched then.
   virtual bool watch(uint32_t token, unsigned ifindex, const IpAddress& destination) = 0;
   // Unknown tokens are ignored. No callback for this token comes after it.
@@ -74,6 +76,13 @@ class NextHops {
   // A neighbour that wins over the kernel's: for the destination itself (then the FIB is not asked)
   // or for its gateway. Meant for tagged ports where the kernel has no 802.1Q. False when full.
   virtual bool add_static(unsigned ifindex, const IpAddress& address, const MacAddress& mac) = 0;
+
+  // What the watch is of, and what is known. None for unknown tokens.
+  struct Answer {
+    IpAddress destination;
+    NextHop next_hop;
+  };
+  virtual std::optional<Answer> answer(uint32_t token) const = 0;
 
   virtual NextHopStats stats() const = 0;
 };

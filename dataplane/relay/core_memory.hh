@@ -9,10 +9,15 @@
 
 namespace holdfast::dataplane {
 
-inline constexpr uint32_t kStreamSlotsPerLeg = 2;  // one SSRC is usual, one change is common
+// One for each leg, which is its own, and one in four legs may have another: an SSRC that changes
+// in the middle of a call. When all of those are lent, the oldest stream of the leg that wants one
+// gives up its place, and its sums go into the leg's.
+constexpr uint32_t stream_slots(uint32_t legs) {
+  return legs + (legs + 3) / 4;
+}
 
 // Both spans empty: the lcore takes memory of its own. Else they are as long as its share of legs,
-// and that times kStreamSlotsPerLeg, and stay until the lcore has ended.
+// and stream_slots() of that, and stay until the lcore has ended.
 struct CoreMemory {
   std::span<Leg> legs;
   std::span<StreamSlot> slots;

@@ -12,13 +12,13 @@ namespace holdfast::dataplane {
 
 class CaptureRing;
 
-// A next hop for one path. Ignored when the path's destination is no longer the one that was asked
+// A next hop for one path. Ignored when the path no longer sends to the address that was asked
 // about.
 struct NextHopUpdate {
   LegIndex leg = kNoLeg;
   PathKind path = PathKind::rtp;
   bool reachable = false;
-  SocketAddress destination;
+  IpAddress destination;
   MacAddress mac;
 };
 

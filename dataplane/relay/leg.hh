@@ -67,6 +67,7 @@ struct Path {
   // the leg there instead of sent.
   uint16_t own_port = kNotOurs;
   bool source_is_ours = false;  // `source` is a leg of ours: nothing from a wire can be from it
+  bool untold = false;          // `destination` is new, and the slow thread does not know yet
   HeaderTemplate out;           // not ready until the next hop is known
 };
 

@@ -23,6 +23,7 @@ void prefetch_frame(const rte_mbuf* frame) {
 }
 
 constexpr size_t kRequestQueue = 256;
+constexpr size_t kEventQueue = 4096;  // what it does not hold is offered again
 
 }  // namespace
 
@@ -31,16 +32,15 @@ RelayCore::RelayCore(Switchboard& board, uint32_t core, const CoreMemory& memory
       core_(core),
       own_legs_(memory.legs.empty() ? board.legs_per_core() : 0),
       legs_(memory.legs.empty() ? std::span<Leg>(own_legs_) : memory.legs),
-      streams_(memory.slots.empty() ? StreamPool(board.legs_per_core() * kStreamSlotsPerLeg)
-                                    : StreamPool(memory.slots)),
+      streams_(memory.slots.empty()
+                   ? StreamPool(stream_slots(board.legs_per_core()), board.legs_per_core())
+                   : StreamPool(memory.slots, board.legs_per_core())),
       tx_(board.ports().size()),
       kernel_backlog_(board.ports().size()),
       kernel_backlog_count_(board.ports().size(), 0),
       counters_(board.ports().size()),
       requests_(kRequestQueue),
-      // At most one event per path is outstanding between two next-hop answers; learning again
-      // needs a request.
-      events_(size_t{board.legs_per_core()} * kPaths * 2) {
+      events_(kEventQueue) {
   for (size_t i = 0; i < board.ports().size(); ++i) {
     queues_.push_back(board.queue_of(i, core));
     if (queues_[i] != Switchboard::kNoQueue) own_ports_.push_back(i);
@@ -48,7 +48,7 @@ RelayCore::RelayCore(Switchboard& board, uint32_t core, const CoreMemory& memory
 }
 
 bool RelayCore::has_messages() const {
-  if (!requests_.empty()) return true;
+  if (!requests_.empty() || tell_left_ > 0) return true;
   if (board_.cores() > 1 && !ring_is_empty(board_.inbox(core_))) return true;
   for (const size_t port : own_ports_) {
     if (queues_[port] != 0) continue;
@@ -60,6 +60,8 @@ bool RelayCore::has_messages() const {
 
 unsigned RelayCore::poll(uint64_t now_ns) {
   unsigned done = serve_requests();
+  if (tell_left_ > 0) [[unlikely]]
+    tell_again();
   for (const size_t port : own_ports_) done += poll_port(port, now_ns);
   if (board_.cores() > 1) done += poll_inbox(now_ns);
   for (size_t port = 0; port < tx_.size(); ++port) flush_tx(port);

@@ -89,6 +89,8 @@ class RelayCore {
   void point(Leg& leg, PathKind path, const SocketAddress& to);
   static void lock(Leg& leg, PathKind path);
   void build_header(Leg& leg, PathKind path, const MacAddress& next_hop);
+  bool tell(Leg& leg, PathKind path);
+  void tell_again();
   void read_rtcp(Leg& leg, const media::RtcpCompound& compound, uint64_t now_ns);
   void account(Leg& leg, const FrameView& view, const media::RtpPacket& packet, uint64_t now_ns);
 
@@ -138,6 +140,8 @@ class RelayCore {
   std::vector<PortCounters> counters_;
   CoreCounters core_counters_;
   Counter legs_in_use_;
+  size_t tell_at_ = 0;    // the leg that tell_again() looks at next
+  size_t tell_left_ = 0;  // how many more; 0: all paths are told
   SpscQueue<CoreRequest*> requests_;
   SpscQueue<PathEvent> events_;
 };

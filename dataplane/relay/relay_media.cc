@@ -12,6 +12,8 @@
 namespace holdfast::dataplane {
 namespace {
 
+constexpr unsigned kToldPerPoll = 64;  // legs, each a cache line or two
+
 bool same_host(const IpAddress& known, const uint8_t* ip, const FrameView& view) {
   return std::memcmp(known.bytes.data(), ip, view.ip_version == 4 ? 4 : 16) == 0;
 }
@@ -203,9 +205,30 @@ void RelayCore::set_destination(Leg& leg, PathKind path, const SocketAddress& to
   if (target.destination == to && target.out.is_ready()) return;
   point(leg, path, to);
   build_header(leg, path, mac);
-  // The queue holds all that can be outstanding; should it be full all the same, the learned next
-  // hop stays in use.
-  if (events_.push({leg.setup.call, index_of(leg), path, to})) board_.slow_bell().ring();
+  // What it is not told now it is told later; the learned next hop is in use meanwhile.
+  if (!tell(leg, path)) tell_left_ = legs_.size();
+}
+
+// Tells the slow thread where a path sends to now. False when the queue is full.
+bool RelayCore::tell(Leg& leg, PathKind path) {
+  Path& target = leg.paths[static_cast<size_t>(path)];
+  target.untold = !events_.push({leg.setup.call, index_of(leg), path, target.destination});
+  if (!target.untold) board_.slow_bell().ring();
+  return !target.untold;
+}
+
+// Goes round the legs, some in each round of the packet loop, until all that was left over is told.
+void RelayCore::tell_again() {
+  for (unsigned n = 0; n < kToldPerPoll && tell_left_ > 0; ++n) {
+    Leg& leg = legs_[tell_at_];
+    for (const PathKind path : {PathKind::rtp, PathKind::rtcp}) {
+      if (!leg.paths[static_cast<size_t>(path)].untold || tell(leg, path)) continue;
+      tell_left_ = legs_.size();
+      return;
+    }
+    tell_at_ = (tell_at_ + 1) % legs_.size();
+    --tell_left_;
+  }
 }
 
 // Another destination: the way there is not known yet, unless it is a leg of ours.

@@ -134,7 +134,7 @@ void RelayCore::apply(const NextHopUpdate& update) {
   if (leg == nullptr || !leg->in_use) return;
   Path& path = leg->paths[static_cast<size_t>(update.path)];
   // It moved on while the kernel was asked.
-  if (path.own_port != kNotOurs || !(path.destination == update.destination)) return;
+  if (path.own_port != kNotOurs || !(path.destination.ip == update.destination)) return;
   if (update.reachable) {
     build_header(*leg, update.path, update.mac);
   } else if (path.source.is_none()) {

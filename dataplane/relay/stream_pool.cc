@@ -34,18 +34,18 @@ void add_folded(Leg& leg, const StreamSlot& slot, const media::StreamReport& rep
 
 }  // namespace
 
-StreamPool::StreamPool(uint32_t slots) : StreamPool(std::span<StreamSlot>{}) {
-  own_.resize(slots);
-  slots_ = own_;
-  link_all();
+StreamPool::StreamPool(uint32_t slots, uint32_t legs) : own_(slots), slots_(own_) {
+  link_all(legs);
 }
 
-StreamPool::StreamPool(std::span<StreamSlot> slots) : slots_(slots) {
-  link_all();
+StreamPool::StreamPool(std::span<StreamSlot> slots, uint32_t legs) : slots_(slots) {
+  link_all(legs);
 }
 
-void StreamPool::link_all() {
-  for (auto i = static_cast<uint32_t>(slots_.size()); i-- > 0;) {
+void StreamPool::link_all(uint32_t legs) {
+  const auto count = static_cast<uint32_t>(slots_.size());
+  spare_ = count > legs ? count - legs : 0;
+  for (uint32_t i = count; i-- > 0;) {
     slots_[i].next = free_;
     free_ = i;
   }
@@ -63,8 +63,10 @@ StreamSlot* StreamPool::find_or_add(Leg& leg, uint32_t ssrc, uint8_t payload_typ
     }
     return &slot;
   }
+  const bool full = leg.stream_count == kMaxStreamsPerLeg || !may_take(leg);
+  if (full && leg.stream_count > 0) fold_oldest(leg);
+  if (!may_take(leg)) return nullptr;
   StreamSlot* slot = take(leg);
-  if (slot == nullptr) return nullptr;
   slot->clock_hz = clock_rate_of(leg.setup, payload_type);
   slot->account = media::StreamAccount(ssrc, slot->clock_hz);
   slot->payload_type = payload_type;
@@ -84,12 +86,10 @@ StreamSlot* StreamPool::find(const Leg& leg, uint32_t ssrc) {
   return nullptr;
 }
 
-StreamSlot* StreamPool::take(Leg& leg) {
-  if (leg.stream_count == kMaxStreamsPerLeg || (free_ == kNoStream && leg.stream_count > 0))
-    fold_oldest(leg);
-  if (free_ == kNoStream) return nullptr;
+StreamSlot* StreamPool::take(const Leg& leg) {
   StreamSlot& slot = slots_[free_];
   free_ = slot.next;
+  if (leg.stream_count > 0) --spare_;
   return &slot;
 }
 
@@ -101,7 +101,7 @@ void StreamPool::fold_oldest(Leg& leg) {
   const uint32_t folded = *link;
   *link =
       kNoStream;  // before it is anything else: should we die here, no leg has a stranger's slot
-  --leg.stream_count;
+  if (--leg.stream_count > 0) ++spare_;
   slot.next = free_;
   free_ = folded;
 }
@@ -122,24 +122,24 @@ void StreamPool::release_all(Leg& leg) {
     slots_[i].next = free_;
     free_ = i;
   }
+  if (leg.stream_count > 1) spare_ += leg.stream_count - 1u;
   leg.stream_count = 0;
 }
 
 void StreamPool::restore(Leg& leg, std::span<const StreamSlot> streams) {
   for (size_t i = streams.size(); i-- > 0;) {  // the one that was used last becomes the first again
-    if (free_ == kNoStream) {
+    if (!may_take(leg) && leg.stream_count > 0) fold_oldest(leg);
+    if (!may_take(leg)) {
       media::StreamAccount account = streams[i].account;
       account.on_resume();
       add_folded(leg, streams[i], account.report());
       continue;
     }
-    const uint32_t index = free_;
-    StreamSlot& slot = slots_[index];
-    free_ = slot.next;
+    StreamSlot& slot = *take(leg);
     slot = streams[i];
     slot.account.on_resume();
     slot.next = leg.streams;
-    leg.streams = index;
+    leg.streams = static_cast<uint32_t>(&slot - slots_.data());
     ++leg.stream_count;
   }
 }

@@ -11,8 +11,10 @@ namespace holdfast::dataplane {
 
 class StreamPool {
  public:
-  explicit StreamPool(uint32_t slots);
-  explicit StreamPool(std::span<StreamSlot> slots);  // in memory of somebody else
+  // `legs`: how many share the slots. Each leg has one for certain, where there are so many; what
+  // is left is lent to those that have more streams.
+  StreamPool(uint32_t slots, uint32_t legs);
+  StreamPool(std::span<StreamSlot> slots, uint32_t legs);  // in memory of somebody else
   StreamPool(const StreamPool&) = delete;
   StreamPool& operator=(const StreamPool&) = delete;
 
@@ -20,9 +22,9 @@ class StreamPool {
   const StreamSlot& operator[](uint32_t index) const { return slots_[index]; }
 
   // The slot of `ssrc` on this leg, moved to the front of the leg's list; a new one when the SSRC
-  // is new. A leg with kMaxStreamsPerLeg SSRCs, or an empty pool, gives up the leg's longest unused
-  // slot and keeps its totals in `folded`. Null only when the pool is empty and the leg has no slot
-  // to give.
+  // is new. A leg with kMaxStreamsPerLeg SSRCs, or one that wants more than its own slot when all
+  // others are lent, gives up its longest unused slot and keeps that one's totals in `folded`. Null
+  // only when there are fewer slots than legs.
   StreamSlot* find_or_add(Leg& leg, uint32_t ssrc, uint8_t payload_type);
   // Null when the leg has no such stream. Leaves the list's order alone.
   StreamSlot* find(const Leg& leg, uint32_t ssrc);
@@ -38,13 +40,17 @@ class StreamPool {
   void begin_interval(const Leg& leg);
 
  private:
-  void link_all();
-  StreamSlot* take(Leg& leg);
+  void link_all(uint32_t legs);
+  StreamSlot* take(const Leg& leg);
+  bool may_take(const Leg& leg) const {
+    return free_ != kNoStream && (leg.stream_count == 0 || spare_ > 0);
+  }
   void fold_oldest(Leg& leg);
 
   std::vector<StreamSlot> own_;
   std::span<StreamSlot> slots_;
   uint32_t free_ = kNoStream;
+  uint32_t spare_ = 0;  // of the free ones: may be lent to a leg that has one
 };
 
 }  // namespace holdfast::dataplane

@@ -67,6 +67,7 @@ class Switchboard {
   Switchboard(uint32_t cores, uint32_t max_legs, std::vector<PortIo> ports);
 
   uint32_t cores() const { return cores_; }
+  // Even, since the legs of a call are neighbours and belong to one core.
   uint32_t legs_per_core() const { return legs_per_core_; }
   std::vector<PortIo>& ports() { return ports_; }
   const std::vector<PortIo>& ports() const { return ports_; }

@@ -20,7 +20,7 @@ namespace holdfast::dataplane {
 namespace {
 
 // Raised whenever a structure in the file changes its meaning without its size.
-constexpr uint32_t kLayout = 2;
+constexpr uint32_t kLayout = 3;
 constexpr std::array<char, 8> kMagic = {'h', 'f', 's', 't', 'a', 't', 'e', '\n'};
 constexpr size_t kMaxCores = 16;
 constexpr size_t kMaxInterfaces = 16;
@@ -53,8 +53,8 @@ constexpr size_t pages(size_t bytes) {
 struct Layout {
   explicit Layout(const StateShape& shape)
       : legs_bytes(pages(size_t{shape.legs_per_core} * sizeof(Leg))),
-        slots_bytes(pages(size_t{shape.legs_per_core} * kStreamSlotsPerLeg * sizeof(StreamSlot))),
-        call_count(size_t{shape.cores} * shape.legs_per_core + 1),
+        slots_bytes(pages(stream_slots(shape.legs_per_core) * sizeof(StreamSlot))),
+        call_count(size_t{shape.cores} * shape.legs_per_core / 2),
         first_core(kPage + pages(call_count * sizeof(SavedCall))),
         size(first_core + shape.cores * (legs_bytes + slots_bytes)) {}
   size_t legs_at(uint32_t core) const { return first_core + core * (legs_bytes + slots_bytes); }
@@ -77,7 +77,7 @@ auto* at(Memory* memory, size_t offset) {
 }
 
 template <size_t N>
-std::string text_of(const std::array<char, N>& text) {
+std::string_view text_of(const std::array<char, N>& text) {
   return {text.data(),
           static_cast<size_t>(std::find(text.begin(), text.end(), '\0') - text.begin())};
 }
@@ -134,7 +134,7 @@ std::string why_not(const Header& header, size_t size) {
 
 }  // namespace
 
-std::string SavedCall::name() const {
+std::string_view SavedCall::name() const {
   return text_of(key);
 }
 
@@ -169,7 +169,7 @@ StateFile::StateFile(std::string path, int fd, void* memory, size_t size, const 
     std::uninitialized_value_construct_n(at<Leg>(memory_, layout.legs_at(core)),
                                          shape_.legs_per_core);
     std::uninitialized_value_construct_n(at<StreamSlot>(memory_, layout.slots_at(core)),
-                                         shape_.legs_per_core * size_t{kStreamSlotsPerLeg});
+                                         stream_slots(shape_.legs_per_core));
   }
 }
 
@@ -191,8 +191,7 @@ StateFile::~StateFile() {
 CoreMemory StateFile::core(uint32_t core) {
   const Layout layout(shape_);
   return {{at<Leg>(memory_, layout.legs_at(core)), shape_.legs_per_core},
-          {at<StreamSlot>(memory_, layout.slots_at(core)),
-           shape_.legs_per_core * size_t{kStreamSlotsPerLeg}}};
+          {at<StreamSlot>(memory_, layout.slots_at(core)), stream_slots(shape_.legs_per_core)}};
 }
 
 std::span<SavedCall> StateFile::calls() {
@@ -242,7 +241,7 @@ std::optional<LeftState> LeftState::open(const std::string& path, uint64_t now_n
     return std::nullopt;
   }
   for (size_t i = 0; i < header.interfaces; ++i)
-    state.shape_.interfaces.push_back(text_of(header.names[i]));
+    state.shape_.interfaces.emplace_back(text_of(header.names[i]));
   return state;
 }
 
@@ -262,17 +261,18 @@ LeftState::~LeftState() {
 void LeftState::for_each(const std::function<void(const LeftCall&)>& on_call) const {
   const std::span calls(at<SavedCall>(memory_, kPage), Layout(shape_).call_count);
   const auto call = std::make_unique<LeftCall>();
-  for (const SavedCall& saved : calls) {
-    if (saved.valid == 1 && read(saved, *call)) on_call(*call);
+  for (CallNumber number = 0; number < calls.size(); ++number) {
+    const SavedCall& saved = calls[number];
+    if (saved.valid == 1 && read(number, saved, *call)) on_call(*call);
   }
 }
 
-bool LeftState::read(const SavedCall& saved, LeftCall& call) const {
+bool LeftState::read(CallNumber number, const SavedCall& saved, LeftCall& call) const {
   call.key = saved.name();
   call.started_ms = saved.started_ms;
   if (call.key.empty()) return false;
   for (size_t i = 0; i < 2; ++i) {
-    if (!read_leg(saved.legs[i], call.legs[i])) return false;
+    if (!read_leg(legs_of(number)[i], call.legs[i])) return false;
     const size_t interface = call.legs[i].leg.setup.port;
     if (interface >= shape_.interfaces.size()) return false;
     call.interfaces[i] = shape_.interfaces[interface];
@@ -294,7 +294,7 @@ bool LeftState::read_leg(LegIndex index, LegSnapshot& out) const {
   // The list may have been cut in the middle of a move: what is still linked is taken, once each.
   uint32_t slot = leg.streams;
   const uint32_t count = std::min(leg.stream_count, kMaxStreamsPerLeg);
-  while (slot < shape_.legs_per_core * kStreamSlotsPerLeg && out.stream_count < count) {
+  while (slot < stream_slots(shape_.legs_per_core) && out.stream_count < count) {
     const StreamSlot& stream = slots[slot];
     const std::span taken(out.streams.data(), out.stream_count);
     const bool twice = std::any_of(taken.begin(), taken.end(), [&](const StreamSlot& each) {

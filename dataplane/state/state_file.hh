@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dataplane/relay/core_memory.hh"
@@ -29,16 +30,23 @@ struct StateShape {
   friend bool operator==(const StateShape&, const StateShape&) = default;
 };
 
-// What the slow thread knows of a call and the lcore does not; at the index of the call's first
-// leg.
+// A call has two legs that lie side by side, so that either names the call.
+using CallNumber = uint32_t;
+constexpr CallNumber call_of(LegIndex leg) {
+  return (leg - 1) / 2;
+}
+constexpr std::array<LegIndex, 2> legs_of(CallNumber call) {
+  return {2 * call + 1, 2 * call + 2};
+}
+
+// What the slow thread knows of a call and the lcore does not.
 struct SavedCall {
   static constexpr size_t kMaxKey = 128;
-  uint64_t started_ms = 0;  // Unix time
-  std::array<LegIndex, 2> legs{};
+  uint64_t started_ms = 0;          // Unix time
   std::array<char, kMaxKey> key{};  // without an end when it is full
   uint32_t valid = 0;               // stored last; cleared before anything else is taken away
 
-  std::string name() const;
+  std::string_view name() const;
 };
 
 // The file that this process writes. Created under another name; publish() puts it in the place of
@@ -52,7 +60,7 @@ class StateFile {
   ~StateFile();  // the file stays; one that was not published goes
 
   CoreMemory core(uint32_t core);
-  std::span<SavedCall> calls();  // legs of all cores + 1
+  std::span<SavedCall> calls();  // by number, as many as there are pairs of legs
   // Says that the process lives, and what the steady clock shows; a successor measures from there
   // how long nobody counted.
   void beat(uint64_t now_ns);
@@ -97,7 +105,7 @@ class LeftState {
 
  private:
   LeftState(const void* memory, size_t size, StateShape shape, uint64_t silent_ns);
-  bool read(const SavedCall& saved, LeftCall& call) const;
+  bool read(CallNumber number, const SavedCall& saved, LeftCall& call) const;
   bool read_leg(LegIndex index, LegSnapshot& out) const;
 
   const void* memory_;

@@ -32,7 +32,7 @@ TEST(LegReport, SentIsWhatLeft) {
       {"RTCP alone refused", 0, 2, 1, 0, 1},
       {"a refusal that was told before the rest was counted", 1, 1, 3, 0, 0},
   };
-  const StreamPool pool(1);
+  const StreamPool pool(1, 1);
   for (const Sent& row : kRows) {
     Leg leg;
     leg.counters.tx_packets = row.rtp;
@@ -45,7 +45,7 @@ TEST(LegReport, SentIsWhatLeft) {
 }
 
 TEST(LegReport, FoldedAndUnaccountedAreTold) {
-  StreamPool pool(kMaxStreamsPerLeg);
+  StreamPool pool(kMaxStreamsPerLeg, 1);
   Leg leg;
   for (uint32_t ssrc = 1; ssrc <= kMaxStreamsPerLeg + 3; ++ssrc) {
     StreamSlot* slot = pool.find_or_add(leg, ssrc, 0);
@@ -66,7 +66,7 @@ TEST(LegReport, FoldedAndUnaccountedAreTold) {
 }
 
 TEST(LegReport, StraysAreTold) {
-  StreamPool pool(1);
+  StreamPool pool(1, 1);
   Leg leg;
   StreamSlot* slot = pool.find_or_add(leg, 1, 0);
   for (const uint16_t seq : std::initializer_list<uint16_t>{1, 2, 40'000, 3, 4})
@@ -90,7 +90,7 @@ TEST(LegReport, TheClockIsThatOfThePayloadTypeOrNotKnown) {
       {"dynamic, not given", 127, 0},         {"dynamic, in clock_rates", 111, 48000},
   };
   for (const Row& row : kRows) {
-    StreamPool pool(1);
+    StreamPool pool(1, 1);
     Leg leg;
     leg.setup.clock_rates[0] = {111, 48000};
     ASSERT_NE(pool.find_or_add(leg, 1, row.payload_type), nullptr);

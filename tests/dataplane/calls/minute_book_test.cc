@@ -36,7 +36,7 @@ class Minutes : public ::testing::Test {
     return page.records;
   }
 
-  StreamPool pool{16};
+  StreamPool pool{16, 1};
   Leg leg;
   MinuteBook book{99};
   uint64_t taken = 0;
@@ -151,7 +151,7 @@ TEST_F(Minutes, AnSsrcThatComesAgainIsAnotherStream) {
 
 TEST(MinuteBook, KeepsSoManyAndSaysHowManyAReaderMissed) {
   MinuteBook book(99, 3);
-  StreamPool pool(2);
+  StreamPool pool(2, 1);
   Leg leg;
   const auto snapshot = std::make_unique<LegSnapshot>();
   for (uint16_t n = 0; n < 5; ++n) {

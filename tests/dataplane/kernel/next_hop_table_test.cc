@@ -317,6 +317,40 @@ TEST_F(Table, TheCallbackMayWatchAndUnwatch) {
   EXPECT_EQ(calls, 2) << "nobody is told after unwatch";
 }
 
+TEST_F(Table, AnswersWhenAsked) {
+  EXPECT_FALSE(table->answer(7));
+  table->watch(7, 1, ip("198.18.5.5"));
+  tell("198.18.1.254", NeighbourState::reachable, kMacA);
+  EXPECT_EQ(table->answer(7)->destination, ip("198.18.5.5"));
+  EXPECT_EQ(table->answer(7)->next_hop,
+            (NextHop{NextHopState::resolved, kMacA, ip("198.18.1.254")}));
+  EXPECT_FALSE(table->answer(6));
+  EXPECT_FALSE(table->answer(8));
+  table->unwatch(7);
+  EXPECT_FALSE(table->answer(7));
+}
+
+// Places of destinations that are gone are lent again.
+TEST_F(Table, DestinationsThatComeAndGoKeepTheirOwnWatches) {
+  for (uint32_t n = 0; n < 300; ++n) {
+    const std::array<uint8_t, 4> bytes{10, 0, 0, static_cast<uint8_t>(n % 7)};
+    const IpAddress address = IpAddress::v4(bytes.data());
+    model->routes[address] = {true, n % 7 < 3 ? ip("198.18.1.254") : IpAddress{}};
+    table->watch(n % 5, 1, address);
+    EXPECT_EQ(table->answer(n % 5)->destination, address);
+    EXPECT_LE(table->stats().destinations, 5u);
+  }
+  tell("198.18.1.254", NeighbourState::reachable, kMacB);
+  for (uint32_t token = 0; token < 5; ++token) {
+    const auto now = *table->answer(token);
+    const bool behind = now.destination.bytes[3] < 3;
+    EXPECT_EQ(now.next_hop.mac, behind ? kMacB : MacAddress{}) << token;
+    EXPECT_EQ(last[token], now.next_hop) << token;
+    table->unwatch(token);
+  }
+  EXPECT_EQ(table->stats().destinations + table->stats().neighbours, 0u);
+}
+
 TEST_F(Table, UnknownTokensAndMalformedNewsDoNoHarm) {
   table->unwatch(99);
   model->news.push_back({KernelNews::malformed, {}});

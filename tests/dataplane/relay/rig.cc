@@ -210,7 +210,8 @@ void Rig::resolve(LegIndex leg) {
   for (const PathKind path : {PathKind::rtp, PathKind::rtcp}) {
     MacAddress mac = *MacAddress::parse("02:00:00:00:00:a0");
     mac.bytes[5] = static_cast<uint8_t>(mac.bytes[5] + now.leg.setup.port);
-    updates.push_back({leg, path, true, now.leg.paths[static_cast<size_t>(path)].destination, mac});
+    updates.push_back(
+        {leg, path, true, now.leg.paths[static_cast<size_t>(path)].destination.ip, mac});
   }
   CoreRequest r;
   r.kind = CoreRequest::Kind::next_hops;
