@@ -25,7 +25,10 @@ class Jitter {
     sixteenths_ += size - ((sixteenths_ + 8) >> 4);
     if (sixteenths_ > interval_max_sixteenths_) interval_max_sixteenths_ = sixteenths_;
     sum_sixteenths_ += sixteenths_;
-    ++samples_;
+    if (++samples_ == 0) [[unlikely]] {  // after 2^32: the mean stays, and goes on from half of it
+      samples_ = uint32_t{1} << 31;
+      sum_sixteenths_ /= 2;
+    }
   }
 
   // A run begins: the next packet is compared with this one, and this one with none.
@@ -56,7 +59,7 @@ class Jitter {
 
  private:
   uint64_t sum_sixteenths_ = 0;
-  uint64_t samples_ = 0;
+  uint32_t samples_ = 0;
   uint32_t transit_ = 0;
   uint32_t timestamp_ = 0;
   uint32_t sixteenths_ = 0;

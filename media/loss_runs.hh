@@ -19,7 +19,8 @@ struct LossRun {
 // Gaps are told in ascending order of sequence number; neighbours join into one run, which stays
 // open until something that is not its neighbour comes. When more than kLengths distinct lengths
 // occur, the later ones share the pair `other`: runs and packets always add up, only their lengths
-// are not told apart.
+// are not told apart. So do runs beyond 65,535 packets. Of a length that occurs more often than
+// 65,535 times there are several entries, so that it takes the place of others.
 class LossRuns {
  public:
   static constexpr uint32_t kLengths = 24;
@@ -35,19 +36,26 @@ class LossRuns {
   // Whether bytes from elsewhere can be a table: its parts are inside it.
   bool is_sound() const { return used_ <= kLengths; }
 
-  // What is booked, in the order in which each length was first seen; not the open run.
-  const std::array<LossRun, kLengths>& lengths() const { return lengths_; }
-  uint32_t used() const { return used_; }
+  // What is booked, in the order in which each length was first seen; not the open run. Returns how
+  // many of `out` are filled.
+  uint32_t lengths(std::array<LossRun, kLengths>& out) const;
   uint32_t other_runs() const { return other_runs_; }
   uint64_t other_packets() const { return other_packets_; }
 
  private:
-  std::array<LossRun, kLengths> lengths_{};
-  uint64_t open_end_ = 0;  // the number after the open run's last
+  struct Entry {
+    uint16_t length;
+    uint16_t count;
+  };
+  std::array<Entry, kLengths> entries_{};
   uint64_t other_packets_ = 0;
+  // The number after the open run's last: its low bits. That numbers come round to it takes years.
+  uint32_t open_end_ = 0;
   uint32_t open_length_ = 0;
   uint32_t other_runs_ = 0;
   uint32_t used_ = 0;
 };
+
+static_assert(sizeof(LossRuns) == 120);
 
 }  // namespace holdfast::media

@@ -284,8 +284,7 @@ StreamReport StreamAccount::report() const {
   r.jitter_mean_ticks = jitter_.mean_ticks();
   r.first_arrival_ns = first_arrival_ns_;
   r.last_arrival_ns = last_arrival_ns();
-  r.runs = end.loss_.lengths();
-  r.runs_used = end.loss_.used();
+  r.runs_used = end.loss_.lengths(r.runs);
   std::sort(r.runs.begin(), r.runs.begin() + r.runs_used,
             [](const LossRun& a, const LossRun& b) { return a.length < b.length; });
   r.other_runs = end.loss_.other_runs();

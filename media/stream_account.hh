@@ -6,9 +6,9 @@
 // (A.1, A.3) would answer differently. Every packet told is counted once: as received, duplicate or
 // stray. For every stream, always: received + lost == expected, and the loss runs add up to lost.
 //
-// Plain data of 512 bytes, trivially copyable: it may live in shared memory and be snapshotted by
-// memcpy. No allocation, no clock of its own. One writer; a reader takes a copy and asks that for
-// its report.
+// Plain data of less than 400 bytes, trivially copyable: it may live in shared memory and be
+// snapshotted by memcpy. No allocation, no clock of its own. One writer; a reader takes a copy and
+// asks that for its report.
 #pragma once
 
 #include <array>
@@ -49,7 +49,7 @@ struct StreamReport {
   std::span<const LossRun> loss_runs() const { return {runs.data(), runs_used}; }
 };
 
-class alignas(64) StreamAccount {
+class StreamAccount {
  public:
   // RFC 3550 A.1: a jump this far ahead, or further behind than this, raises the suspicion of a
   // restart.
@@ -94,6 +94,7 @@ class alignas(64) StreamAccount {
   bool is_sound() const;
 
   uint32_t ssrc() const { return ssrc_; }
+  uint32_t clock_rate_hz() const { return clock_rate_hz_; }
   bool empty() const { return packets_ == 0; }
   uint64_t last_arrival_ns() const {
     return late_arrival_ns_ > highest_arrival_ns_ ? late_arrival_ns_ : highest_arrival_ns_;
@@ -142,7 +143,7 @@ class alignas(64) StreamAccount {
   bool is_loss(uint32_t jump, uint32_t timestamp, uint64_t arrival_ns) const;
   bool fits_behind(uint32_t behind, uint32_t timestamp) const;
 
-  // In-order path: the first two cache lines and one word of the window.
+  // In-order path: all up to the window, and one word of that.
   uint64_t highest_ = 0;           // extended sequence number
   uint64_t packets_ = 0;           // different ones
   uint64_t ticks_per_ns_q64_ = 0;  // ticks of the RTP clock in a nanosecond, times 2^64
@@ -169,10 +170,10 @@ class alignas(64) StreamAccount {
   uint16_t first_seq_ = 0;
   bool gap_is_ours_ = false;    // the next jump ahead is over what came while nobody counted
   bool gap_hides_bit_ = false;  // the bit that keeps the next packet off the in-order path was set
-  uint64_t lost_by_us_ = 0;
+  uint32_t lost_by_us_ = 0;     // less than 65,536 for each time that somebody died
 };
 
-static_assert(sizeof(StreamAccount) <= 512 && alignof(StreamAccount) == 64);
+static_assert(sizeof(StreamAccount) <= 376);
 static_assert(std::is_trivially_copyable_v<StreamAccount>);
 
 }  // namespace holdfast::media

@@ -134,7 +134,7 @@ void RingRelay::add_leg(size_t side, uint32_t call) {
   LegSetup& setup = install.setup;
   setup.peer = leg_of(1 - side, call);
   setup.port = static_cast<uint16_t>(side);
-  setup.address_index = static_cast<uint32_t>(side);
+  setup.address_index = static_cast<uint16_t>(side);
   setup.local = side_of(side).appliance;
   const uint16_t port = local_of(side, call).port;
   setup.local_port = {port, static_cast<uint16_t>(port + 1)};

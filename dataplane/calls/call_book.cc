@@ -68,7 +68,7 @@ Answer<LegSetup> CallBook::plan_leg(const control::LegSpec& spec) const {
   }
   LegSetup setup;
   setup.port = port;
-  setup.address_index = address->index;
+  setup.address_index = static_cast<uint16_t>(address->index);
   setup.local = address->ip;
   if (auto wrong = apply_spec(spec, setup)) return *wrong;
   const uint16_t wanted = spec.local_port;
@@ -166,8 +166,7 @@ std::optional<CallNumber> CallBook::seat(uint32_t core, std::string_view key, ui
   for (size_t i = 0; i < 2; ++i) {
     setups[i].call = serial;
     setups[i].peer = legs[1 - i];
-    legs_[legs[i]] = {setups[i].port, static_cast<uint16_t>(setups[i].address_index),
-                      setups[i].local_port[0]};
+    legs_[legs[i]] = {setups[i].port, setups[i].address_index, setups[i].local_port[0]};
   }
   write_down(call, key, started_ms);
   for (size_t i = 0; i < 2; ++i) {

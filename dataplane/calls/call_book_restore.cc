@@ -85,7 +85,7 @@ std::string CallBook::plan_left(const LeftCall& left, std::array<LegSetup, 2>& s
     const bool in_range = rtp >= filter.first_port && rtp < filter.last_port && rtp % 2 == 0;
     if (address == nullptr || !in_range || setup.local_port[1] != rtp + 1)
       return "its address or port is not ours any more";
-    setup.address_index = address->index;
+    setup.address_index = static_cast<uint16_t>(address->index);
     for (SocketAddress& remote : setup.remote) {
       if (!remote.is_none() && remote.ip.family != setup.local.family) remote = {};
     }

@@ -17,8 +17,10 @@ Remotes with_default_rtcp(const SocketAddress& rtp) {
 
 void set_clock_rates(const std::vector<control::ClockRate>& rates, LegSetup& setup) {
   setup.clock_rates = {};
-  for (size_t i = 0; i < rates.size() && i < kMaxClockRates; ++i)
-    setup.clock_rates[i] = {rates[i].payload_type, rates[i].hz};
+  for (size_t i = 0; i < rates.size() && i < kMaxClockRates; ++i) {
+    setup.clock_rates[i].payload_type = rates[i].payload_type;
+    setup.clock_rates[i].hz = rates[i].hz & 0xff'ffff;
+  }
 }
 
 MediaClass class_of(control::Media media) {

@@ -20,7 +20,7 @@ control::StreamReport stream_report(const StreamSlot& slot, uint64_t now_ns) {
   control::StreamReport out;
   out.ssrc = account.ssrc;
   out.payload_type = slot.payload_type;
-  out.clock_hz = slot.clock_hz;
+  out.clock_hz = slot.clock_hz();
   out.first_seq = account.first_seq;
   out.last_ext_seq = static_cast<uint32_t>(account.last_ext_seq);
   out.expected = account.expected;
@@ -81,7 +81,7 @@ control::FarEndReport far_end_report(const StreamSlot& slot, uint64_t now_ns) {
   out.lost_before = said.lost_before_us();
   out.highest_ext_seq = said.highest_ext_seq();
   out.jitter = said.jitter_ticks();
-  if (slot.clock_hz != 0) out.jitter_ms = 1000.0 * said.jitter_ticks() / slot.clock_hz;
+  if (slot.clock_known) out.jitter_ms = 1000.0 * said.jitter_ticks() / slot.clock_hz();
   if (said.round_trip_us() != FarEnd::kUnknown)
     out.round_trip_ms = static_cast<double>(said.round_trip_us()) / 1000;
   return out;
@@ -135,7 +135,7 @@ control::LegReport leg_report(const LegSnapshot& snapshot, const LegSnapshot& pe
   }
   set_ignored(out, leg.counters);
   const FoldedStreams& folded = leg.folded;
-  out.folded = {folded.streams,    folded.expected,   folded.received, folded.lost,
+  out.folded = {folded.streams,    folded.expected(), folded.received, folded.lost,
                 folded.duplicates, folded.lost_by_us, folded.unmarked, folded.remarked};
   out.streams_left_out = folded.streams;
   out.unaccounted_packets = leg.counters.unaccounted_packets;

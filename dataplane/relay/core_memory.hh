@@ -9,11 +9,11 @@
 
 namespace holdfast::dataplane {
 
-// One for each leg, which is its own, and one in four legs may have another: an SSRC that changes
+// One for each leg, which is its own, and one leg in eight may have another: an SSRC that changes
 // in the middle of a call. When all of those are lent, the oldest stream of the leg that wants one
 // gives up its place, and its sums go into the leg's.
 constexpr uint32_t stream_slots(uint32_t legs) {
-  return legs + (legs + 3) / 4;
+  return legs + (legs + 7) / 8;
 }
 
 // Both spans empty: the lcore takes memory of its own. Else they are as long as its share of legs,

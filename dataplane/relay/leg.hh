@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "dataplane/drop_reason.hh"
 #include "dataplane/frame/header_template.hh"
 #include "dataplane/frame/mark.hh"
 #include "dataplane/relay/far_end.hh"
+#include "dataplane/relay/leg_drops.hh"
 #include "media/address.hh"
 #include "media/stream_account.hh"
 
@@ -35,8 +35,8 @@ inline constexpr uint8_t kClassDscp = UINT8_MAX;
 enum class PayloadKind : uint8_t { rtp, udptl };
 
 struct ClockRate {
-  uint8_t payload_type = 0;
-  uint32_t hz = 0;
+  uint32_t payload_type : 8 = 0;
+  uint32_t hz : 24 = 0;  // 0: none
 };
 
 // What the slow thread says about a leg; the owner lcore copies it. What each packet needs comes
@@ -51,8 +51,8 @@ struct LegSetup {
   uint8_t dscp = kClassDscp;   // of its own, for media and RTCP
   MediaClass media_class = MediaClass::audio;
   PayloadKind payload = PayloadKind::rtp;  // of both legs of a call
-  uint32_t address_index = 0;
-  uint64_t call = 0;  // serial number of the call, for the slow thread's books
+  uint64_t call = 0;                       // serial number of the call, for the slow thread's books
+  uint16_t address_index = 0;
   IpAddress local;
   std::array<SocketAddress, kPaths> remote{};  // from SDP; none: learn it
   std::array<ClockRate, kMaxClockRates> clock_rates{};
@@ -71,12 +71,8 @@ struct Path {
   HeaderTemplate out;           // not ready until the next hop is known
 };
 
-// So many that what each packet counts begins a cache line.
-inline constexpr size_t kLegDropSlots = 33;
-static_assert(kLegDropReasons <= kLegDropSlots);
-
 struct LegCounters {
-  std::array<uint32_t, kLegDropSlots> drops{};
+  LegDrops drops;
   // Of the endpoint's RTCP, which was relayed all the same:
   uint32_t reports_unknown_ssrc = 0;  // blocks about a stream that is not here
   uint32_t reports_bad_delay = 0;     // blocks whose DLSR is more than the time that passed
@@ -94,38 +90,43 @@ struct LegCounters {
 
 // Totals of streams that lost their slot to a newer SSRC, so that a leg's sums stay whole.
 struct FoldedStreams {
-  uint64_t streams = 0, expected = 0, received = 0, lost = 0, duplicates = 0, lost_by_us = 0;
-  uint64_t unmarked = 0, remarked = 0;
+  uint64_t received = 0, lost = 0, duplicates = 0;
+  uint32_t streams = 0, lost_by_us = 0, unmarked = 0, remarked = 0;  // as wide as a stream's
+
+  uint64_t expected() const { return received + lost + lost_by_us; }
 };
 
 inline constexpr uint32_t kNoStream = UINT32_MAX;
 inline constexpr uint32_t kMaxStreamsPerLeg = 8;
 
-struct StreamSlot {
-  media::StreamAccount account;
+// Its packets touch the first three cache lines.
+struct alignas(64) StreamSlot {
   uint32_t next = kNoStream;  // of the same leg, most recently used first
-  uint32_t clock_hz = 0;
-  uint8_t payload_type = 0;
-  // Of its packets as they came: the newest's DSCP and the first's, how many had none, and how many
-  // another than Leg::expected_dscp().
-  uint8_t dscp_in = 0, dscp_first = 0;
+  // Of its packets as they came: how many had no DSCP, and how many another than
+  // Leg::expected_dscp(); the newest's and the first's.
   uint32_t unmarked = 0, remarked = 0;
+  uint8_t dscp_in = 0, dscp_first = 0;
+  uint8_t payload_type = 0;
+  bool clock_known = false;  // else the account does its sums with a guess
+  media::StreamAccount account;
   FarEnd far_end;  // of the endpoint that it is relayed to
-};
-static_assert(sizeof(StreamSlot) == 576);
 
-// Thousands of legs do not fit a cache, so a packet touches few lines of each: one with the last
-// counters, the streams and the head of the setup, and those of one path.
+  uint32_t clock_hz() const { return clock_known ? account.clock_rate_hz() : 0; }
+};
+static_assert(sizeof(StreamSlot) == 448);
+
+// Thousands of legs do not fit a cache, so a packet touches two lines of each: one with its path
+// (RTCP has a second path), and one with the last counters, the streams and the head of the setup.
 struct alignas(64) Leg {
+  std::array<Path, kPaths> paths;
   LegCounters counters;
   uint32_t streams = kNoStream;
-  uint32_t stream_count = 0;
+  uint8_t stream_count = 0;
   bool in_use = false;
   bool captured = false;  // its frames are copied
   Marks marks;            // of what leaves: what the interface has for the setup's class
   LegSetup setup;
   FoldedStreams folded;
-  alignas(64) std::array<Path, kPaths> paths;
 
   // What the packets of a stream should bear when they arrive: what we mark with here, or, where we
   // copy, what its first one bore.
@@ -146,8 +147,9 @@ struct LegSnapshot {
 };
 
 static_assert(std::is_trivially_copyable_v<Leg>);
-static_assert(offsetof(LegCounters, rx_packets) == 192 && offsetof(LegSetup, address_index) <= 16);
-static_assert(offsetof(Leg, setup) + offsetof(LegSetup, address_index) <= 256);
-static_assert(offsetof(Leg, captured) < 256);
+static_assert(sizeof(Leg) == 448 && sizeof(Path) <= 64);
+// The line that every packet needs.
+static_assert(offsetof(Leg, counters) + offsetof(LegCounters, rx_packets) == 256);
+static_assert(offsetof(Leg, setup) + offsetof(LegSetup, call) <= 320);
 
 }  // namespace holdfast::dataplane

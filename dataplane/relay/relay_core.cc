@@ -35,6 +35,7 @@ RelayCore::RelayCore(Switchboard& board, uint32_t core, const CoreMemory& memory
       streams_(memory.slots.empty()
                    ? StreamPool(stream_slots(board.legs_per_core()), board.legs_per_core())
                    : StreamPool(memory.slots, board.legs_per_core())),
+      frames_(board.ports().size() * board.addresses()),
       tx_(board.ports().size()),
       kernel_backlog_(board.ports().size()),
       kernel_backlog_count_(board.ports().size(), 0),
@@ -44,6 +45,11 @@ RelayCore::RelayCore(Switchboard& board, uint32_t core, const CoreMemory& memory
   for (size_t i = 0; i < board.ports().size(); ++i) {
     queues_.push_back(board.queue_of(i, core));
     if (queues_[i] != Switchboard::kNoQueue) own_ports_.push_back(i);
+    const PortFilter& way_out = board.ports()[i].filter;
+    for (const PortIo& port : board.ports()) {
+      for (const PortFilter::Address& address : port.filter.addresses)
+        frames_[i * board.addresses() + address.index] = {way_out.mac, way_out.vlan, address.ip};
+    }
   }
 }
 
@@ -160,7 +166,7 @@ void RelayCore::relay_all(std::span<Work> work, uint64_t now_ns) {
     for (const Work& each : work) {
       const DropReason reason = relay(each, now_ns);
       if (reason == DropReason::none) continue;
-      if (is_leg_drop(reason)) ++each.leg->counters.drops[leg_drop_index(reason)];
+      if (is_leg_drop(reason)) each.leg->counters.drops.add(reason);
       drop(each.frame, reason);
     }
     if (joined_count_ == 0) break;
@@ -180,7 +186,7 @@ void RelayCore::hand_over(rte_mbuf* frame, uint32_t core, const FrameNote& note,
   if (rte_ring_mp_enqueue(board_.inbox(core), frame) != 0) {
     drop(frame, DropReason::handover_full);
     if (leg != nullptr) {
-      ++leg->counters.drops[leg_drop_index(DropReason::handover_full)];
+      leg->counters.drops.add(DropReason::handover_full);
       ++leg->counters.tx_refused_packets;
       uncopy_frame(*leg);
     }
@@ -245,7 +251,7 @@ void RelayCore::reject(rte_mbuf* frame, size_t ingress, LegIndex leg) {
 void RelayCore::count_reject(size_t ingress, Leg* leg) {
   counters_[ingress].drop(DropReason::tx_full);
   if (leg == nullptr || !leg->in_use) return;
-  ++leg->counters.drops[leg_drop_index(DropReason::tx_full)];
+  leg->counters.drops.add(DropReason::tx_full);
   ++leg->counters.tx_refused_packets;
   uncopy_frame(*leg);
 }

@@ -88,6 +88,10 @@ class RelayCore {
   void set_destination(Leg& leg, PathKind path, const SocketAddress& to, const MacAddress& mac);
   void point(Leg& leg, PathKind path, const SocketAddress& to);
   static void lock(Leg& leg, PathKind path);
+  const HeaderFrame& frame_of(const Leg& leg, const Path& path) const {
+    const size_t port = path.own_port == kNotOurs ? leg.setup.port : path.own_port;
+    return frames_[port * board_.addresses() + leg.setup.address_index];
+  }
   void build_header(Leg& leg, PathKind path, const MacAddress& next_hop);
   bool tell(Leg& leg, PathKind path);
   void tell_again();
@@ -127,6 +131,7 @@ class RelayCore {
   StreamPool streams_;
   std::vector<uint16_t> queues_;   // by port: its queue pair that is ours, or kNoQueue
   std::vector<size_t> own_ports_;  // those with a queue of ours
+  std::vector<HeaderFrame> frames_;  // [interface that it leaves by][media address]
   // Members, since an array on the stack would be filled with initial values for each burst.
   std::array<Work, kBurst> work_;    // of take_burst()
   std::array<Work, kBurst> joined_;  // what relay_all() does next: at most one for each of a burst

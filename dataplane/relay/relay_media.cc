@@ -92,7 +92,8 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
   if (out.destination.is_none()) return DropReason::no_remote;
   if (joined && work.joins == kMaxJoins) return DropReason::join_loop;
   if (!out.out.is_ready()) return DropReason::no_next_hop;
-  if (out.out.ip_size() + view.payload_size > board_.ports()[out_leg.setup.port].mtu)
+  const HeaderFrame& header = frame_of(out_leg, out);
+  if (header.ip_size() + view.payload_size > board_.ports()[out_leg.setup.port].mtu)
     return DropReason::too_big;
 
   // Old headers off, Ethernet padding off, new headers on: the mbuf's headroom holds the longest of
@@ -100,11 +101,12 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
   static_assert(RTE_PKTMBUF_HEADROOM >= kMaxHeaderSize);
   const Mark mark = is_media ? out_leg.marks.media : out_leg.marks.rtcp;
   const uint8_t traffic_class = mark.traffic_class(view.traffic_class);
-  frame->data_off = static_cast<uint16_t>(frame->data_off + view.payload_offset - out.out.size());
-  frame->data_len = static_cast<uint16_t>(out.out.size() + view.payload_size);
+  frame->data_off = static_cast<uint16_t>(frame->data_off + view.payload_offset - header.size());
+  frame->data_len = static_cast<uint16_t>(header.size() + view.payload_size);
   frame->pkt_len = frame->data_len;
   frame->ol_flags = 0;
-  out.out.write(rte_pktmbuf_mtod(frame, uint8_t*), view.payload_size, traffic_class, mark.pcp(),
+  out.out.write(header, {out_leg.setup.local_port[static_cast<size_t>(out_path)], out.destination},
+                rte_pktmbuf_mtod(frame, uint8_t*), view.payload_size, traffic_class, mark.pcp(),
                 checksum.payload_sum, checksum.absent);
 
   if (is_media) {
@@ -255,13 +257,9 @@ void RelayCore::lock(Leg& leg, PathKind path) {
 void RelayCore::build_header(Leg& leg, PathKind path, const MacAddress& next_hop) {
   Path& target = leg.paths[static_cast<size_t>(path)];
   const bool joined = target.own_port != kNotOurs;
-  const PortIo& port = board_.ports()[joined ? target.own_port : leg.setup.port];
-  target.out =
-      HeaderTemplate({.source = {leg.setup.local, leg.setup.local_port[static_cast<size_t>(path)]},
-                      .destination = target.destination,
-                      .source_mac = port.filter.mac,
-                      .destination_mac = joined ? port.filter.mac : next_hop,
-                      .vlan = port.filter.vlan});
+  target.out = HeaderTemplate(frame_of(leg, target),
+                              {leg.setup.local_port[static_cast<size_t>(path)], target.destination},
+                              joined ? board_.ports()[target.own_port].filter.mac : next_hop);
 }
 
 }  // namespace holdfast::dataplane

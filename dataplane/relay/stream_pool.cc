@@ -25,11 +25,10 @@ void add_folded(Leg& leg, const StreamSlot& slot, const media::StreamReport& rep
   ++leg.folded.streams;
   leg.folded.unmarked += slot.unmarked;
   leg.folded.remarked += slot.remarked;
-  leg.folded.expected += report.expected;
   leg.folded.received += report.received;
   leg.folded.lost += report.lost;
   leg.folded.duplicates += report.duplicates;
-  leg.folded.lost_by_us += report.lost_by_us;
+  leg.folded.lost_by_us += static_cast<uint32_t>(report.lost_by_us);
 }
 
 }  // namespace
@@ -67,8 +66,9 @@ StreamSlot* StreamPool::find_or_add(Leg& leg, uint32_t ssrc, uint8_t payload_typ
   if (full && leg.stream_count > 0) fold_oldest(leg);
   if (!may_take(leg)) return nullptr;
   StreamSlot* slot = take(leg);
-  slot->clock_hz = clock_rate_of(leg.setup, payload_type);
-  slot->account = media::StreamAccount(ssrc, slot->clock_hz);
+  const uint32_t clock_hz = clock_rate_of(leg.setup, payload_type);
+  slot->clock_known = clock_hz != 0;
+  slot->account = media::StreamAccount(ssrc, clock_hz);
   slot->payload_type = payload_type;
   slot->dscp_in = slot->dscp_first = 0;
   slot->unmarked = slot->remarked = 0;
@@ -109,9 +109,10 @@ void StreamPool::fold_oldest(Leg& leg) {
 void StreamPool::learn_clock_rates(const Leg& leg) {
   for (uint32_t i = leg.streams; i != kNoStream; i = slots_[i].next) {
     StreamSlot& slot = slots_[i];
-    if (slot.clock_hz != 0) continue;
-    slot.clock_hz = clock_rate_of(leg.setup, slot.payload_type);
-    if (slot.clock_hz != 0) slot.account.set_clock_rate(slot.clock_hz);
+    if (slot.clock_known) continue;
+    const uint32_t clock_hz = clock_rate_of(leg.setup, slot.payload_type);
+    slot.clock_known = clock_hz != 0;
+    if (slot.clock_known) slot.account.set_clock_rate(clock_hz);
   }
 }
 

@@ -293,7 +293,7 @@ bool LeftState::read_leg(LegIndex index, LegSnapshot& out) const {
   const auto* slots = at<StreamSlot>(memory_, layout.slots_at(core));
   // The list may have been cut in the middle of a move: what is still linked is taken, once each.
   uint32_t slot = leg.streams;
-  const uint32_t count = std::min(leg.stream_count, kMaxStreamsPerLeg);
+  const uint32_t count = std::min<uint32_t>(leg.stream_count, kMaxStreamsPerLeg);
   while (slot < stream_slots(shape_.legs_per_core) && out.stream_count < count) {
     const StreamSlot& stream = slots[slot];
     const std::span taken(out.streams.data(), out.stream_count);

@@ -25,17 +25,18 @@ PortFilter filter(uint16_t vlan) {
 
 const PortFilter kFilters[] = {filter(0), filter(100)};
 
-const HeaderTemplate kHeaders[] = {
-    HeaderTemplate({.source = *SocketAddress::parse("198.18.1.2:20000"),
-                    .destination = *SocketAddress::parse("198.18.1.2:20002"),
-                    .source_mac = {},
-                    .destination_mac = *MacAddress::parse("02:00:00:00:00:01")}),
-    HeaderTemplate({.source = *SocketAddress::parse("[2001:db8:1::2]:20000"),
-                    .destination = *SocketAddress::parse("[2001:db8:1::2]:20002"),
-                    .source_mac = {},
-                    .destination_mac = *MacAddress::parse("02:00:00:00:00:01"),
-                    .vlan = 100}),
+// Back to where a frame came in.
+struct Header {
+  Header(const char* address, uint16_t vlan)
+      : to{*IpAddress::parse(address), 20002}, frame({}, vlan, to.ip), rest(frame, ends(), kMac) {}
+  HeaderEnds ends() const { return {20000, to}; }
+  static inline const MacAddress kMac = *MacAddress::parse("02:00:00:00:00:01");
+  SocketAddress to;
+  HeaderFrame frame;
+  HeaderTemplate rest;
 };
+
+const Header kHeaders[] = {{"198.18.1.2", 0}, {"2001:db8:1::2", 100}};
 
 void require(bool holds) {
   if (!holds) std::abort();
@@ -51,11 +52,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     require(size_t{view.payload_offset} + view.payload_size <= size);
     const UdpChecksum checksum = check_udp(data, view);
     if (!checksum.good) continue;
-    const HeaderTemplate& header = kHeaders[i];
-    std::vector<uint8_t> out(header.size() + size_t{view.payload_size});
-    std::memcpy(out.data() + header.size(), data + view.payload_offset, view.payload_size);
-    header.write(out.data(), view.payload_size, view.traffic_class, data[0] & 7,
-                 checksum.payload_sum, checksum.absent);
+    const Header& header = kHeaders[i];
+    std::vector<uint8_t> out(header.frame.size() + size_t{view.payload_size});
+    std::memcpy(out.data() + header.frame.size(), data + view.payload_offset, view.payload_size);
+    header.rest.write(header.frame, header.ends(), out.data(), view.payload_size,
+                      view.traffic_class, data[0] & 7, checksum.payload_sum, checksum.absent);
     const FrameView again = view_frame(out.data(), static_cast<uint32_t>(out.size()), kFilters[i]);
     require(again.fate == FrameFate::media && again.payload_size == view.payload_size &&
             again.traffic_class == view.traffic_class);

@@ -10,40 +10,15 @@
 #include <string>
 #include <vector>
 
+#include "tests/media/rtp_line.hh"
+
 namespace holdfast::media {
 namespace {
 
-constexpr uint64_t kMs = 1'000'000;
-constexpr uint64_t kStart = 1'700'000'000'000 * kMs;  // a wall clock: far from zero
-constexpr uint32_t kStep = 160;                       // 20 ms of 8 kHz
-
-// A sender of 20 ms packets. Numbers of packets are counted from 0; what is not delivered is lost.
-struct Line {
-  StreamAccount account{0x1a2b3c4d, 8000};
-  uint16_t first_seq = 1000;
-  uint32_t first_ts = 5'000'000;
-  uint64_t now = kStart;  // when packet 0 of this run leaves
-  int64_t silence = 0;    // milliseconds by which the sender's clock ran on without packets
-  uint64_t told = 0;
-
-  void one(int64_t n, int64_t late_ms = 0) {
-    const auto at = static_cast<uint64_t>(static_cast<int64_t>(now) +
-                                          (n * 20 + silence + late_ms) * int64_t{kMs});
-    account.on_packet(static_cast<uint16_t>(first_seq + n),
-                      static_cast<uint32_t>(first_ts + n * kStep + silence * 8), at);
-    ++told;
-  }
-  void many(int64_t from, int64_t to) {  // [from, to)
-    for (int64_t n = from; n < to; ++n) one(n);
-  }
-  // The same SSRC from new first values, `after_ms` after packet `last` of the old ones.
-  void restart(int64_t last, uint16_t seq, uint32_t ts, int64_t after_ms = 20) {
-    now += static_cast<uint64_t>(last * 20 + silence + after_ms) * kMs;
-    silence = 0;
-    first_seq = seq;
-    first_ts = ts;
-  }
-};
+using test::kMs;
+using test::kStart;
+using test::kStep;
+using test::Line;
 
 struct Want {
   uint64_t expected = 0;
@@ -108,119 +83,6 @@ TEST(StreamAccount, AClockRateThatIsLearnedLateMeasuresFromThereOn) {
   for (uint16_t n = 100; n < 200; ++n) late.on_packet(n, n * 960U, kStart + n * 20 * kMs);
   EXPECT_EQ(late.report().jitter_max_ticks, 0U);
   EXPECT_EQ(late.report().received, 200U);
-}
-
-struct Gap {
-  const char* name;
-  std::function<void(Line&)> before, after;
-  uint64_t expected, received, lost, ours;
-  uint32_t restarts = 0;
-};
-
-// Whoever counted dies, and the packets of some time are counted by nobody.
-TEST(StreamAccount, AGapOfOursIsNotTheNetworks) {
-  const auto speech = [](Line& line) { line.many(0, 600); };
-  const Gap rows[] = {
-      {"the next number follows", speech, [](Line& l) { l.many(600, 700); }, 700, 700, 0, 0},
-      {"half a second", speech, [](Line& l) { l.many(625, 700); }, 700, 675, 0, 25},
-      {"ten seconds", speech, [](Line& l) { l.many(1100, 1200); }, 1200, 700, 0, 500},
-      {"two minutes", speech, [](Line& l) { l.many(6600, 6700); }, 6700, 700, 0, 6000},
-      {"the network loses before and after",
-       [](Line& l) {
-         l.many(0, 500);
-         l.many(510, 600);
-       },
-       [](Line& l) {
-         l.many(650, 700);
-         l.many(703, 800);
-       },
-       800, 737, 13, 50},
-      {"the first one after it is late", speech,
-       [](Line& l) {
-         l.one(651, 10);
-         l.one(650, 40);
-         l.many(652, 700);
-       },
-       700, 649, 0, 51},
-      {"a copy comes first", speech,
-       [](Line& l) {
-         l.one(599, 700);
-         l.many(640, 700);
-       },
-       700, 660, 0, 40},
-      {"holes of before leave the window unseen",
-       [](Line& l) {
-         l.many(0, 89);
-         l.many(90, 600);
-       },
-       [](Line& l) { l.many(640, 1300); }, 1300, 1259, 1, 40},
-      {"a sender that began anew meanwhile", speech,
-       [](Line& l) {
-         l.restart(600, 40'000, 9'000'000, 30'000);
-         l.many(0, 100);
-       },
-       700, 700, 0, 0, 1},
-      {"nothing comes any more", speech, [](Line&) {}, 600, 600, 0, 0},
-  };
-  for (const Gap& row : rows) {
-    SCOPED_TRACE(row.name);
-    Line line;
-    row.before(line);
-    const StreamReport before = line.account.report();
-    line.account.on_resume();
-    const StreamReport resumed = line.account.report();
-    EXPECT_EQ(resumed.expected, before.expected);
-    EXPECT_EQ(resumed.received, before.received);
-    EXPECT_EQ(resumed.lost, before.lost);
-    row.after(line);
-    const StreamReport r = line.account.report();
-    EXPECT_EQ(r.expected, row.expected);
-    EXPECT_EQ(r.received, row.received);
-    EXPECT_EQ(r.lost, row.lost);
-    EXPECT_EQ(r.lost_by_us, row.ours);
-    EXPECT_EQ(line.account.missing_now(), row.lost + row.ours);
-    EXPECT_EQ(r.restarts, row.restarts);
-    EXPECT_EQ(r.received + r.duplicates + r.strays, line.told);
-    uint64_t in_runs = r.other_packets;
-    for (const LossRun& run : r.loss_runs()) in_runs += uint64_t{run.length} * run.count;
-    EXPECT_EQ(in_runs, r.lost);
-  }
-}
-
-TEST(StreamAccount, ResumingTwiceOrBeforeThePacketsIsHarmless) {
-  Line line;
-  line.account.on_resume();
-  EXPECT_TRUE(line.account.empty());
-  line.many(0, 600);
-  line.account.on_resume();
-  line.account.on_resume();
-  line.many(610, 700);
-  line.account.on_resume();
-  line.many(705, 800);
-  const StreamReport r = line.account.report();
-  EXPECT_EQ(r.lost_by_us, 15U);
-  EXPECT_EQ(r.lost, 0U);
-}
-
-// A killed process leaves any moment of a packet behind: whatever was stored last, the sums hold.
-TEST(StreamAccount, ResumingMakesHalfAPacketWhole) {
-  Line line;
-  line.many(0, 300);
-  line.many(304, 600);
-  StreamAccount before = line.account;
-  line.one(600);
-  const StreamAccount after = line.account;
-  for (size_t torn = 0; torn <= sizeof before; torn += 8) {
-    StreamAccount half = before;
-    std::memcpy(static_cast<void*>(&half), static_cast<const void*>(&after), torn);
-    half.on_resume();
-    half.on_packet(static_cast<uint16_t>(line.first_seq + 640), line.first_ts + 640 * kStep,
-                   line.now + 640 * 20 * kMs);
-    const StreamReport r = half.report();
-    EXPECT_EQ(r.received + r.lost + r.lost_by_us, r.expected) << torn;
-    EXPECT_EQ(r.lost, 4U) << torn;
-    EXPECT_NEAR(static_cast<double>(r.lost_by_us), 39.5, 1) << torn;
-  }
 }
 
 TEST(StreamAccount, BurstsOfEveryLength) {
@@ -581,23 +443,6 @@ TEST(StreamAccount, ExtendedNumberCountsWraps) {  // RFC 3550 A.1
   line.first_seq = 65'535;
   line.many(0, 65'537 + 10);
   EXPECT_EQ(line.account.report().last_ext_seq, 65'535U + 65'536 + 10);
-}
-
-TEST(StreamAccount, LossRunTableOverflowStillAddsUp) {
-  Line line;
-  int64_t n = 0;
-  uint64_t lost = 0;
-  for (int64_t length = 1; length <= 40; ++length) {
-    line.many(n, n + 10);
-    n += 10 + length;
-    lost += static_cast<uint64_t>(length);
-  }
-  line.many(n, n + 600);
-  const StreamReport r = line.account.report();
-  EXPECT_EQ(r.lost, lost);
-  EXPECT_EQ(r.runs_used, LossRuns::kLengths);
-  EXPECT_EQ(r.other_runs, 40 - LossRuns::kLengths);
-  EXPECT_EQ(r.other_packets, 25U * 16 + 15 * 16 / 2);  // 25 + 26 + ... + 40
 }
 
 TEST(StreamAccount, ReportChangesNothing) {

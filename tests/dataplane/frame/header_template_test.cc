@@ -11,6 +11,23 @@ namespace {
 
 using test::Bytes;
 
+struct HeaderSpec {
+  SocketAddress source, destination;
+  MacAddress source_mac, destination_mac;
+  uint16_t vlan;
+};
+
+// A header as a path has it.
+struct Header {
+  explicit Header(const HeaderSpec& s)
+      : spec(s),
+        frame(s.source_mac, s.vlan, s.source.ip),
+        rest(frame, {s.source.port, s.destination}, s.destination_mac) {}
+  HeaderSpec spec;
+  HeaderFrame frame;
+  HeaderTemplate rest;
+};
+
 HeaderSpec spec(bool ipv6, uint16_t vlan) {
   return {
       .source = *SocketAddress::parse(ipv6 ? "[2001:db8:2::2]:20002" : "198.18.2.2:20002"),
@@ -20,12 +37,13 @@ HeaderSpec spec(bool ipv6, uint16_t vlan) {
       .vlan = vlan};
 }
 
-Bytes write(const HeaderTemplate& header, const Bytes& payload, uint8_t traffic_class,
+Bytes write(const Header& header, const Bytes& payload, uint8_t traffic_class,
             bool no_checksum = false, uint8_t pcp = 5) {
-  Bytes frame(header.size() + payload.size());
-  std::copy(payload.begin(), payload.end(), frame.begin() + header.size());
-  header.write(frame.data(), static_cast<uint16_t>(payload.size()), traffic_class, pcp,
-               checksum_add(payload.data(), payload.size()), no_checksum);
+  Bytes frame(header.frame.size() + payload.size());
+  std::copy(payload.begin(), payload.end(), frame.begin() + header.frame.size());
+  header.rest.write(header.frame, {header.spec.source.port, header.spec.destination}, frame.data(),
+                    static_cast<uint16_t>(payload.size()), traffic_class, pcp,
+                    checksum_add(payload.data(), payload.size()), no_checksum);
   return frame;
 }
 
@@ -35,8 +53,7 @@ TEST(HeaderTemplate, EqualsAFrameBuiltByHand) {
       for (const uint8_t dscp : std::initializer_list<uint8_t>{0, 46, 63}) {
         for (const uint8_t ecn : std::initializer_list<uint8_t>{0, 1, 2, 3}) {
           const HeaderSpec s = spec(ipv6, vlan < 0 ? 0 : static_cast<uint16_t>(vlan));
-          const Bytes frame =
-              write(HeaderTemplate(s), test::rtp(9), static_cast<uint8_t>(dscp << 2 | ecn));
+          const Bytes frame = write(Header(s), test::rtp(9), static_cast<uint8_t>(dscp << 2 | ecn));
           test::UdpFrame want{.to = s.destination_mac,
                               .from = s.source_mac,
                               .vlan = vlan < 0 ? -1 : (5 << 13 | vlan),
@@ -60,7 +77,7 @@ TEST(HeaderTemplate, EqualsAFrameBuiltByHand) {
 }
 
 TEST(HeaderTemplate, SendsAllOnesWhereTheSumIsZero_RFC768) {
-  const HeaderTemplate header(spec(false, 0));
+  const Header header(spec(false, 0));
   // Two payload octets are free to bring the sum to zero.
   bool seen = false;
   for (unsigned v = 0; v < 0x10000 && !seen; ++v) {
@@ -73,16 +90,16 @@ TEST(HeaderTemplate, SendsAllOnesWhereTheSumIsZero_RFC768) {
 
 TEST(HeaderTemplate, KeepsNoChecksumOnIpv4AndMakesOneForIpv6) {
   const Bytes payload = test::rtp(3);
-  const Bytes v4 = write(HeaderTemplate(spec(false, 0)), payload, 0, true);
+  const Bytes v4 = write(Header(spec(false, 0)), payload, 0, true);
   EXPECT_EQ(v4[40] | v4[41], 0);
-  const Bytes v6 = write(HeaderTemplate(spec(true, 0)), payload, 0, true);
+  const Bytes v6 = write(Header(spec(true, 0)), payload, 0, true);
   EXPECT_NE(v6[60] | v6[61], 0);
   EXPECT_TRUE(test::checksums_hold(v6));
 }
 
 TEST(HeaderTemplate, EveryPayloadSizeUpToTheMtu) {
-  const HeaderTemplate v4(spec(false, 0));
-  const HeaderTemplate v6(spec(true, 100));
+  const Header v4(spec(false, 0));
+  const Header v6(spec(true, 100));
   for (size_t size = 0; size <= 1400; ++size) {
     Bytes payload(size);
     for (size_t i = 0; i < size; ++i) payload[i] = static_cast<uint8_t>(i * 31 + size);

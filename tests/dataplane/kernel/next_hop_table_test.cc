@@ -342,10 +342,10 @@ TEST_F(Table, DestinationsThatComeAndGoKeepTheirOwnWatches) {
   }
   tell("198.18.1.254", NeighbourState::reachable, kMacB);
   for (uint32_t token = 0; token < 5; ++token) {
-    const auto now = *table->answer(token);
-    const bool behind = now.destination.bytes[3] < 3;
-    EXPECT_EQ(now.next_hop.mac, behind ? kMacB : MacAddress{}) << token;
-    EXPECT_EQ(last[token], now.next_hop) << token;
+    const auto answer = *table->answer(token);
+    const bool behind = answer.destination.bytes[3] < 3;
+    EXPECT_EQ(answer.next_hop.mac, behind ? kMacB : MacAddress{}) << token;
+    EXPECT_EQ(last[token], answer.next_hop) << token;
     table->unwatch(token);
   }
   EXPECT_EQ(table->stats().destinations + table->stats().neighbours, 0u);

@@ -6,37 +6,20 @@
 
 #include <functional>
 
-#include "tests/dataplane/relay/rig.hh"
+#include "tests/dataplane/relay/plain_call.hh"
 
 namespace holdfast::dataplane {
 namespace {
 
 using test::Bytes;
 using test::UdpFrame;
+using test_rig::add_plain_call;
+using test_rig::from_hq;
+using test_rig::from_phone;
+using test_rig::kLan;
+using test_rig::kWan;
 using test_rig::Rig;
 using test_rig::RigOptions;
-
-constexpr LegIndex kLan = 1;
-constexpr LegIndex kWan = 2;
-
-UdpFrame from_phone(Bytes payload, uint16_t port = 20000) {
-  return {.to = *MacAddress::parse("02:00:00:00:00:01"),
-          .source = *SocketAddress::parse("198.18.1.10:4000"),
-          .destination = {*IpAddress::parse("198.18.1.2"), port},
-          .payload = std::move(payload)};
-}
-UdpFrame from_hq(Bytes payload, uint16_t port = 20100) {
-  return {.to = *MacAddress::parse("02:00:00:00:00:02"),
-          .source = *SocketAddress::parse("198.18.3.10:30000"),
-          .destination = {*IpAddress::parse("198.18.2.2"), port},
-          .payload = std::move(payload)};
-}
-
-// lan 20000 <-> wan 20100, remotes known from SDP.
-void add_plain_call(Rig& rig) {
-  rig.add_call(kLan, kWan, rig.setup(0, 20000, "198.18.1.10:4000"),
-               rig.setup(1, 20100, "198.18.3.10:30000"));
-}
 
 TEST(RelayCore, RelaysBothWaysWithOurAddressesMarkingAndTheSendersEcn) {
   Rig rig;
@@ -117,105 +100,6 @@ TEST(RelayCore, TagsOnTaggedPorts) {
             (Bytes{0x81, 0x00, 5 << 5, 100, 0x08, 0x00}));
 }
 
-TEST(RelayCore, LearnsTheFirstValidSourceThenLocksToIt_RFC4961) {
-  Rig rig;
-  rig.add_call(kLan, kWan, rig.setup(0, 20000, nullptr), rig.setup(1, 20100, "198.18.3.10:30000"));
-  rig.arrive(1, test::build(from_hq(test::rtp(1))));
-  rig.run();
-  EXPECT_EQ(rig.drops(1)["no_remote"], 1u) << "nowhere to send yet";
-
-  rig.arrive(0, test::build(from_phone({1, 2, 3})));  // not media: teaches nothing
-  rig.arrive(0, test::build(from_phone(test::rtp(1))));
-  UdpFrame stranger = from_phone(test::rtp(2));
-  stranger.source.port = 4002;
-  rig.arrive(0, test::build(stranger));
-  stranger.source = *SocketAddress::parse("198.18.1.11:4000");
-  rig.arrive(0, test::build(stranger));
-  rig.run();
-  EXPECT_EQ(rig.departed(1).size(), 1u);
-  EXPECT_EQ(rig.drops(0)["wrong_source"], 2u);
-
-  // The answer goes where the phone sent from, through the station its frames came from, without
-  // asking anybody.
-  rig.arrive(1, test::build(from_hq(test::rtp(2))));
-  rig.arrive(1, test::build(from_hq(test::rtcp_rr(), 20101)));
-  rig.run();
-  const auto out = rig.departed(0);
-  ASSERT_EQ(out.size(), 2u);
-  EXPECT_EQ(Bytes(out[0].begin(), out[0].begin() + 6), (Bytes{2, 0, 0, 0, 0, 0x99}));
-  EXPECT_EQ(out[1][37], 4001 & 0xff) << "RTCP's port is derived until it is learned";
-
-  PathEvent event;
-  ASSERT_TRUE(rig.core().events().pop(event));
-  EXPECT_EQ(event.leg, kLan);
-  EXPECT_EQ(event.destination.to_string(), "198.18.1.10:4000");
-  rig.expect_balanced();
-}
-
-TEST(RelayCore, RelearnsAfterAnUpdate) {
-  Rig rig;
-  add_plain_call(rig);
-  rig.arrive(0, test::build(from_phone(test::rtp(1))));
-  rig.run();
-  CoreRequest r;
-  r.kind = CoreRequest::Kind::update;
-  r.leg = kLan;
-  r.setup = rig.snapshot(kLan).leg.setup;
-  r.relearn = true;
-  rig.request(r, kLan);
-  UdpFrame moved = from_phone(test::rtp(2));
-  moved.source = *SocketAddress::parse("198.18.1.11:5000");
-  rig.arrive(0, test::build(moved));
-  rig.arrive(0, test::build(from_phone(test::rtp(3))));
-  rig.run();
-  EXPECT_EQ(rig.departed(1).size(), 2u);
-  EXPECT_EQ(rig.drops(0)["wrong_source"], 1u) << "the old source is a stranger now";
-}
-
-TEST(RelayCore, AClearedRemoteGetsNothingUntilASourceIsLearned) {
-  Rig rig;
-  add_plain_call(rig);
-  rig.arrive(0, test::build(from_phone(test::rtp(1))));
-  rig.run();
-  CoreRequest r;
-  r.kind = CoreRequest::Kind::update;
-  r.leg = kLan;
-  r.setup = rig.snapshot(kLan).leg.setup;
-  r.setup.remote = {};
-  r.relearn = r.unset = true;
-  rig.request(r, kLan);
-  rig.arrive(1, test::build(from_hq(test::rtp(1))));
-  rig.arrive(1, test::build(from_hq(test::rtcp_rr(), 20101)));
-  rig.run();
-  EXPECT_EQ(rig.drops(1), (std::map<std::string, uint64_t>{{"no_remote", 2}}));
-
-  UdpFrame moved = from_phone(test::rtp(2));
-  moved.source = *SocketAddress::parse("198.18.1.11:5000");
-  rig.arrive(0, test::build(moved));
-  rig.run();
-  rig.arrive(1, test::build(from_hq(test::rtp(2))));
-  rig.run();
-  EXPECT_EQ(rig.departed(0).at(0)[37], 5000 & 0xff);
-  rig.expect_balanced();
-}
-
-TEST(RelayCore, AStreamThatBeganBeforeItsClockRateWasKnownGetsIt) {
-  Rig rig;
-  add_plain_call(rig);
-  Bytes dynamic = test::rtp(1);
-  dynamic[1] = 96;
-  rig.arrive(0, test::build(from_phone(dynamic)));
-  rig.run();
-  EXPECT_EQ(rig.snapshot(kLan).streams[0].clock_hz, 0u);
-  CoreRequest r;
-  r.kind = CoreRequest::Kind::update;
-  r.leg = kLan;
-  r.setup = rig.snapshot(kLan).leg.setup;
-  r.setup.clock_rates[0] = {96, 48000};
-  rig.request(r, kLan);
-  EXPECT_EQ(rig.snapshot(kLan).streams[0].clock_hz, 48000u);
-}
-
 TEST(RelayCore, RemarkingMutesNothing) {
   Rig rig;
   add_plain_call(rig);
@@ -232,21 +116,6 @@ TEST(RelayCore, RemarkingMutesNothing) {
   EXPECT_EQ(out[0][15], 10 << 2);
 }
 
-TEST(RelayCore, RtcpIsTakenFromTheHostOfRtpOnly) {
-  Rig rig;
-  add_plain_call(rig);
-  rig.arrive(0, test::build(from_phone(test::rtp(1))));
-  UdpFrame stranger = from_phone(test::rtcp_rr(), 20001);
-  stranger.source = *SocketAddress::parse("198.18.1.66:4001");
-  rig.arrive(0, test::build(stranger));
-  UdpFrame phone = from_phone(test::rtcp_rr(), 20001);
-  phone.source.port = 4011;  // not where it was expected, but from the phone
-  rig.arrive(0, test::build(phone));
-  rig.run();
-  EXPECT_EQ(rig.drops(0), (std::map<std::string, uint64_t>{{"wrong_source", 1}}));
-  EXPECT_EQ(rig.departed(1).size(), 2u);
-}
-
 TEST(RelayCore, RemovingTwiceIsRemovingOnce) {
   Rig rig;
   add_plain_call(rig);
@@ -260,16 +129,6 @@ TEST(RelayCore, RemovingTwiceIsRemovingOnce) {
     rig.request(r, kLan);
     EXPECT_EQ(rig.core().legs_in_use(), 0u);
   }
-}
-
-TEST(RelayCore, StrictLegsTakeOnlyTheirRemote) {
-  Rig rig;
-  LegSetup lan = rig.setup(0, 20000, "198.18.1.77:4000");
-  lan.strict_source = true;
-  rig.add_call(kLan, kWan, lan, rig.setup(1, 20100, "198.18.3.10:30000"));
-  rig.arrive(0, test::build(from_phone(test::rtp(1))));
-  rig.run();
-  EXPECT_EQ(rig.drops(0)["wrong_source"], 1u);
 }
 
 TEST(RelayCore, MuxedRtcpGoesToTheRtpPortAndBack_RFC5761) {
@@ -369,42 +228,6 @@ TEST(RelayCore, DropsBadChecksumsAndOversizeByName) {
   const LegSnapshot lan = rig.snapshot(kLan);
   EXPECT_EQ(lan.leg.counters.drops[leg_drop_index(DropReason::udp_bad_checksum)], 1u);
   rig.expect_balanced();
-}
-
-TEST(RelayCore, AccountsPerStream) {
-  Rig rig;
-  add_plain_call(rig);
-  uint32_t timestamp = 0;
-  for (uint16_t seq = 65530; seq != 20; ++seq, timestamp += 160) {
-    if (seq == 3 || seq == 4) continue;
-    rig.arrive(0, test::build(from_phone(test::rtp(seq, timestamp))));
-  }
-  rig.arrive(0, test::build(from_phone(test::rtp(1, 0, 0xabcdef01))));
-  rig.run();
-  const LegSnapshot lan = rig.snapshot(kLan);
-  ASSERT_EQ(lan.stream_count, 2u);
-  EXPECT_EQ(lan.streams[0].account.ssrc(), 0xabcdef01u);
-  const media::StreamReport report = lan.streams[1].account.report();
-  EXPECT_EQ(report.expected, 26u);
-  EXPECT_EQ(report.received, 24u);
-  EXPECT_EQ(report.lost, 2u);
-  ASSERT_EQ(report.runs_used, 1u);
-  EXPECT_EQ(report.runs[0].length, 2u);
-}
-
-// A sender that changes its SSRC with every packet costs slots, never memory, and its sums stay
-// whole.
-TEST(RelayCore, FoldsStreamsBeyondTheBound) {
-  Rig rig({.max_legs = 2});
-  add_plain_call(rig);
-  for (uint32_t ssrc = 1; ssrc <= 500; ++ssrc)
-    rig.arrive(0, test::build(from_phone(test::rtp(9, 0, ssrc))));
-  rig.run();
-  const LegSnapshot lan = rig.snapshot(kLan);
-  EXPECT_LE(lan.stream_count, kMaxStreamsPerLeg);
-  EXPECT_EQ(lan.leg.folded.streams + lan.stream_count, 500u);
-  EXPECT_EQ(lan.leg.folded.received + lan.stream_count, 500u);
-  EXPECT_EQ(rig.departed(1).size(), 500u);
 }
 
 TEST(RelayCore, EveryBurstSizeBalances) {

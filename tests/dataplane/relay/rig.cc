@@ -187,7 +187,7 @@ LegSetup Rig::setup(size_t port, uint16_t local_port, const char* remote, bool i
   LegSetup s;
   const auto& address = board_->ports()[port].filter.addresses[ipv6 ? 1 : 0];
   s.port = static_cast<uint16_t>(port);
-  s.address_index = address.index;
+  s.address_index = static_cast<uint16_t>(address.index);
   s.local = address.ip;
   s.local_port = {local_port, static_cast<uint16_t>(local_port + 1)};
   if (remote != nullptr) {

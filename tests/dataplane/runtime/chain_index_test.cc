@@ -40,7 +40,7 @@ TEST(ChainIndex, GrowsAndShrinksLikeASet) {
   ChainIndex index;
   std::set<uint32_t> wanted;
   for (int move = 0; move < 20'000; ++move) {
-    const uint32_t at = random() % kEntries;
+    const auto at = static_cast<uint32_t>(random() % kEntries);
     if (wanted.insert(at).second) {
       index.insert(at, hash_of);
     } else if (move % 3 == 0) {
