@@ -14,8 +14,9 @@ namespace {
 using nlohmann::json;
 
 // Who counted a loss.
-constexpr std::string_view kHere = "us";         // at our port: lost on the way to us
-constexpr std::string_view kFarEnd = "far end";  // its RTCP: lost beyond our port
+constexpr std::string_view kHere = "us";              // at our port: lost on the way to us
+constexpr std::string_view kFarEnd = "far end";       // its RTCP: lost beyond our port
+constexpr std::string_view kFarEndXr = "far end XR";  // its extended reports (RFC 3611)
 
 std::string ssrc_text(uint32_t ssrc) {
   char text[16];
@@ -57,11 +58,18 @@ struct Totals {
 };
 
 struct CallMedia {
-  json streams = json::array(), beyond = json::array(), drops = json::array();
+  json streams = json::array(), beyond = json::array(), xr = json::array(), drops = json::array();
   Totals totals;
 
   void add(const std::string& name, const control::LegReport& leg);
 };
+
+json xr_row(const control::FarEndReport& said) {
+  json row = said.voip ? control::to_json(*said.voip) : json::object();
+  if (said.statistics) row["statistics"] = control::to_json(*said.statistics);
+  row["measured_by"] = kFarEndXr;
+  return row;
+}
 
 void CallMedia::add(const std::string& name, const control::LegReport& leg) {
   const json where = {{"stream", name}, {"leg", leg.leg}, {"interface", leg.interface}};
@@ -106,14 +114,20 @@ void CallMedia::add(const std::string& name, const control::LegReport& leg) {
   totals.lost_by_us += leg.folded.lost_by_us;
   for (const auto& f : leg.far_end) {
     json row = where;
-    row.update({{"to", source ? json(source->to_string()) : json()},
-                {"ssrc", ssrc_text(f.ssrc)},
-                {"lost_beyond", f.lost_beyond()},
+    row.update({{"to", source ? json(source->to_string()) : json()}, {"ssrc", ssrc_text(f.ssrc)}});
+    if (f.voip || f.statistics) {
+      xr.push_back(row);
+      xr.back().update(xr_row(f));
+    }
+    if (f.reports == 0) continue;
+    row.update({{"lost_beyond", f.lost_beyond()},
                 {"cumulative_lost", f.cumulative_lost},
                 {"lost_before_us", f.lost_before},
                 {"fraction_lost", f.fraction_lost},
                 {"jitter_ms", f.jitter_ms ? json(*f.jitter_ms) : json()},
                 {"round_trip_ms", f.round_trip_ms ? json(*f.round_trip_ms) : json()},
+                {"round_trip_measured_by", kHere},
+                {"round_trip_by", f.round_trip_by_xr ? "xr" : "sr"},
                 {"reports", f.reports},
                 {"measured_by", kFarEnd}});
     beyond.push_back(std::move(row));
@@ -173,6 +187,7 @@ json loss_document(const SipSnapshot& sip, const LossInput& input, size_t limit)
     call["totals"] = found.totals.to_json();
     call["streams"] = std::move(found.streams);
     call["beyond"] = std::move(found.beyond);
+    call["xr"] = std::move(found.xr);
     call["drops"] = std::move(found.drops);
     const auto per_minute = minutes.find(record.call_key);
     call["minutes"] = per_minute == minutes.end() ? json::array() : std::move(per_minute->second);
@@ -190,6 +205,9 @@ json loss_document(const SipSnapshot& sip, const LossInput& input, size_t limit)
         {"lost_beyond",
          "what the far end's RTCP reports of its way from us, less what had not come "
          "to us or was missed by us; nothing is known where the far end sends no reports"},
+        {"xr",
+         "what the far end says in RTCP XR of how it hears the stream: its own measurement, after "
+         "its jitter buffer and from end to end"},
         {"dropped_by_us", "came to us for this call and went no further, by reason"},
         {"lost_by_us",
          "counted at our port: missed while the dataplane was down, between the last packet before "

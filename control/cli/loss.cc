@@ -26,8 +26,18 @@ std::string count(const json& row, const char* member) {
   return std::to_string(whole(row, member));
 }
 
+// Empty when it is not known.
+std::string number_text(const json& row, const char* member, int decimals) {
+  return row.contains(member) && row[member].is_number() ? decimal(number(row, member), decimals)
+                                                         : "";
+}
+
 std::string ms_text(const json& row, const char* member) {
-  return row.contains(member) && row[member].is_number() ? decimal(number(row, member), 2) : "";
+  return number_text(row, member, 2);
+}
+
+std::string percent_text(const json& row, const char* ratio) {
+  return row.contains(ratio) && row[ratio].is_number() ? decimal(100 * number(row, ratio), 3) : "";
 }
 
 std::string runs_text(const json& stream) {
@@ -43,7 +53,9 @@ std::string runs_text(const json& stream) {
 constexpr const char* kColumns =
     "call,began,ended,from,dialled,end,kind,stream,leg,interface,ssrc,minute,expected,received,"
     "lost,loss_percent,loss_runs,jitter_mean_ms,jitter_max_ms,round_trip_ms,reason,measured_by,"
-    "lost_by_us,dscp_in_first,dscp_in,dscp_expected,unmarked,remarked\r\n";
+    "lost_by_us,dscp_in_first,dscp_in,dscp_expected,unmarked,remarked,discard_percent,"
+    "burst_density,gap_density,burst_duration_ms,gap_duration_ms,jitter_buffer_ms,r_factor,mos_lq,"
+    "mos_cq\r\n";
 
 void print_row(const json& call, const std::string& kind, const json& row, const Cells& rest) {
   Cells cells = {text(call, "call"),
@@ -62,6 +74,13 @@ void print_row(const json& call, const std::string& kind, const json& row, const
   for (const char* member :
        {"lost_by_us", "dscp_in_first", "dscp_in", "dscp_expected", "unmarked", "remarked"})
     cells.push_back(row.contains(member) && row[member].is_number() ? count(row, member) : "");
+  cells.push_back(percent_text(row, "discard_rate"));
+  for (const char* member : {"burst_density", "gap_density"})
+    cells.push_back(number_text(row, member, 4));
+  for (const char* member :
+       {"burst_duration_ms", "gap_duration_ms", "jitter_buffer_ms", "r_factor"})
+    cells.push_back(number_text(row, member, 0));
+  for (const char* member : {"mos_lq", "mos_cq"}) cells.push_back(number_text(row, member, 1));
   std::string line;
   for (size_t i = 0; i < cells.size(); ++i) line += (i == 0 ? "" : ",") + csv_field(cells[i]);
   print(line + "\r\n");
@@ -79,6 +98,10 @@ void print_csv(const json& calls) {
       print_row(call, "beyond", b,
                 {"", "", "", count(b, "lost_beyond"), "", "", ms_text(b, "jitter_ms"), "",
                  ms_text(b, "round_trip_ms"), ""});
+    for (const auto& x : list(call, "xr"))
+      print_row(call, "xr", x,
+                {"", "", "", "", percent_text(x, "loss_rate"), "", "", "",
+                 ms_text(x, "round_trip_ms"), ""});
     for (const auto& d : list(call, "drops"))
       print_row(call, "drop", d,
                 {"", "", "", count(d, "packets"), "", "", "", "", "", text(d, "reason")});
@@ -127,6 +150,23 @@ void print_streams(const json& calls) {
   if (!table.empty()) print("\n" + table.to_string());
 }
 
+// How far ends say that they hear what we sent.
+void print_heard(const json& calls) {
+  Table table({"CALL", "STREAM", ">LEG", "INTERFACE", "SSRC", ">LOSS %", ">DISCARDED %",
+               ">BURST MS", ">GAP MS", ">BUFFER MS", ">ROUND TRIP MS", ">R", ">MOS LQ", ">MOS CQ",
+               "MEASURED BY"});
+  for (const auto& c : calls) {
+    for (const auto& x : list(c, "xr"))
+      table.add({text(c, "call"), text(x, "stream"), count(x, "leg"), text(x, "interface"),
+                 text(x, "ssrc"), percent_text(x, "loss_rate"), percent_text(x, "discard_rate"),
+                 number_text(x, "burst_duration_ms", 0), number_text(x, "gap_duration_ms", 0),
+                 number_text(x, "jitter_buffer_ms", 0), number_text(x, "round_trip_ms", 0),
+                 number_text(x, "r_factor", 0), number_text(x, "mos_lq", 1),
+                 number_text(x, "mos_cq", 1), "far end's XR"});
+  }
+  if (!table.empty()) print("\n" + table.to_string());
+}
+
 void print_minutes(const json& calls) {
   Table table({"CALL", "MINUTE", "STREAM", ">LEG", "INTERFACE", "SSRC", ">EXPECTED", ">RECEIVED",
                ">LOST", ">BY US"});
@@ -170,6 +210,7 @@ void print_report(const json& document, const json& calls, bool minutes) {
   if (calls.empty()) return print("no calls\n");
   print_calls(calls);
   print_streams(calls);
+  print_heard(calls);
   print_marks(calls);
   print_drops(calls);
   if (minutes) print_minutes(calls);

@@ -65,6 +65,7 @@ constexpr size_t kState = 16;
 constexpr size_t kMeasuredBy = 18;
 constexpr const char* kByUs = "us";
 constexpr const char* kByFarEnd = "far end";
+constexpr const char* kByFarEndXr = "far end XR";
 
 Cells cells(const Row& row) {
   const auto& s = row.stream;
@@ -149,7 +150,9 @@ std::vector<Cells> lines_of(const std::vector<LegRow>& legs) {
   std::vector<Cells> lines;
   for (const auto& row : legs) {
     for (const auto& stream : row.leg.streams) lines.push_back(cells({row.call, row.leg, stream}));
-    for (const auto& said : row.leg.far_end) lines.push_back(far_end_cells(row, said));
+    for (const auto& said : row.leg.far_end) {
+      if (said.reports > 0) lines.push_back(far_end_cells(row, said));
+    }
     if (row.leg.folded.streams > 0) lines.push_back(folded_cells(row));
     if (row.leg.unaccounted_packets > 0) lines.push_back(unaccounted_cells(row));
   }
@@ -209,6 +212,10 @@ void print_document(const std::vector<LegRow>& legs) {
       far_end.push_back(control::to_json(said));
       set_place(far_end.back(), row.call, row.leg);
       far_end.back()["measured_by"] = kByFarEnd;
+      far_end.back()["round_trip_measured_by"] = kByUs;
+      for (const char* by_xr : {"voip", "statistics"}) {
+        if (far_end.back().contains(by_xr)) far_end.back()[by_xr]["measured_by"] = kByFarEndXr;
+      }
     }
     if (!row.has_unlisted()) continue;
     json more;

@@ -70,6 +70,28 @@ void set_sent(control::LegReport& out, const LegCounters& counters) {
   out.rtcp_sent = counters.rtcp_tx_packets - rtcp_refused;
 }
 
+control::VoipMetrics voip_metrics(const FarEnd& said) {
+  const FarEnd::Voip& voip = said.voip();
+  control::VoipMetrics out;
+  out.loss_rate = voip.loss_rate_q8 / 256.0;
+  out.discard_rate = voip.discard_rate_q8 / 256.0;
+  out.burst_density = voip.burst_density_q8 / 256.0;
+  out.gap_density = voip.gap_density_q8 / 256.0;
+  out.burst_duration_ms = voip.burst_duration_ms;
+  out.gap_duration_ms = voip.gap_duration_ms;
+  out.jitter_buffer_ms = voip.jitter_buffer_ms;
+  if (voip.round_trip_ms != 0) out.round_trip_ms = voip.round_trip_ms;
+  // What is beyond its scale is no score, as 127 is none (RFC 3611 section 4.7.5).
+  const auto mos = [](uint8_t tenths) -> std::optional<double> {
+    if (tenths < 10 || tenths > 50) return std::nullopt;
+    return tenths / 10.0;
+  };
+  if (said.r_factor() <= 100) out.r_factor = said.r_factor();
+  out.mos_lq = mos(said.mos_lq_q10());
+  out.mos_cq = mos(said.mos_cq_q10());
+  return out;
+}
+
 control::FarEndReport far_end_report(const StreamSlot& slot, uint64_t now_ns) {
   const FarEnd& said = slot.far_end;
   control::FarEndReport out;
@@ -84,12 +106,17 @@ control::FarEndReport far_end_report(const StreamSlot& slot, uint64_t now_ns) {
   if (slot.clock_known) out.jitter_ms = 1000.0 * said.jitter_ticks() / slot.clock_hz();
   if (said.round_trip_us() != FarEnd::kUnknown)
     out.round_trip_ms = static_cast<double>(said.round_trip_us()) / 1000;
+  out.round_trip_by_xr = said.round_trip_by_xr();
+  if (said.has_voip()) out.voip = voip_metrics(said);
+  if (said.has_statistics())
+    out.statistics = control::StatisticsSums{said.summed_lost(), said.summed_duplicates()};
   return out;
 }
 
 void set_ignored(control::LegReport& out, const LegCounters& counters) {
   const std::pair<const char*, uint32_t> rows[] = {{"unknown_ssrc", counters.reports_unknown_ssrc},
                                                    {"bad_delay", counters.reports_bad_delay},
+                                                   {"bad_length", counters.reports_bad_length},
                                                    {"too_many", counters.reports_unread}};
   for (const auto& [name, count] : rows) {
     if (count > 0) out.far_end_ignored.push_back({name, count});
@@ -130,7 +157,7 @@ control::LegReport leg_report(const LegSnapshot& snapshot, const LegSnapshot& pe
   for (uint32_t i = 0; i < snapshot.stream_count; ++i)
     out.streams.push_back(stream_report(snapshot.streams[i], now_ns));
   for (uint32_t i = 0; i < peer.stream_count; ++i) {
-    if (peer.streams[i].far_end.reports() > 0)
+    if (peer.streams[i].far_end.has_said_anything())
       out.far_end.push_back(far_end_report(peer.streams[i], now_ns));
   }
   set_ignored(out, leg.counters);

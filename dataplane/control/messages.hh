@@ -211,8 +211,29 @@ struct StreamReport {
   uint64_t lost_by_us = 0;  // of expected: missed while no dataplane ran; neither lost nor received
 };
 
+// What a leg's endpoint says in an XR VoIP metrics block (RFC 3611 section 4.7), the newest one.
+struct VoipMetrics {
+  double loss_rate = 0;  // 0 to 1, as the three below
+  double discard_rate = 0;
+  double burst_density = 0;
+  double gap_density = 0;
+  uint16_t burst_duration_ms = 0;
+  uint16_t gap_duration_ms = 0;
+  uint16_t jitter_buffer_ms = 0;          // nominal
+  std::optional<uint16_t> round_trip_ms;  // from end to end, as the endpoint measured it
+  std::optional<uint8_t> r_factor;        // 0 to 100
+  std::optional<double> mos_lq;           // 1.0 to 5.0
+  std::optional<double> mos_cq;
+};
+
+// The sums of its XR statistics summaries (section 4.6); they stay at 65,535.
+struct StatisticsSums {
+  uint32_t lost = 0;
+  uint32_t duplicates = 0;
+};
+
 // What a leg's endpoint says in its RTCP of one stream that is relayed to it: its newest report
-// block.
+// block, and its extended reports. With `reports` 0 there were extended reports only.
 struct FarEndReport {
   uint32_t ssrc = 0;             // of the stream, which arrives at the call's other leg
   uint64_t reports = 0;          // how many blocks came
@@ -223,7 +244,10 @@ struct FarEndReport {
   uint32_t highest_ext_seq = 0;  // as the far end counts wraps
   uint32_t jitter = 0;           // timestamp units
   std::optional<double> jitter_ms;      // when the stream's clock is known
-  std::optional<double> round_trip_ms;  // from us to the endpoint and back
+  std::optional<double> round_trip_ms;  // from us to the endpoint and back, measured by us
+  bool round_trip_by_xr = false;        // ... with XR reference times instead of sender reports
+  std::optional<VoipMetrics> voip;
+  std::optional<StatisticsSums> statistics;
 
   // What was lost between us and the endpoint, as far as the two counts can tell.
   uint64_t lost_beyond() const {
@@ -416,6 +440,8 @@ nlohmann::json to_json(const Operation&);
 
 nlohmann::json to_json(const StreamReport&);
 nlohmann::json to_json(const FarEndReport&);
+nlohmann::json to_json(const VoipMetrics&);
+nlohmann::json to_json(const StatisticsSums&);
 nlohmann::json to_json(const FoldedStreams&);
 nlohmann::json to_json(const CallReport&);
 nlohmann::json to_json(const LegReport&);

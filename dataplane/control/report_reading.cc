@@ -73,6 +73,31 @@ StreamReport read_stream(const json& item, const std::string& path, std::string&
   return s;
 }
 
+VoipMetrics read_voip(const json& item, const std::string& path, std::string& error) {
+  VoipMetrics v;
+  Fields fields(item, path, error);
+  fields.ratio("loss_rate", v.loss_rate, kMay);
+  fields.ratio("discard_rate", v.discard_rate, kMay);
+  fields.ratio("burst_density", v.burst_density, kMay);
+  fields.ratio("gap_density", v.gap_density, kMay);
+  fields.number("burst_duration_ms", v.burst_duration_ms, kMay);
+  fields.number("gap_duration_ms", v.gap_duration_ms, kMay);
+  fields.number("jitter_buffer_ms", v.jitter_buffer_ms, kMay);
+  fields.number("round_trip_ms", v.round_trip_ms, kMay);
+  fields.number("r_factor", v.r_factor, kMay);
+  fields.amount("mos_lq", v.mos_lq, kMay);
+  fields.amount("mos_cq", v.mos_cq, kMay);
+  return v;
+}
+
+StatisticsSums read_statistics(const json& item, const std::string& path, std::string& error) {
+  StatisticsSums s;
+  Fields fields(item, path, error);
+  fields.number("lost", s.lost, kMay);
+  fields.number("duplicates", s.duplicates, kMay);
+  return s;
+}
+
 FarEndReport read_far_end(const json& item, const std::string& path, std::string& error) {
   FarEndReport f;
   Fields fields(item, path, error);
@@ -86,6 +111,13 @@ FarEndReport read_far_end(const json& item, const std::string& path, std::string
   fields.number("jitter", f.jitter, kMay);
   fields.amount("jitter_ms", f.jitter_ms, kMay);
   fields.amount("round_trip_ms", f.round_trip_ms, kMay);
+  std::string by;
+  fields.text("round_trip_by", by, kMay, kMaxText);
+  f.round_trip_by_xr = by == "xr";
+  if (const auto* voip = fields.object("voip", kMay))
+    f.voip = read_voip(*voip, fields.path("voip"), error);
+  if (const auto* statistics = fields.object("statistics", kMay))
+    f.statistics = read_statistics(*statistics, fields.path("statistics"), error);
   return f;
 }
 

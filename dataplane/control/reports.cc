@@ -105,6 +105,25 @@ json to_json(const StreamReport& s) {
           {"lost_by_us", s.lost_by_us}};
 }
 
+json to_json(const VoipMetrics& v) {
+  json j{{"loss_rate", v.loss_rate},
+         {"discard_rate", v.discard_rate},
+         {"burst_density", v.burst_density},
+         {"gap_density", v.gap_density},
+         {"burst_duration_ms", v.burst_duration_ms},
+         {"gap_duration_ms", v.gap_duration_ms},
+         {"jitter_buffer_ms", v.jitter_buffer_ms}};
+  if (v.round_trip_ms) j["round_trip_ms"] = *v.round_trip_ms;
+  if (v.r_factor) j["r_factor"] = *v.r_factor;
+  if (v.mos_lq) j["mos_lq"] = *v.mos_lq;
+  if (v.mos_cq) j["mos_cq"] = *v.mos_cq;
+  return j;
+}
+
+json to_json(const StatisticsSums& s) {
+  return {{"lost", s.lost}, {"duplicates", s.duplicates}};
+}
+
 json to_json(const FarEndReport& f) {
   json j{{"ssrc", ssrc_text(f.ssrc)},
          {"reports", f.reports},
@@ -116,7 +135,12 @@ json to_json(const FarEndReport& f) {
          {"highest_ext_seq", f.highest_ext_seq},
          {"jitter", f.jitter}};
   if (f.jitter_ms) j["jitter_ms"] = *f.jitter_ms;
-  if (f.round_trip_ms) j["round_trip_ms"] = *f.round_trip_ms;
+  if (f.round_trip_ms) {
+    j["round_trip_ms"] = *f.round_trip_ms;
+    j["round_trip_by"] = f.round_trip_by_xr ? "xr" : "sr";
+  }
+  if (f.voip) j["voip"] = to_json(*f.voip);
+  if (f.statistics) j["statistics"] = to_json(*f.statistics);
   return j;
 }
 

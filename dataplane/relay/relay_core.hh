@@ -18,6 +18,7 @@
 #include "dataplane/relay/switchboard.hh"
 #include "dataplane/runtime/spsc_queue.hh"
 #include "media/rtcp_packet.hh"
+#include "media/rtcp_xr.hh"
 #include "media/rtp_packet.hh"
 
 namespace holdfast::dataplane {
@@ -95,8 +96,13 @@ class RelayCore {
   void build_header(Leg& leg, PathKind path, const MacAddress& next_hop);
   bool tell(Leg& leg, PathKind path);
   void tell_again();
-  void read_rtcp(Leg& leg, const media::RtcpCompound& compound, uint64_t now_ns);
   void account(Leg& leg, const FrameView& view, const media::RtpPacket& packet, uint64_t now_ns);
+
+  // relay_rtcp.cc: what endpoints say of streams; `left`: how many blocks are looked at still
+  void read_rtcp(Leg& leg, const media::RtcpCompound& compound, uint64_t now_ns);
+  void read_xr(Leg& leg, const media::RtcpPacket& packet, size_t& left, uint64_t now_ns);
+  void read_xr_block(Leg& leg, const media::RtcpPacket& packet, const media::XrBlock& block,
+                     uint64_t now_ns);
 
   // relay_capture.cc: copies for the operator; `out`: as it leaves by the leg, else as it came
   void copy_frame(const Leg& leg, const rte_mbuf* frame, bool out);

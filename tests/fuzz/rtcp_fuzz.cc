@@ -3,12 +3,38 @@
 #include <cstdlib>
 
 #include "media/rtcp_packet.hh"
+#include "media/rtcp_xr.hh"
 
 using namespace holdfast::media;
 
 namespace {
 
 volatile uint64_t sink;  // keeps the reads
+
+uint64_t read_xr(const RtcpPacket& packet) {
+  uint64_t sum = 0;
+  size_t bytes = 8;
+  XrBlocks blocks(packet);
+  while (const auto block = blocks.next()) {
+    bytes += 4;  // at least
+    sum += block->type();
+    if (!block->is_read() || !block->fits()) continue;
+    if (block->is(XrType::voip_metrics)) {
+      const XrVoipMetrics said = block->voip_metrics();
+      sum += said.ssrc + said.loss_rate_q8 + said.jitter_buffer_absolute_maximum_ms;
+    } else if (block->is(XrType::statistics_summary)) {
+      const XrStatistics said = block->statistics();
+      sum += said.lost.value_or(0) + said.duplicates.value_or(0) +
+             said.mean_jitter_ticks.value_or(0) + said.end_seq;
+    } else if (block->is(XrType::receiver_reference_time)) {
+      sum += block->reference_ntp();
+    } else {
+      for (size_t i = 0; i < block->delay_count(); ++i) sum += block->delay(i).delay_since_rr_q16;
+    }
+  }
+  if (bytes > packet.bytes().size()) std::abort();
+  return sum;
+}
 
 void read_all(const RtcpPacket& packet) {
   if (packet.bytes().size() < kRtcpHeaderBytes || packet.bytes().size() % 4 != 0) std::abort();
@@ -22,6 +48,7 @@ void read_all(const RtcpPacket& packet) {
   }
   if (packet.is(RtcpType::bye))
     for (size_t i = 0; i < packet.count(); ++i) sum += packet.bye_ssrc(i);
+  if (packet.is(RtcpType::xr)) sum += read_xr(packet);
   sink = sum;
 }
 

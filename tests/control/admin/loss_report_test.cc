@@ -47,7 +47,22 @@ control::CallReport lossy_report(uint64_t call_key) {
   far.cumulative_lost = 16;
   far.lost_before = 11;
   far.reports = 6;
-  report.legs[1].far_end = {far};
+  far.round_trip_ms = 41.5;
+  far.voip = control::VoipMetrics{.loss_rate = 0.125,
+                                  .discard_rate = 0.0625,
+                                  .burst_density = 0.5,
+                                  .gap_density = 0,
+                                  .burst_duration_ms = 300,
+                                  .gap_duration_ms = 20'000,
+                                  .jitter_buffer_ms = 60,
+                                  .round_trip_ms = 80,
+                                  .r_factor = 93,
+                                  .mos_lq = 4.2,
+                                  .mos_cq = {}};
+  control::FarEndReport by_xr_alone;
+  by_xr_alone.ssrc = 7;
+  by_xr_alone.statistics = control::StatisticsSums{4, 1};
+  report.legs[1].far_end = {far, by_xr_alone};
   return report;
 }
 
@@ -124,6 +139,16 @@ TEST_F(LossReport, OfCallsThatLiveAndThatHaveEnded) {
     EXPECT_EQ(call["streams"][0]["loss_runs"]["11"], 1);
     EXPECT_EQ(call["streams"][0]["jitter_mean_ms"], 2.0);
     EXPECT_EQ(call["beyond"][0]["measured_by"], "far end");
+    EXPECT_EQ(call["beyond"].size(), 1U) << "XR alone says nothing of it";
+    EXPECT_EQ(call["beyond"][0]["round_trip_measured_by"], "us");
+    EXPECT_EQ(call["beyond"][0]["round_trip_by"], "sr");
+    ASSERT_EQ(call["xr"].size(), 2U);
+    EXPECT_EQ(call["xr"][0]["measured_by"], "far end XR");
+    EXPECT_EQ(call["xr"][0]["r_factor"], 93);
+    EXPECT_EQ(call["xr"][0]["round_trip_ms"], 80);
+    EXPECT_FALSE(call["xr"][0].contains("mos_cq")) << "not known";
+    EXPECT_EQ(call["xr"][1]["ssrc"], "0x00000007");
+    EXPECT_EQ(call["xr"][1]["statistics"]["duplicates"], 1);
     EXPECT_EQ(call["drops"][0]["reason"], "bad_source");
   }
   EXPECT_EQ(report["calls"][0]["call"], "0000000000000def");
@@ -150,35 +175,45 @@ TEST_F(LossReport, ByTheCommand) {
   record_two_calls();
   const auto [table, good] = command("report loss --minutes");
   EXPECT_EQ(good, 0) << table;
-  for (const auto* text :
-       {"0000000000000def", "callee_hung_up", "lives", "11:1", "far end's RTCP", "bad_source",
-        "2023-11-14 22:13:00", "was lost on the way from us", "missed while the dataplane was down",
-        "How all these calls ended: "
-        "callee_hung_up 1"})
+  for (const auto* text : {"0000000000000def", "callee_hung_up", "lives", "11:1", "far end's RTCP",
+                           "far end's XR", "bad_source", "2023-11-14 22:13:00",
+                           "was lost on the way from us", "missed while the dataplane was down",
+                           "How all these calls ended: "
+                           "callee_hung_up 1"})
     EXPECT_NE(table.find(text), std::string::npos) << text << "\n" << table;
   const auto rows = lines_of(table, "\n", "0000000000000def");
-  ASSERT_EQ(rows.size(), 6U) << table;  // call, stream, beyond, marks, drop, minute
+  ASSERT_EQ(rows.size(), 8U) << table;  // call, stream, beyond, two of XR, marks, drop, minute
   EXPECT_TRUE(rows[0].ends_with(" 54")) << "dropped and missed\n" << table;
   EXPECT_NE(rows[1].find(" 11:1     49 "), std::string::npos) << table;
-  EXPECT_NE(rows[3].find("46       0        34      1438          3"), std::string::npos) << table;
-  EXPECT_TRUE(rows[5].ends_with("   11     49")) << table;
+  EXPECT_NE(rows[3].find("12.500        6.250       300     20000         60             80  93"),
+            std::string::npos)
+      << table;
+  EXPECT_NE(rows[5].find("46       0        34      1438          3"), std::string::npos) << table;
+  EXPECT_TRUE(rows[7].ends_with("   11     49")) << table;
 
   const auto [csv, done] = command("report loss --csv --call 0000000000000def");
   EXPECT_EQ(done, 0);
   const auto lines = lines_of(csv, "\r\n");
-  ASSERT_EQ(lines.size(), 5U) << csv;  // heading, stream, beyond, drop, minute
+  ASSERT_EQ(lines.size(), 7U) << csv;  // heading, stream, beyond, two of XR, drop, minute
   const auto columns = std::count(lines[0].begin(), lines[0].end(), ',');
   for (const auto& line : lines) EXPECT_EQ(std::count(line.begin(), line.end(), ','), columns);
   EXPECT_NE(lines[1].find(",stream,"), std::string::npos);
   EXPECT_TRUE(lines[0].ends_with(
-      ",measured_by,lost_by_us,dscp_in_first,dscp_in,dscp_expected,unmarked,remarked"));
+      ",measured_by,lost_by_us,dscp_in_first,dscp_in,dscp_expected,unmarked,remarked,discard_"
+      "percent,"
+      "burst_density,gap_density,burst_duration_ms,gap_duration_ms,jitter_buffer_ms,r_factor,"
+      "mos_lq,mos_cq"));
   EXPECT_NE(lines[1].find(",1500,1440,11,0.733,11:1,2.00,"), std::string::npos) << lines[1];
-  EXPECT_TRUE(lines[1].ends_with(",us,49,46,0,34,1438,3"));
+  EXPECT_TRUE(lines[1].ends_with(",us,49,46,0,34,1438,3,,,,,,,,,"));
   EXPECT_NE(lines[2].find(",beyond,"), std::string::npos);
-  EXPECT_TRUE(lines[2].ends_with(",far end,,,,,,"));
-  EXPECT_TRUE(lines[3].ends_with(",3,,,,,,bad_source,,,,,,,")) << lines[3];
-  EXPECT_NE(lines[4].find(",minute,"), std::string::npos);
-  EXPECT_TRUE(lines[4].ends_with(",1500,1440,11,,,,,,,us,49,,,,,")) << lines[4];
+  EXPECT_TRUE(lines[2].ends_with(",far end,,,,,,,,,,,,,,,"));
+  EXPECT_NE(lines[3].find(",xr,"), std::string::npos);
+  EXPECT_TRUE(lines[3].ends_with(
+      ",12.500,,,,80.00,,far end XR,,,,,,,6.250,0.5000,0.0000,300,20000,60,93,4.2,"))
+      << lines[3];
+  EXPECT_TRUE(lines[5].ends_with(",3,,,,,,bad_source,,,,,,,,,,,,,,,,")) << lines[5];
+  EXPECT_NE(lines[6].find(",minute,"), std::string::npos);
+  EXPECT_TRUE(lines[6].ends_with(",1500,1440,11,,,,,,,us,49,,,,,,,,,,,,,,")) << lines[6];
 
   const auto all = json::parse(command("report loss --json --all --limit 1").first);
   EXPECT_EQ(all["calls"].size(), 2U) << "every page";

@@ -223,6 +223,10 @@ CallReport full_report() {
   leg.folded = {9, UINT64_MAX, 90, 10, 1, 4, 11, 12};
   leg.unaccounted_packets = 7;
   leg.far_end = {{1, 2, 3, 0.25, -4, 1, 65540, 16, 2.0, 40.125}, {2, 1, 3, 0, 9, 4, 0, 0, {}, {}}};
+  leg.far_end[0].round_trip_by_xr = true;
+  leg.far_end[0].voip = VoipMetrics{0.125, 0.25, 0.5, 1, 300, 20000, 60, 80, 93, 4.25, 4.0};
+  leg.far_end[0].statistics = StatisticsSums{5, 65535};
+  leg.far_end[1].voip = VoipMetrics{};  // without what the endpoint does not know
   leg.far_end_ignored = {{"unknown_ssrc", 6}};
   return {"call", 1, 2, {leg, leg}};
 }
@@ -248,6 +252,10 @@ TEST(Messages, AReportSurvivesTheWire) {
   EXPECT_EQ(read->legs[1].far_end[0].lost_beyond(), 0U);
   EXPECT_EQ(read->legs[1].far_end[1].lost_beyond(), 5U);
   EXPECT_EQ(read->legs[1].far_end[1].round_trip_ms, std::nullopt);
+  EXPECT_TRUE(read->legs[1].far_end[0].round_trip_by_xr);
+  EXPECT_EQ(read->legs[1].far_end[0].voip->r_factor, 93);
+  EXPECT_EQ(read->legs[1].far_end[0].statistics->duplicates, 65535U);
+  EXPECT_EQ(read->legs[1].far_end[1].voip->mos_lq, std::nullopt);
   EXPECT_EQ(read->legs[1].next_hop.gateway, IpAddress::parse("fe80::1"));
 
   StatusReport status;

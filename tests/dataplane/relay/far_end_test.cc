@@ -67,6 +67,35 @@ TEST(FarEnd, ADelayThatCannotBeIsNoRoundTrip) {
   EXPECT_EQ(far_end.round_trip_us(), 0u);
 }
 
+TEST(FarEnd, AReferenceTimeAndItsAnswerMeasureTheRoundTripToo_RFC3611) {
+  FarEnd far_end;
+  EXPECT_FALSE(far_end.has_said_anything());
+  far_end.on_sender_report(ntp(100), kStart);
+  far_end.on_sender_report(ntp(100), kStart + 5 * kMs);  // SR and reference time of one datagram
+  EXPECT_TRUE(far_end.on_delay({kPhoneSsrc, 100, kSecondQ16}, kStart + 1033 * kMs));
+  EXPECT_EQ(far_end.round_trip_us(), 33'000u);
+  EXPECT_TRUE(far_end.round_trip_by_xr() && far_end.has_said_anything());
+  EXPECT_FALSE(far_end.on_delay({kPhoneSsrc, 100, UINT32_MAX}, kStart + 1033 * kMs));
+  EXPECT_TRUE(far_end.on_report(block(100, kSecondQ16), 0, kStart + 1042 * kMs));
+  EXPECT_FALSE(far_end.round_trip_by_xr()) << "the newest counts";
+  EXPECT_EQ(far_end.round_trip_us(), 42'000u);
+}
+
+TEST(FarEnd, WhatDoesNotFitStaysAtItsGreatest) {
+  FarEnd far_end;
+  far_end.on_sender_report(ntp(1), kStart);
+  auto huge = block(1, 0);
+  huge.jitter_ticks = UINT32_MAX;
+  EXPECT_TRUE(far_end.on_report(huge, UINT64_MAX, kStart + 60'000 * kMs));
+  EXPECT_EQ(far_end.jitter_ticks(), 0xffffffu);
+  EXPECT_EQ(far_end.lost_before_us(), 0xffffffu);
+  EXPECT_EQ(far_end.round_trip_us(), 0xfffffeu);
+  for (int i = 0; i < 3; ++i)
+    far_end.on_statistics({kPhoneSsrc, 0, 1, 40'000, UINT32_MAX, {}}, kStart);
+  EXPECT_EQ(far_end.summed_lost(), UINT16_MAX);
+  EXPECT_EQ(far_end.summed_duplicates(), UINT16_MAX);
+}
+
 TEST(FarEnd, ClocksMayWrap) {
   FarEnd far_end;
   const uint64_t late = (uint64_t{1} << 32) * 1000 - 10 * kMs;  // microseconds wrap in 10 ms
@@ -181,6 +210,78 @@ TEST_F(Reading, OneDatagramIsReadSoFarAndNoFurther) {
   EXPECT_EQ(rig.snapshot(kLan).streams[0].far_end.reports(), 30u);
   EXPECT_EQ(rig.snapshot(kWan).leg.counters.reports_unread, 30u);
   EXPECT_EQ(rig.departed(0).size(), 1u) << "forwarded all the same";
+}
+
+// One XR of HQ with these blocks.
+Bytes extended(const Bytes& blocks) {
+  Bytes p = {0x80, 207, 0, static_cast<uint8_t>(1 + blocks.size() / 4)};
+  put32(p, kHqSsrc);
+  p.insert(p.end(), blocks.begin(), blocks.end());
+  return p;
+}
+Bytes voip_block(uint32_t ssrc) {
+  Bytes b = {7, 0, 0, 8};
+  put32(b, ssrc);
+  const uint8_t rest[] = {26, 13, 128, 2,  0x01, 0x2c, 0x4e, 0x20, 0,    80,   0,    120, 0,   0, 0,
+                          16, 93, 127, 42, 41,   0xb0, 0,    0x00, 0x3c, 0x00, 0x78, 0,   0xf0};
+  b.insert(b.end(), std::begin(rest), std::end(rest));
+  return b;
+}
+
+TEST_F(Reading, ExtendedReportsGoToTheStreamTheyAreAbout_RFC3611) {
+  from_phone(test::rtp(1, 160, kPhoneSsrc), 20000, kStart);
+  from_hq(test::rtp(1, 160, kHqSsrc), 20100, kStart);
+  Bytes blocks = voip_block(kPhoneSsrc);
+  for (const uint8_t byte : voip_block(0x99)) blocks.push_back(byte);
+  Bytes statistics = {6, 0x80, 0, 9};
+  put32(statistics, kPhoneSsrc);
+  for (const uint32_t word : {uint32_t{0x00010064}, 5u, 7u, 0u, 0u, 0u, 0u, 0u})
+    put32(statistics, word);
+  blocks.insert(blocks.end(), statistics.begin(), statistics.end());
+  blocks.insert(blocks.end(), {7, 0, 0, 1, 0, 0, 0, 0});  // VoIP metrics of eight octets
+  from_hq(extended(blocks), 20101, kStart);
+  EXPECT_EQ(rig.departed(0).size(), 2u) << "forwarded whole, with the media";
+
+  const FarEnd said = rig.snapshot(kLan).streams[0].far_end;
+  EXPECT_EQ(said.reports(), 0u);
+  ASSERT_TRUE(said.has_voip() && said.has_statistics());
+  EXPECT_EQ(said.voip().burst_duration_ms, 300);
+  EXPECT_EQ(said.voip().jitter_buffer_ms, 60);
+  EXPECT_EQ(said.r_factor(), 93);
+  EXPECT_EQ(said.mos_cq_q10(), 41);
+  EXPECT_EQ(said.summed_lost(), 5);
+  EXPECT_EQ(said.summed_duplicates(), 0) << "its flag is not set";
+  EXPECT_EQ(rig.snapshot(kWan).leg.counters.reports_unknown_ssrc, 1u);
+  EXPECT_EQ(rig.snapshot(kWan).leg.counters.reports_bad_length, 1u);
+}
+
+TEST_F(Reading, ReferenceTimesThatPassAreAnsweredByTheFarEnd_RFC3611) {
+  from_phone(test::rtp(1, 160, kPhoneSsrc), 20000, kStart);
+  from_hq(test::rtp(1, 160, kHqSsrc), 20100, kStart);
+  Bytes time = {4, 0, 0, 2};
+  put32(time, 0x12345678);
+  put32(time, 0x9abcdef0);
+  from_hq(extended(time), 20101, kStart + 100 * kMs);  // of its own stream, to the phone
+  Bytes delay = {5, 0, 0, 3};
+  put32(delay, kHqSsrc);
+  put32(delay, 0x56789abc);
+  put32(delay, kSecondQ16);
+  Bytes answer = extended(delay);
+  from_phone(answer, 20001, kStart + 1121 * kMs);
+  const FarEnd said = rig.snapshot(kWan).streams[0].far_end;
+  EXPECT_EQ(said.round_trip_us(), 21'000u);
+  EXPECT_TRUE(said.round_trip_by_xr());
+}
+
+TEST_F(Reading, OneDatagramsExtendedReportsAreReadSoFarToo) {
+  from_phone(test::rtp(1, 160, kPhoneSsrc), 20000, kStart);
+  Bytes blocks;
+  for (int i = 0; i < 34; ++i)
+    for (const uint8_t byte : voip_block(kPhoneSsrc)) blocks.push_back(byte);
+  Bytes flood = extended(blocks);
+  flood[2] = static_cast<uint8_t>((1 + blocks.size() / 4) >> 8);
+  from_hq(flood, 20101, kStart);
+  EXPECT_EQ(rig.snapshot(kWan).leg.counters.reports_unread, 2u);
 }
 
 TEST_F(Reading, ANewStreamBeginsWithoutTheOldOnesReports) {
