@@ -23,7 +23,8 @@ std::vector<StreamChange> changes(const StreamList& before, const StreamList& af
     const MediaStream* old = find_key(before, stream);
     if (!old)
       steps.push_back({StreamChange::Kind::add, stream});
-    else if (old->ends != stream.ends || old->learning != stream.learning)
+    else if (old->ends != stream.ends || old->learning != stream.learning ||
+             old->renewals != stream.renewals)
       steps.push_back({StreamChange::Kind::update, stream});
   }
   return steps;

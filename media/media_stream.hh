@@ -28,7 +28,7 @@ struct StreamEnd {
   std::optional<SocketAddress> remote;
   std::optional<SocketAddress> remote_rtcp;         // equals remote with rtcp_mux
   std::string host;                                 // c=, when it is a name
-  bool rtcp_mux = false;                            // agreed by both sides (RFC 5761)
+  bool rtcp_mux = false;                            // agreed with this side (RFC 5761)
   SdpDirection direction = SdpDirection::sendrecv;  // as this side said
   bool held_by_address = false;
   // Of what arrives from this side: first those that the other side asked for, since a sender uses
@@ -47,6 +47,9 @@ struct MediaStream {
   bool agreed = false;
   // Rises when another fork of the branch takes the stream over: sources are to be learned anew.
   uint32_t learning = 0;
+  // Rises with each offer and answer after the first of its dialog: an endpoint may then send from
+  // elsewhere, whatever it says.
+  uint32_t renewals = 0;
   std::array<StreamEnd, 2> ends;  // by Side
 
   StreamEnd& end(Side side) { return ends[index_of(side)]; }

@@ -23,13 +23,13 @@ std::optional<OfferAnswerReject> misfit(const MediaList& offer, const MediaList&
   return std::nullopt;
 }
 
-StreamEnd end_of(const MediaDescription& own, const MediaDescription* others) {
+StreamEnd end_of(const MediaDescription& own, const MediaDescription* others, bool rtcp_mux) {
   StreamEnd end;
   end.remote = own.remote;
   end.host = own.host;
   end.direction = own.direction;
   end.held_by_address = own.held_by_address;
-  end.rtcp_mux = others && own.rtcp_mux && others->rtcp_mux;
+  end.rtcp_mux = rtcp_mux;
   end.remote_rtcp = end.rtcp_mux ? own.remote : own.remote_rtcp;
   if (others)
     for (const PayloadClock& clock : others->clocks.all()) end.clocks.add(clock);
@@ -44,9 +44,10 @@ MediaStream stream_of(size_t slot, Side offerer, const MediaDescription& offer,
   stream.media = offer.media;
   stream.rtp = is_rtp(offer.transport);
   stream.agreed = answer != nullptr;
-  stream.end(offerer) = end_of(offer, answer);
+  // rtcp-mux is agreed with each side for itself: what one of them can do, the other need not.
+  stream.end(offerer) = end_of(offer, answer, answer && offer.rtcp_mux);
   if (answer) {
-    stream.end(other(offerer)) = end_of(*answer, &offer);
+    stream.end(other(offerer)) = end_of(*answer, &offer, answer->rtcp_mux && offer.rtcp_mux_onward);
   } else {
     stream.end(other(offerer)).clocks = offer.clocks;
   }
@@ -118,6 +119,7 @@ bool OfferAnswer::withdraw() {
 
 void OfferAnswer::settle() {
   if (!pending_ || !pending_->answer) return;
+  if (standing_) ++renewals_;
   standing_ = std::move(pending_);
   pending_.reset();
 }
@@ -134,6 +136,7 @@ StreamList OfferAnswer::wanted() const {
     for (size_t i = 0; i < now->offer.size(); ++i)
       if (carried(now->offer[i]) && carried((*now->answer)[i]))
         list.push_back(stream_of(i, now->offerer, now->offer[i], &(*now->answer)[i]));
+  for (MediaStream& stream : list) stream.renewals = renewals_;
   if (!pending_ || preview) return list;
   for (size_t i = 0; i < pending_->offer.size(); ++i) {
     if (!carried(pending_->offer[i])) continue;
@@ -143,6 +146,7 @@ StreamList OfferAnswer::wanted() const {
     });
     if (!stands) list.push_back(std::move(offered));
   }
+  for (MediaStream& stream : list) stream.renewals = renewals_;
   std::stable_sort(list.begin(), list.end(),
                    [](const MediaStream& a, const MediaStream& b) { return a.slot < b.slot; });
   return list;

@@ -80,6 +80,7 @@ class OfferAnswer {
     std::optional<MediaList> answer;
   };
 
+  uint32_t renewals_ = 0;
   std::optional<Exchange> standing_;  // the last one that was answered for good
   std::optional<Exchange> pending_;   // with an answer: a preview
 };

@@ -39,13 +39,15 @@ bool has_rtcp_attribute(std::span<const SdpLine> lines) {
 }
 
 // The value of the a=rtcp line that the section needs, or nothing: always where there was one (RFC
-// 3605 lets the reader do without only when RTCP is on the next port).
+// 3605 lets the reader do without only when RTCP is on the next port). Beside a=rtcp-mux it names
+// the port to fall back to (RFC 8035), which may be left out when it is the next.
 std::string rtcp_value(const Sdp& sdp, const SdpMedia& media, const AnchorMedia& ours) {
   const MediaTransport transport = transport_from(media.proto);
   if (transport == MediaTransport::udptl || transport == MediaTransport::other) return {};
   const uint32_t next_port = uint32_t{ours.local.port} + 1;
   const uint32_t port = ours.local_rtcp_port != 0 ? ours.local_rtcp_port : next_port;
-  if (port == next_port && !has_rtcp_attribute(sdp.lines_of(media))) return {};
+  const bool was_named = has_rtcp_attribute(sdp.lines_of(media)) && !ours.rtcp_mux;
+  if (port == next_port && !was_named) return {};
   return "rtcp:" + std::to_string(port);
 }
 
@@ -72,6 +74,11 @@ class Writer {
   void write_session();
   void write_section(size_t index);
   bool stays(const SdpAttribute& attribute, size_t index) const;
+  // Whether the section is written with a=rtcp-mux; it can only be one of RTP.
+  bool has_mux(size_t index) const {
+    return actions_[index] == MediaAction::anchor && plan_.media[index].rtcp_mux &&
+           is_rtp(transport_from(sdp_.media()[index].proto));
+  }
 
   const Sdp& sdp_;
   const AnchorPlan& plan_;
@@ -153,10 +160,10 @@ void Writer::write_session() {
 
 // Whether an attribute of a section that does not pass as it came is written again.
 bool Writer::stays(const SdpAttribute& attribute, size_t index) const {
-  if (leads_around_anchor(attribute) || same_word(attribute.name, "rtcp")) return false;
-  const bool mux =
-      same_word(attribute.name, "rtcp-mux") || same_word(attribute.name, "rtcp-mux-only");
-  return !mux || (actions_[index] == MediaAction::anchor && plan_.media[index].rtcp_mux);
+  if (leads_around_anchor(attribute) || same_word(attribute.name, "rtcp") ||
+      same_word(attribute.name, "rtcp-mux-only"))
+    return false;
+  return !same_word(attribute.name, "rtcp-mux") || has_mux(index);
 }
 
 void Writer::write_section(size_t index) {
@@ -174,6 +181,7 @@ void Writer::write_section(size_t index) {
       anchored && !media.own_connection && session_connection_ != connection;
   const size_t connection_after = lines.size() > 1 && lines[1].type == 'i' ? 1 : 0;
   std::string rtcp = anchored ? rtcp_value(sdp_, media, ours) : std::string();
+  bool mux_missing = has_mux(index);
   for (size_t i = 0; i < lines.size(); ++i) {
     const SdpLine& each = lines[i];
     if (each.type == 'a' && !rtcp.empty()) line('a', std::exchange(rtcp, {}));
@@ -181,11 +189,17 @@ void Writer::write_section(size_t index) {
       line('m', with_port(media, each.value, anchored ? ours.local.port : uint16_t{0}));
     else if (each.type == 'c')
       line('c', connection);
-    else if (each.type != 'a' || stays(attribute_of(each), index))
+    else if (each.type != 'a') {
       line(each.type, each.value);
+    } else if (const SdpAttribute attribute = attribute_of(each); stays(attribute, index)) {
+      const bool mux = same_word(attribute.name, "rtcp-mux");
+      if (!mux || mux_missing) line(each.type, each.value);
+      mux_missing = mux_missing && !mux;
+    }
     if (i == connection_after && add_connection) line('c', connection);
   }
   if (!rtcp.empty()) line('a', rtcp);
+  if (mux_missing) line('a', "rtcp-mux");
 }
 
 }  // namespace
@@ -216,10 +230,7 @@ MediaAction action_for(const MediaDescription& media, const MediaPolicy& policy)
 
 void apply_plan(std::span<const AnchorMedia> plan, MediaList& media) {
   for (size_t i = 0; i < media.size(); ++i) {
-    if (i >= plan.size() || plan[i].action != MediaAction::anchor)
-      media[i].refuse();
-    else if (!plan[i].rtcp_mux)
-      media[i].rtcp_mux = false;
+    if (i >= plan.size() || plan[i].action != MediaAction::anchor) media[i].refuse();
   }
 }
 

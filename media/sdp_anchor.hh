@@ -37,11 +37,10 @@ struct AnchorMedia {
   MediaAction action = MediaAction::refuse;
   SocketAddress local;           // anchor: where whoever reads the SDP is to send
   uint16_t local_rtcp_port = 0;  // 0: the port after local's
-  bool rtcp_mux = false;         // leave a=rtcp-mux in where it stands (RFC 5761)
+  bool rtcp_mux = false;         // with a=rtcp-mux (RFC 5761), whether it had one or not
 };
 
-// What the relay sees of the list under a plan: lines that are not anchored are refused there, and
-// a=rtcp-mux is gone where it is left out.
+// What the relay sees of the list under a plan: lines that are not anchored are refused there.
 void apply_plan(std::span<const AnchorMedia> plan, MediaList& media);
 
 // The identity of the session in o= (RFC 8866 section 5.2); see SdpOriginKeeper.

@@ -15,8 +15,8 @@ inline constexpr size_t kMaxSdpOriginBytes =
     256;                                        // user, and session id, of an o= line that we keep
 inline constexpr size_t kMaxDynamicClocks = 4;  // what the dataplane takes for one leg
 
-// What anchoring may add to a body: CR to bare LF, and in each section a c= and an a=rtcp line
-// (each below 64 bytes); the o= line grows by a version and an address.
+// What anchoring may add to a body: CR to bare LF, and in each section c=, a=rtcp and a=rtcp-mux
+// (together below 128 bytes); the o= line grows by a version and an address.
 inline constexpr size_t kMaxAnchorGrowthBytes =
     kMaxSdpLines + (kMaxSdpMedia + 1) * 128 + 2 * kMaxSdpOriginBytes + 128;
 

@@ -56,8 +56,10 @@ struct MediaDescription {
   // a=rtcp, else the next port: where RTCP goes unless both sides have rtcp_mux. Only of RTP, only
   // beside remote.
   std::optional<SocketAddress> remote_rtcp;
-  std::string host;              // c=, when it is a name: to be resolved off the loop, or learned
-  bool rtcp_mux = false;         // offered or accepted (RFC 5761)
+  std::string host;       // c=, when it is a name: to be resolved off the loop, or learned
+  bool rtcp_mux = false;  // offered or accepted (RFC 5761)
+  // Of an offer: we offer rtcp-mux to whoever is to answer it, whatever its writer did.
+  bool rtcp_mux_onward = false;
   bool crypto = false;           // has a=crypto, on RTP/AVP too (RFC 4568); the key stays opaque
   bool held_by_address = false;  // c=0.0.0.0, the hold of RFC 2543 (RFC 3264 section 8.4)
   SdpDirection direction = SdpDirection::sendrecv;

@@ -30,4 +30,26 @@ std::string_view text_of(CallEnd end) {
   return "none";
 }
 
+std::string_view name_of(CallRemark remark) {
+  switch (remark) {
+#define HOLDFAST_X(name, text) \
+  case CallRemark::name:       \
+    return #name;
+    HOLDFAST_CALL_REMARKS(HOLDFAST_X)
+#undef HOLDFAST_X
+  }
+  return {};
+}
+
+std::string_view text_of(CallRemark remark) {
+  switch (remark) {
+#define HOLDFAST_X(name, text) \
+  case CallRemark::name:       \
+    return text;
+    HOLDFAST_CALL_REMARKS(HOLDFAST_X)
+#undef HOLDFAST_X
+  }
+  return {};
+}
+
 }  // namespace holdfast::sip

@@ -75,11 +75,29 @@ struct CallEnded {
   std::vector<control::CallReport> media;  // final counters of its streams
 };
 
+// What is worth knowing of a call beside its end: X(name, what happened).
+#define HOLDFAST_CALL_REMARKS(X)                                                                 \
+  X(no_media_from_caller, "the caller sent nothing for a while, though the callee did: one-way") \
+  X(no_media_from_callee, "the callee sent nothing for a while, though the caller did: one-way")
+
+enum class CallRemark : uint8_t {
+#define HOLDFAST_X(name, text) name,
+  HOLDFAST_CALL_REMARKS(HOLDFAST_X)
+#undef HOLDFAST_X
+};
+std::string_view name_of(CallRemark remark);
+std::string_view text_of(CallRemark remark);
+
 class CallEvents {
  public:
   virtual ~CallEvents() = default;
   virtual void began(const CallBegan& call) = 0;
   virtual void answered(const CallAnswered& call) = 0;
+  // While the call lives; each at most once.
+  virtual void remarked(uint64_t call_key, CallRemark remark) {
+    (void)call_key;
+    (void)remark;
+  }
   virtual void ended(const CallEnded& call) = 0;
 };
 

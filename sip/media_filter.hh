@@ -66,6 +66,11 @@ class MediaFilter {
   // Told when a call has had no media for the configured time in any direction, though it is not on
   // hold: its end went missing. Of calls from before a restart too.
   virtual void on_silence(std::function<void(uint64_t call_key)> silent) = 0;
+
+  // Told when one side of an answered call that is not on hold has sent nothing for the configured
+  // time, though the other does (`missing`), and when it sends again or need not any more.
+  using OneWay = std::function<void(uint64_t call_key, media::Side side, bool missing)>;
+  virtual void on_one_way(OneWay one_way) { (void)one_way; }
 };
 
 }  // namespace holdfast::sip

@@ -168,6 +168,11 @@ void Api::handle(const ApiRequest& request, const Done& done) {
       return json_response(upstreams_document(sip, sources_.names(), now));
     });
   }
+  if (path == "/api/events") {
+    return with_sip(request.door, done, [now](const SipSnapshot& sip) {
+      return json_response(events_document(sip, now));
+    });
+  }
   const bool calls = path == "/api/calls";
   if (!calls && path != "/api/report/loss")
     return done(error_response(404, "there is no such page"));

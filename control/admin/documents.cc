@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 #include <map>
@@ -87,6 +88,12 @@ json warnings_of(const SipSnapshot& sip, const store::StoreStatus& store,
   if (sip.anchor.state != sip::AnchorState::up)
     warnings.push_back("holdfast-dataplane: " + std::string(name_of(sip.anchor.state)) +
                        (sip.anchor.last_failure.empty() ? "" : ": " + sip.anchor.last_failure));
+  const auto one_way = std::count_if(
+      sip.proxy.calls.begin(), sip.proxy.calls.end(),
+      [](const sip::CallStatus& call) { return call.is_missing[0] || call.is_missing[1]; });
+  if (one_way > 0)
+    warnings.push_back(std::to_string(one_way) +
+                       " calls hear one side only: `holdfast calls` tells which");
   if (store.trouble != Trouble::kNone)
     warnings.push_back("records cannot be written: " + store.text);
   if (store.dropped > 0)
@@ -123,6 +130,24 @@ json links_json(const std::vector<sip::LinkStatus>& links) {
   return list;
 }
 
+// The remarks that a record would have now.
+json remarks_json(const sip::CallStatus& call) {
+  json remarks = json::array();
+  for (const auto remark :
+       {sip::CallRemark::no_media_from_caller, sip::CallRemark::no_media_from_callee}) {
+    if (call.was_missing[static_cast<size_t>(remark)]) remarks.push_back(name_of(remark));
+  }
+  return remarks;
+}
+
+// Who sends nothing though the other side does and nobody holds.
+json missing_json(const sip::CallStatus& call) {
+  json sides = json::array();
+  if (call.is_missing[0]) sides.push_back("caller");
+  if (call.is_missing[1]) sides.push_back("callee");
+  return sides;
+}
+
 json live_call_json(const sip::CallStatus& call, uint64_t now_ms) {
   json document = {{"call", key_text(call.call_key)},
                    {"call_id", call.call_id},
@@ -138,7 +163,9 @@ json live_call_json(const sip::CallStatus& call, uint64_t now_ms) {
                    {"age_s", seconds_since(now_ms, call.began_ms)},
                    {"survival", call.survival},
                    {"emergency", call.emergency},
-                   {"from_before_restart", call.from_before_restart}};
+                   {"from_before_restart", call.from_before_restart},
+                   {"remarks", remarks_json(call)},
+                   {"not_heard", missing_json(call)}};
   document["talking_s"] =
       call.answered_ms ? json(seconds_since(now_ms, *call.answered_ms)) : json();
   return document;
@@ -270,6 +297,7 @@ json record_json(const store::CallRecord& r) {
           {"end", r.end.empty() ? json() : json(r.end)},
           {"status", r.status},
           {"detail", r.detail},
+          {"remarks", r.remarks},
           {"call_id", r.call_id},
           {"from", r.from},
           {"to", r.to},
@@ -287,6 +315,20 @@ json record_json(const store::CallRecord& r) {
           {"survival", r.survival},
           {"emergency", r.emergency},
           {"user_agent", r.user_agent}};
+}
+
+json events_document(const SipSnapshot& sip, const Now& now) {
+  json list = json::array();
+  for (auto e = sip.proxy.media_events.rbegin(); e != sip.proxy.media_events.rend(); ++e) {
+    const auto ago =
+        static_cast<int64_t>(sip.proxy.now_ms > e->at_ms ? sip.proxy.now_ms - e->at_ms : 0);
+    list.push_back({{"time", iso_time(now.unix_ms - ago)},
+                    {"ago_s", ago / 1000},
+                    {"call", key_text(e->call_key)},
+                    {"event", name_of(e->kind)},
+                    {"text", text_of(e->kind)}});
+  }
+  return {{"events", std::move(list)}};
 }
 
 json calls_document(const SipSnapshot& sip, const std::vector<store::CallRecord>& records,

@@ -24,6 +24,8 @@ nlohmann::json status_document(const SipSnapshot& sip, const store::StoreStatus&
 nlohmann::json registrations_document(const SipSnapshot& sip);
 nlohmann::json upstreams_document(const SipSnapshot& sip, const names::ResolverStatus& names,
                                   const Now& now);
+// What happened to the media of calls, newest first.
+nlohmann::json events_document(const SipSnapshot& sip, const Now& now);
 // Records, newest first; `next`, when there are more, is the `before` of the page after.
 nlohmann::json calls_document(const SipSnapshot& sip, const std::vector<store::CallRecord>& records,
                               size_t limit);

@@ -156,13 +156,15 @@ void print_heard(const json& calls) {
                ">BURST MS", ">GAP MS", ">BUFFER MS", ">ROUND TRIP MS", ">R", ">MOS LQ", ">MOS CQ",
                "MEASURED BY"});
   for (const auto& c : calls) {
-    for (const auto& x : list(c, "xr"))
+    for (const auto& x : list(c, "xr")) {
+      if (!x.contains("loss_rate")) continue;  // statistics alone: in the document
       table.add({text(c, "call"), text(x, "stream"), count(x, "leg"), text(x, "interface"),
                  text(x, "ssrc"), percent_text(x, "loss_rate"), percent_text(x, "discard_rate"),
                  number_text(x, "burst_duration_ms", 0), number_text(x, "gap_duration_ms", 0),
                  number_text(x, "jitter_buffer_ms", 0), number_text(x, "round_trip_ms", 0),
                  number_text(x, "r_factor", 0), number_text(x, "mos_lq", 1),
                  number_text(x, "mos_cq", 1), "far end's XR"});
+    }
   }
   if (!table.empty()) print("\n" + table.to_string());
 }

@@ -15,20 +15,28 @@ using nlohmann::json;
 
 constexpr uint32_t kMaxCalls = 1000;  // of one answer
 
+std::string words(const json& object, const char* member) {
+  std::string all;
+  for (const auto& word : list(object, member))
+    all += (all.empty() ? "" : " ") + (word.is_string() ? word.get<std::string>() : "");
+  return all;
+}
+
 void print_live(const json& calls) {
   if (calls.empty()) return print("no call lives\n");
-  Table table({"CALL", "PHASE", "FROM", "DIALLED", "SOURCE", "DECISION", ">AGE", ">TALKING"});
+  Table table(
+      {"CALL", "PHASE", "FROM", "DIALLED", "SOURCE", "DECISION", ">AGE", ">TALKING", "NOT HEARD"});
   for (const auto& c : calls) {
     table.add({text(c, "call"), text(c, "phase"), text(c, "from"), text(c, "dialled"),
                text(c, "source"), text(c, "decision"), seconds_text(c, "age_s"),
-               seconds_text(c, "talking_s")});
+               seconds_text(c, "talking_s"), words(c, "not_heard")});
   }
   print(table.to_string());
 }
 
 void print_records(const json& records) {
   Table table({"CALL", "BEGAN", "FROM", "DIALLED", "CALLER", "DECISION", "END", ">STATUS", "DETAIL",
-               ">TALKED"});
+               ">TALKED", "REMARKS"});
   for (const auto& r : records) {
     const auto status = whole(r, "status");
     table.add({text(r, "call"), time_text(r, "began"), text(r, "from"), text(r, "dialled"),
@@ -36,7 +44,8 @@ void print_records(const json& records) {
                status == 0 ? "" : std::to_string(status), text(r, "detail"),
                r.contains("talk_ms") && r["talk_ms"].is_number()
                    ? duration_text(static_cast<uint64_t>(whole(r, "talk_ms")) / 1000)
-                   : ""});
+                   : "",
+               words(r, "remarks")});
   }
   print("\n" + table.to_string());
 }
@@ -115,6 +124,18 @@ void run_upstreams(Context& context, bool as_json) {
   if (answer->contains("names")) print_names(list((*answer)["names"], "names"));
 }
 
+void run_events(Context& context, bool as_json) {
+  const auto answer = context.ask("GET", "/api/events");
+  if (!answer) return;
+  if (as_json) return print_json(*answer);
+  const auto& events = list(*answer, "events");
+  if (events.empty()) return print("nothing happened to the media of any call\n");
+  Table table({"WHEN", "CALL", "EVENT", "WHAT HAPPENED"});
+  for (const auto& e : events)
+    table.add({time_text(e, "time"), text(e, "call"), text(e, "event"), text(e, "text")});
+  print(table.to_string());
+}
+
 void run_drain(Context& context, bool off) {
   const auto answer = context.ask("POST", off ? "/api/drain?on=0" : "/api/drain?on=1");
   if (!answer) return;
@@ -147,6 +168,11 @@ void add_sip_commands(CLI::App& app, Context& context) {
   auto upstreams_json = std::make_shared<bool>(false);
   upstreams->add_flag("--json", *upstreams_json, "print one JSON document");
   upstreams->callback([&context, upstreams_json] { run_upstreams(context, *upstreams_json); });
+
+  auto* events = app.add_subcommand("events", "calls that were heard on one side only, or on none");
+  auto events_json = std::make_shared<bool>(false);
+  events->add_flag("--json", *events_json, "print one JSON document");
+  events->callback([&context, events_json] { run_events(context, *events_json); });
 
   auto* drain = app.add_subcommand("drain", "take no new calls, end with the last one");
   auto off = std::make_shared<bool>(false);

@@ -38,6 +38,17 @@ const Option<MediaConfig> kMedia[] = {
      [](const TomlValue& v, MediaConfig& c) { return read_not_anchored(v, c.policy.dtls); }},
     {{"other", "text", "refuse, pass", "\"refuse\"", "The same for all else.", ""},
      [](const TomlValue& v, MediaConfig& c) { return read_not_anchored(v, c.policy.other); }},
+    {{"one-way-s", "whole number", "seconds, 5 to 3600, or 0", "10",
+      "An answered call that is not on hold, and of which one side has sent nothing for so long "
+      "while the other does, is told of: in the log, `holdfast calls` and its record. 0: never.",
+      ""},
+     [](const TomlValue& v, MediaConfig& c) -> Wrong {
+       if (v.integer() != nullptr && *v.integer() == 0) {
+         c.one_way_s = 0;
+         return std::nullopt;
+       }
+       return read_number(v, c.one_way_s, 5, 3600);
+     }},
     {{"media-timeout-s", "whole number", "seconds, 10 to 86400, or 0", "90",
       "A call without a media packet in any direction for so long has lost its end, and is ended. "
       "0: never.",

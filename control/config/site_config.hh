@@ -80,6 +80,7 @@ struct CentreConfig {
 
 struct MediaConfig {
   media::MediaPolicy policy;
+  uint32_t one_way_s = 10;         // nothing from one side, while the other sends; 0: never told
   uint32_t media_timeout_s = 90;   // without a packet in any direction; 0: never
   uint32_t hold_timeout_s = 7200;  // the same while the call is on hold
 };

@@ -76,6 +76,22 @@ sip::AnchorConfig anchor_config_of(const config::SiteConfig& site) {
   sip::AnchorConfig anchor;
   anchor.socket_path = site.dataplane.control_socket;
   anchor.policy = site.daemon->media.policy;
+  for (const auto& interface : site.dataplane.interfaces) {
+    sip::InterfaceRules& rules = anchor.rules[interface.name];
+    rules.strict_source = interface.media_source == config::MediaSource::kSdp;
+    switch (interface.rtcp_mux) {
+      case config::RtcpMux::kOff:
+        rules.rtcp_mux = sip::RtcpMux::off;
+        break;
+      case config::RtcpMux::kAnswer:
+        rules.rtcp_mux = sip::RtcpMux::answer;
+        break;
+      case config::RtcpMux::kOffer:
+        rules.rtcp_mux = sip::RtcpMux::offer;
+        break;
+    }
+  }
+  anchor.one_way_s = site.daemon->media.one_way_s;
   anchor.media_timeout_s = site.daemon->media.media_timeout_s;
   anchor.hold_timeout_s = site.daemon->media.hold_timeout_s;
   anchor.max_calls = site.daemon->sip.max_calls;

@@ -32,6 +32,10 @@ void Recorder::answered(const sip::CallAnswered& call) {
   put(store::AnsweredItem{call, clock_.unix_ms()});
 }
 
+void Recorder::remarked(uint64_t call_key, sip::CallRemark remark) {
+  put(store::RemarkItem{call_key, remark});
+}
+
 void Recorder::ended(const sip::CallEnded& call) {
   store::EndedItem item{call, clock_.unix_ms(), std::nullopt};
   cut(item.call.detail);

@@ -31,6 +31,7 @@ class Recorder final : public sip::CallEvents {
 
   void began(const sip::CallBegan& call) override;
   void answered(const sip::CallAnswered& call) override;
+  void remarked(uint64_t call_key, sip::CallRemark remark) override;
   void ended(const sip::CallEnded& call) override;
 
   // Whether something was not taken since this was last asked: then a record may be left open.

@@ -3,6 +3,7 @@
 #include "control/store/reader.hh"
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 namespace holdfast::store {
 namespace {
@@ -25,7 +26,8 @@ std::optional<DbError> each(Database& database, std::string_view sql, Row row,
 constexpr std::string_view kCallColumns =
     "SELECT seq, call_key, began_ms, answered_ms, ended_ms, talk_ms, call_id, from_uri, to_uri, "
     "dialled, caller, source, transport, interface, decision, survival, emergency, user_agent, "
-    "callee, hop, hop_transport, hop_interface, answered_decision, end, status, detail FROM calls ";
+    "callee, hop, hop_transport, hop_interface, answered_decision, end, status, detail, "
+    "remarks FROM calls ";
 
 CallRecord call_of(const Statement& row) {
   CallRecord c;
@@ -47,6 +49,8 @@ CallRecord call_of(const Statement& row) {
     *text = row.text(column++);
   c.status = row.integer(24);
   c.detail = row.text(25);
+  std::istringstream remarks(row.text(26));
+  for (std::string remark; remarks >> remark;) c.remarks.push_back(remark);
   return c;
 }
 

@@ -26,6 +26,7 @@ struct CallRecord {
   std::string end;  // empty: it lives, or its end has not been told
   int64_t status = 0;
   std::string detail;
+  std::vector<std::string> remarks;  // names of sip::CallRemark
 };
 
 struct LegRecord {

@@ -22,6 +22,10 @@ struct AnsweredItem {
   sip::CallAnswered call;
   int64_t at_ms = 0;
 };
+struct RemarkItem {
+  uint64_t call_key = 0;
+  sip::CallRemark remark = sip::CallRemark::no_media_from_caller;
+};
 struct EndedItem {
   sip::CallEnded call;
   int64_t at_ms = 0;
@@ -67,7 +71,7 @@ struct CloseLostItem {
   bool this_run_too = false;
 };
 
-using Item =
-    std::variant<BeganItem, AnsweredItem, EndedItem, BindingsItem, MinutesItem, CloseLostItem>;
+using Item = std::variant<BeganItem, AnsweredItem, RemarkItem, EndedItem, BindingsItem, MinutesItem,
+                          CloseLostItem>;
 
 }  // namespace holdfast::store

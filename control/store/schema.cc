@@ -83,9 +83,15 @@ ALTER TABLE streams ADD COLUMN remarked INTEGER;
 PRAGMA user_version = 3;
 )sql";
 
+// What was remarked of a call while it lived: names, one a word, each once.
+constexpr const char* kVersion4 = R"sql(
+ALTER TABLE calls ADD COLUMN remarks TEXT NOT NULL DEFAULT '';
+PRAGMA user_version = 4;
+)sql";
+
 // Each makes the tables of its version out of those of the version before. A new database goes
 // through all of them.
-constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3};
+constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3, kVersion4};
 static_assert(std::size(kSteps) == kSchemaVersion);
 
 // WAL: readers do not hold up the writer, and a power cut loses the last commits at most.

@@ -9,7 +9,7 @@
 
 namespace holdfast::store {
 
-inline constexpr int kSchemaVersion = 3;
+inline constexpr int kSchemaVersion = 4;
 
 // Opens for writing with the pragmas that we rely on, makes or upgrades the tables, and counts the
 // run. kCorrupt also for a schema that is newer than ours: it is moved aside, not overwritten.

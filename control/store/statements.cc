@@ -49,6 +49,11 @@ Statements::Statements(Database& database, int64_t run) : database_(database), r
       "answered_ms=excluded.answered_ms, callee=excluded.callee, hop=excluded.hop, "
       "hop_transport=excluded.hop_transport, hop_interface=excluded.hop_interface, "
       "answered_decision=excluded.answered_decision");
+  remark_ = prepare(
+      "INSERT INTO calls(call_key, run, remarks) VALUES(?,?,?) ON CONFLICT(call_key) DO UPDATE SET "
+      "remarks=CASE WHEN calls.remarks='' THEN excluded.remarks "
+      "WHEN instr(' '||calls.remarks||' ', ' '||excluded.remarks||' ') > 0 THEN calls.remarks "
+      "ELSE calls.remarks||' '||excluded.remarks END");
   // A real end overrules that we had lost track; nothing overrules a real end.
   ended_ = prepare(
       "INSERT INTO calls(call_key, run, ended_ms, talk_ms, end, status, detail) "
@@ -93,10 +98,11 @@ Result<std::unique_ptr<Statements>, DbError> Statements::make(Database& database
     return database.error();
   std::unique_ptr<Statements> made(new Statements(database, run));
   for (const Statement* statement :
-       {&made->began_, &made->answered_, &made->ended_, &made->leg_, &made->stream_, &made->minute_,
-        &made->fact_, &made->binding_, &made->remove_binding_, &made->clear_bindings_,
-        &made->clear_live_, &made->live_, &made->close_lost_, &made->purge_old_,
-        &made->purge_beyond_, &made->purge_legs_, &made->purge_streams_, &made->purge_minutes_}) {
+       {&made->began_, &made->answered_, &made->remark_, &made->ended_, &made->leg_, &made->stream_,
+        &made->minute_, &made->fact_, &made->binding_, &made->remove_binding_,
+        &made->clear_bindings_, &made->clear_live_, &made->live_, &made->close_lost_,
+        &made->purge_old_, &made->purge_beyond_, &made->purge_legs_, &made->purge_streams_,
+        &made->purge_minutes_}) {
     if (*statement) continue;
     // Tables of that version that lack a column: not what we wrote.
     return DbError{Trouble::kCorrupt, "its tables are not those of this version"};
@@ -132,6 +138,10 @@ DbError Statements::put(const AnsweredItem& item) {
                                 address_of(c.hop), sip::name_of(c.hop.transport), c.hop.interface,
                                 c.decision)
                           .run());
+}
+
+DbError Statements::put(const RemarkItem& item) {
+  return error_unless(remark_.with(item.call_key, run_, sip::name_of(item.remark)).run());
 }
 
 DbError Statements::put(const EndedItem& item) {

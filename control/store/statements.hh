@@ -31,6 +31,7 @@ class Statements {
   DbError error_unless(bool good);
   DbError put(const BeganItem& item);
   DbError put(const AnsweredItem& item);
+  DbError put(const RemarkItem& item);
   DbError put(const EndedItem& item);
   DbError put(const BindingsItem& item);
   DbError put(const MinutesItem& item);
@@ -40,7 +41,7 @@ class Statements {
 
   Database& database_;
   int64_t run_;
-  Statement began_, answered_, ended_, leg_, stream_, minute_, fact_;
+  Statement began_, answered_, remark_, ended_, leg_, stream_, minute_, fact_;
   Statement binding_, remove_binding_, clear_bindings_;
   Statement clear_live_, live_, close_lost_;
   Statement purge_old_, purge_beyond_, purge_legs_, purge_streams_, purge_minutes_;

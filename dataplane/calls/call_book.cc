@@ -194,15 +194,16 @@ Answer<control::LegReport> CallBook::update(const control::LegUpdate& request) {
   if (request.leg == kNoLeg || !is_there(call_of(request.leg)))
     return Error{ErrorCode::kUnknownLeg, "no leg " + std::to_string(request.leg)};
   CoreLine& line = *lines_[board_.owner_of_leg(request.leg)];
-  const auto before = line.snapshot({&request.leg, 1});
-  if (before.empty()) return core_busy();
-  const auto change = plan_update(before[0].leg.setup, request);
+  const auto now = line.snapshot({&request.leg, 1});
+  if (now.empty()) return core_busy();
+  const LegSetup before = now[0].leg.setup;
+  const auto change = plan_update(before, request);
   if (!change) return change.error();
   const LegSetup& setup = change->setup;
   if (!line.update(request.leg, setup, change->relearn, change->unset)) return core_busy();
   for (const PathKind path : {PathKind::rtp, PathKind::rtcp}) {
     const auto i = static_cast<size_t>(path);
-    if (change->relearn && (change->unset || !setup.remote[i].is_none()))
+    if (change->relearn && (change->unset || sends_to_remote(before, setup, i)))
       watch(request.leg, path, setup.remote[i]);
   }
   flush();

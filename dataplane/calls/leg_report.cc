@@ -136,6 +136,7 @@ control::LegReport leg_report(const LegSnapshot& snapshot, const LegSnapshot& pe
   out.local_rtcp = {leg.setup.local, leg.setup.local_port[leg.setup.rtcp_mux ? 0 : 1]};
   out.remote = given(leg.setup.remote[0]);
   out.remote_rtcp = given(leg.setup.remote[1]);
+  out.strict_source = leg.setup.strict_source;
   if (!leg.setup.strict_source) out.learned_source = given(rtp.source);
   out.next_hop.state = rtp.destination.is_none() ? "unknown" : to_string(next_hop.state);
   if (next_hop.state == NextHopState::resolved) out.next_hop.mac = next_hop.mac;

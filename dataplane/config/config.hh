@@ -30,6 +30,11 @@ enum class HugePages : uint8_t { kAuto, kYes, kNo };
 enum class Take : uint8_t { kShared, kOwned };
 enum class Driver : uint8_t { kAfXdp, kAfPacket, kVirtioUser, kVhost, kMemif, kRing, kNull, kPci };
 
+// RTP and RTCP on one port (RFC 5761): never; with endpoints that offer it; offered to them too.
+enum class RtcpMux : uint8_t { kOff, kAnswer, kOffer };
+// Who may send media to a leg: whoever does first, or only the address that SDP names.
+enum class MediaSource : uint8_t { kLearn, kSdp };
+
 // Drivers whose port is a UNIX socket that another program of this machine has the other end of.
 constexpr bool on_socket(Driver driver) {
   return driver == Driver::kVirtioUser || driver == Driver::kVhost || driver == Driver::kMemif;
@@ -94,6 +99,8 @@ struct InterfaceConfig {
   ClassConfig audio{{false, 46}, 5};
   ClassConfig video{{false, 34}, 4};
   ClassConfig fax{{false, 46}, 5};
+  RtcpMux rtcp_mux = RtcpMux::kAnswer;  // this and the next are for who asks for legs here
+  MediaSource media_source = MediaSource::kLearn;
   std::optional<DscpRule> dscp_rtcp;  // none: that of the media that it is about
   std::optional<uint8_t> pcp_rtcp;
 

@@ -15,6 +15,8 @@ using Section = InterfaceConfig;
 constexpr size_t kMaxName = 11;  // "hf-" and the name stay below the kernel's 15 characters
 constexpr size_t kMaxDevice = 107;
 constexpr std::string_view kTakes[] = {"shared", "owned"};
+constexpr std::string_view kRtcpMux[] = {"off", "answer", "offer"};
+constexpr std::string_view kMediaSources[] = {"learn", "sdp"};
 constexpr std::string_view kDrivers[] = {"af_xdp", "af_packet", "virtio_user", "vhost",
                                          "memif",  "ring",      "null",        "pci"};
 
@@ -271,6 +273,18 @@ const Option<InterfaceConfig> kOptions[] = {
       "UDP ports for media. Each leg takes a pair, RTP even and RTCP odd (RFC 3550 section 11).",
       ""},
      read_media_ports},
+    {{"media-source", "text", "learn, sdp", "\"learn\"",
+      "Who may send media to a call's ports here. `learn`: the first valid sender is learned and "
+      "locked, as phones behind NAT need it. `sdp`: only the address and port that the endpoint "
+      "named in SDP. Whatever comes from elsewhere is dropped and counted as wrong_source.",
+      ""},
+     [](const TomlValue& v, Section& s) { return read_word(v, s.media_source, kMediaSources); }},
+    {{"rtcp-mux", "text", "off, answer, offer", "\"answer\"",
+      "RTP and RTCP on one port (RFC 5761) with the endpoints here, whatever those of the other "
+      "side of a call do. `off`: never; `answer`: with those that offer it; `offer`: it is "
+      "offered to them too, and done with those that take it.",
+      ""},
+     [](const TomlValue& v, Section& s) { return read_word(v, s.rtcp_mux, kRtcpMux); }},
     {{"static-neighbors", "list of tables", "{address, mac}, at most 256", "[]",
       "Next hops whose MAC address is given here instead of learned from the kernel.", ""},
      read_neighbors},

@@ -246,8 +246,8 @@ struct FarEndReport {
   std::optional<double> jitter_ms;      // when the stream's clock is known
   std::optional<double> round_trip_ms;  // from us to the endpoint and back, measured by us
   bool round_trip_by_xr = false;        // ... with XR reference times instead of sender reports
-  std::optional<VoipMetrics> voip;
-  std::optional<StatisticsSums> statistics;
+  std::optional<VoipMetrics> voip = {};
+  std::optional<StatisticsSums> statistics = {};
 
   // What was lost between us and the endpoint, as far as the two counts can tell.
   uint64_t lost_beyond() const {
@@ -288,6 +288,7 @@ struct LegReport {
   std::optional<SocketAddress> remote;
   std::optional<SocketAddress> remote_rtcp;
   std::optional<SocketAddress> learned_source;  // RTP, once locked
+  bool strict_source = false;                   // only `remote` may send
   NextHop next_hop;
   Media media = Media::kAudio;
   Payload payload = Payload::kRtp;

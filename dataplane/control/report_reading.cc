@@ -165,6 +165,9 @@ LegReport read_leg(const json& item, const std::string& path, std::string& error
   fields.address("remote", leg.remote, kMay);
   fields.address("remote_rtcp", leg.remote_rtcp, kMay);
   fields.address("learned_source", leg.learned_source, kMay);
+  std::string learn;
+  fields.text("learn", learn, kMay, kMaxText);
+  leg.strict_source = learn == "strict";
   read_next_hop(fields, leg.next_hop, error);
   std::string media;
   fields.text("media", media, kMay, kMaxText);

@@ -171,6 +171,7 @@ json to_json(const LegReport& leg) {
   set_if(j, "remote", leg.remote);
   set_if(j, "remote_rtcp", leg.remote_rtcp);
   set_if(j, "learned_source", leg.learned_source);
+  if (leg.strict_source) j["learn"] = "strict";
   json streams = json::array();
   uint64_t left_out = leg.streams_left_out;
   for (const auto& stream : leg.streams) {

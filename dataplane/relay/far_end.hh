@@ -51,8 +51,8 @@ class FarEnd {
     loss_ = uint32_t{block.fraction_lost_q8} << 24 |
             (static_cast<uint32_t>(block.cumulative_lost) & kMax24);
     highest_ext_seq_ = block.highest_ext_seq;
-    jitter_ticks_ = within_24(block.jitter_ticks);
-    lost_before_us_ = within_24(lost_before_us);
+    jitter_ticks_ = within_24(block.jitter_ticks) & kMax24;
+    lost_before_us_ = within_24(lost_before_us) & kMax24;
     return measure_round_trip(block.last_sr_ntp_middle, block.delay_since_sr_q16, false, now_ns);
   }
   // The answer to a reference time. False as above.
@@ -117,7 +117,7 @@ class FarEnd {
   static uint32_t us(uint64_t ns) { return static_cast<uint32_t>(ns / 1'000); }
   static uint32_t ms(uint64_t ns) { return static_cast<uint32_t>(ns / 1'000'000); }
   static uint32_t within_24(uint64_t value) {
-    return static_cast<uint32_t>(std::min<uint64_t>(value, kMax24)) & kMax24;
+    return static_cast<uint32_t>(std::min<uint64_t>(value, kMax24));
   }
   static uint16_t sum_16(uint16_t sum, uint32_t more) {
     return static_cast<uint16_t>(std::min<uint64_t>(uint64_t{sum} + more, UINT16_MAX));

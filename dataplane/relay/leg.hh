@@ -58,6 +58,13 @@ struct LegSetup {
   std::array<ClockRate, kMaxClockRates> clock_rates{};
 };
 
+// Whether an update that opens the source lock sends a path to the remote that the leg now has,
+// rather than on to where the endpoint was found: a phone behind NAT is not where it says.
+inline bool sends_to_remote(const LegSetup& before, const LegSetup& now, size_t path) {
+  return !now.remote[path].is_none() &&
+         (now.strict_source || !(now.remote[path] == before.remote[path]));
+}
+
 inline constexpr uint16_t kNotOurs = UINT16_MAX;
 
 struct Path {

@@ -100,15 +100,16 @@ void RelayCore::update(const CoreRequest& request) {
   Leg& leg = *leg_of(request.leg);
   const LegSetup& setup = request.setup;
   const bool relearn = request.relearn;
+  const LegSetup before = leg.setup;
   leg.setup = setup;
   leg.marks = marks_of(setup);
   streams_.learn_clock_rates(leg);
   for (const PathKind kind : {PathKind::rtp, PathKind::rtcp}) {
     Path& target = leg.paths[static_cast<size_t>(kind)];
     const SocketAddress& remote = setup.remote[static_cast<size_t>(kind)];
-    // Without a remote (learned legs) the last known address stays good until a new one is learned,
-    // unless it is to be forgotten.
-    const bool named = request.unset || !remote.is_none();
+    // Without a new remote the last known address stays good until another one is learned, unless
+    // it is to be forgotten.
+    const bool named = request.unset || sends_to_remote(before, setup, static_cast<size_t>(kind));
     const bool moved = relearn && named && !(target.destination == remote);
     if (moved) point(leg, kind, remote);  // the slow thread sends the next hop right after this
     if (relearn) lock(leg, kind);

@@ -54,6 +54,7 @@ std::string_view name_of(AnchorState state);
   X(restores_failed, "streams that it did not take again")                                   \
   X(orphans_deleted, "calls whose silence was told and that nobody ended: their legs went")  \
   X(calls_silent, "calls told of because of their silence")                                  \
+  X(one_way, "ends of calls that sent nothing while the other did, though not on hold")      \
   X(dataplane_lost, "times the dataplane went away")                                         \
   X(dataplane_back, "times it answered again")
 

@@ -145,6 +145,9 @@ void CallMedia::take(const JobPtr& job) {
   const MediaMessage& message = job->message;
   if (!may_carry_sdp(message.method)) return pass(job);
   if (message.status >= 300) return take_failure(job);
+  // An INVITE inside a dialog is of a call that has been answered, before a restart perhaps.
+  if (message.method == Method::invite && (message.status >= 200 || message.branch.empty()))
+    answered_ = true;
   Notes& notes = notes_of(message);
   job->part = find_sdp(message.content_type, message.body);
   const bool has_sdp = job->part.kind == SdpPart::Kind::sdp;

@@ -104,6 +104,7 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   std::optional<media::Side> pending(const MediaMessage& message) const;
 
   // call_offer.cc: following
+  void choose_mux(Job& job);
   void offer(const JobPtr& job, bool allow_new);
   bool withdraw_stale(const Job& job);
   void offered(const JobPtr& job, bool allow_new, const Brought& brought);
@@ -115,6 +116,8 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   void rewrite(const JobPtr& job);
   std::optional<media::AnchorMedia> plan_line(const Job& job, std::string_view branch,
                                               size_t line) const;
+  // Whether the line's end of that side shares a port for RTP and RTCP, as the dataplane was asked.
+  bool has_mux(const Job& job, std::string_view branch, size_t line, media::Side side) const;
 
   // call_streams.cc: the dataplane's part
   void bring(Then then);
@@ -124,6 +127,8 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   void keep(std::optional<control::CallReport> report);
   StreamName name_of(const media::MediaStream& stream) const;
   StreamPlan plan_of(const media::MediaStream& stream) const;
+  Where where(const Origin& origin) const;
+  InterfaceRules rules_at(const std::string& interface) const;
   void remember_places(const Job& job);
   void take_over(const Job& job);
   std::vector<const StreamEntry*> adopted_branch(const Job& job) const;
@@ -145,6 +150,7 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   uint64_t said_ms_ = 0;
   bool busy_ = false;
   bool draining_ = false;
+  bool answered_ = false;  // by a 2xx
 };
 
 }  // namespace holdfast::sip

@@ -61,9 +61,34 @@ void CallMedia::choose_actions(Job& job, bool allow_new) {
   media::apply_plan(plan, job.relayed);
 }
 
+// Of an offer: rtcp-mux is answered to its writer, and offered to its reader, each as the rules of
+// the interface that they are behind have it. Once agreed it is offered again in every offer.
+void CallMedia::choose_mux(Job& job) {
+  const MediaMessage& message = job.message;
+  const RtcpMux writer = rules_at(where(message.from).interface).rtcp_mux;
+  const RtcpMux reader = rules_at(where(message.to).interface).rtcp_mux;
+  const std::string branch(media_.branch_of(key(message.sender, message)));
+  for (size_t i = 0; i < job.relayed.size(); ++i) {
+    media::MediaDescription& line = job.relayed[i];
+    line.rtcp_mux = line.rtcp_mux && writer != RtcpMux::off;
+    line.rtcp_mux_onward =
+        !line.refused() && media::is_rtp(line.transport) &&
+        (reader == RtcpMux::offer || has_mux(job, branch, i, media::other(message.sender)));
+  }
+}
+
+bool CallMedia::has_mux(const Job& job, std::string_view branch, size_t line, Side side) const {
+  return std::any_of(current_.begin(), current_.end(), [&](const media::MediaStream& stream) {
+    return stream.branch == branch && stream.slot == line &&
+           stream.media == job.media[line].media &&
+           stream.rtp == media::is_rtp(job.media[line].transport) && stream.end(side).rtcp_mux;
+  });
+}
+
 void CallMedia::offer(const JobPtr& job, bool allow_new) {
   const MediaMessage& message = job->message;
   choose_actions(*job, allow_new);
+  choose_mux(*job);
   const media::DialogKey dialog = key(message.sender, message);
   auto outcome = media_.offer(dialog, carrier_of(message), job->relayed);
   if (!outcome && withdraw_stale(*job))
@@ -174,7 +199,10 @@ std::optional<media::AnchorMedia> CallMedia::plan_line(const Job& job, std::stri
   if (!entry) return std::nullopt;
   const LegPlace& reader = entry->places[media::index_of(media::other(job.message.sender))];
   if (reader.local.is_none()) return std::nullopt;
-  return media::AnchorMedia{MediaAction::anchor, reader.local, reader.local_rtcp.port, false};
+  // A leg with rtcp-mux still listens on the port after its RTP's.
+  const bool mux = reader.local_rtcp.port == reader.local.port;
+  return media::AnchorMedia{MediaAction::anchor, reader.local,
+                            mux ? uint16_t{0} : reader.local_rtcp.port, false};
 }
 
 void CallMedia::rewrite(const JobPtr& job) {
@@ -184,10 +212,12 @@ void CallMedia::rewrite(const JobPtr& job) {
   std::vector<media::AnchorMedia> lines;
   media::AnchorPlan plan;
   bool all_pass = true;
+  const bool is_offer = pending(message) == message.sender;
   for (size_t i = 0; i < job->actions.size(); ++i) {
     media::AnchorMedia line{job->actions[i], {}, 0, false};
     if (line.action == MediaAction::anchor)
       line = plan_line(*job, branch, i).value_or(media::AnchorMedia{});
+    line.rtcp_mux = is_offer ? job->relayed[i].rtcp_mux_onward : has_mux(*job, branch, i, reader);
     if (plan.address.is_none()) plan.address = line.local.ip;
     all_pass = all_pass && line.action == MediaAction::pass;
     lines.push_back(line);

@@ -24,8 +24,9 @@ bool is_held(const media::MediaStream& stream) {
 control::LegSpec spec_of(const media::StreamEnd& end) {
   control::LegSpec spec;
   spec.remote = end.remote;
+  spec.rtcp_mux = end.rtcp_mux;
   const bool own_rtcp =
-      end.remote && end.remote_rtcp &&
+      !end.rtcp_mux && end.remote && end.remote_rtcp &&
       (end.remote_rtcp->ip != end.remote->ip || end.remote_rtcp->port != end.remote->port + 1);
   if (own_rtcp) spec.remote_rtcp = end.remote_rtcp;
   for (const media::PayloadClock& clock : end.clocks.all())
@@ -53,6 +54,8 @@ media::MediaDescription described(const StreamEntry* entry, Side side) {
   line.port = leg.remote ? leg.remote->port : kDiscard;
   line.remote = leg.remote;
   line.remote_rtcp = leg.remote_rtcp;
+  line.rtcp_mux = leg.rtcp_mux;
+  line.rtcp_mux_onward = true;  // who answers with it was offered it
   if (leg.remote && !leg.remote_rtcp && leg.remote->port < UINT16_MAX && entry->plan.name.rtp)
     line.remote_rtcp = {leg.remote->ip, static_cast<uint16_t>(leg.remote->port + 1)};
   return line;
@@ -79,11 +82,25 @@ StreamPlan CallMedia::plan_of(const media::MediaStream& stream) const {
     const Where& place = where->second[media::index_of(side)];
     leg.interface = place.interface;
     leg.family = leg.remote ? leg.remote->ip.family : place.family;
+    if (leg.remote && rules_at(place.interface).strict_source) leg.learn = control::Learn::kStrict;
   }
   plan.learning = stream.learning;
+  plan.renewals = stream.renewals;
   plan.agreed = stream.agreed;
   plan.held = is_held(stream);
+  plan.talking = answered_;
   return plan;
+}
+
+CallMedia::Where CallMedia::where(const Origin& origin) const {
+  const auto named = parts_.config.interfaces.find(origin.interface);
+  const bool listed = named != parts_.config.interfaces.end();
+  return {listed ? named->second : origin.interface, origin.address.ip.family};
+}
+
+InterfaceRules CallMedia::rules_at(const std::string& interface) const {
+  const auto found = parts_.config.rules.find(interface);
+  return found == parts_.config.rules.end() ? InterfaceRules{} : found->second;
 }
 
 // Where the two sides of the message's branch are.
@@ -91,11 +108,6 @@ void CallMedia::remember_places(const Job& job) {
   const MediaMessage& message = job.message;
   const std::string branch(media_.branch_of(key(message.sender, message)));
   if (branch.empty()) return;
-  const auto where = [this](const Origin& origin) {
-    const auto named = parts_.config.interfaces.find(origin.interface);
-    const bool listed = named != parts_.config.interfaces.end();
-    return Where{listed ? named->second : origin.interface, origin.address.ip.family};
-  };
   auto& places = places_[branch];
   places[media::index_of(message.sender)] = where(message.from);
   places[media::index_of(media::other(message.sender))] = where(message.to);
@@ -167,8 +179,7 @@ void CallMedia::add(StreamPlan plan,
 }
 
 void CallMedia::note_streams() {
-  for (const media::MediaStream& stream : current_)
-    parts_.streams.note(name_of(stream), stream.agreed, is_held(stream));
+  for (const media::MediaStream& stream : current_) parts_.streams.note(plan_of(stream));
 }
 
 void CallMedia::keep(std::optional<control::CallReport> report) {

@@ -22,6 +22,7 @@ TableConfig table_config(const AnchorConfig& config) {
   table.answer_timeout_ms = config.answer_timeout_ms;
   table.media_timeout_ms = config.media_timeout_s * kMsPerS;
   table.hold_timeout_ms = config.hold_timeout_s * kMsPerS;
+  table.one_way_ms = config.one_way_s * kMsPerS;
   table.poll_ms = config.poll_s * kMsPerS;
   return table;
 }
@@ -152,6 +153,10 @@ void MediaAnchor::call_ended(uint64_t call_key,
 
 void MediaAnchor::on_silence(std::function<void(uint64_t call_key)> silent) {
   core_->streams().on_silence(std::move(silent));
+}
+
+void MediaAnchor::on_one_way(OneWay one_way) {
+  core_->streams().on_one_way(std::move(one_way));
 }
 
 AnchorSnapshot MediaAnchor::snapshot() const {

@@ -25,18 +25,33 @@
 
 namespace holdfast::sip {
 
+// Whether RTP and RTCP may share a port (RFC 5761), with the endpoints behind one interface.
+enum class RtcpMux : uint8_t {
+  off,     // never
+  answer,  // with whoever offers it
+  offer    // it is offered to them too
+};
+
+// What differs between interfaces.
+struct InterfaceRules {
+  RtcpMux rtcp_mux = RtcpMux::answer;
+  bool strict_source = false;  // only the address that SDP names may send; else it is learned
+};
+
 struct AnchorConfig {
   std::string socket_path = "/run/holdfast/dataplane.sock";
   // Names of interfaces as the SIP side has them (Origin::interface), with the name that the same
   // network has for the dataplane. Those that are not listed are called the same there.
   std::map<std::string, std::string> interfaces;
   media::MediaPolicy policy;
+  std::map<std::string, InterfaceRules> rules;  // by the dataplane's name; the defaults else
   // How long the dataplane may take for one answer, and a message may wait for a dataplane that
   // has just gone. Below T1 (RFC 3261 section 17.1.1.2): a phone does not even send again.
   uint32_t answer_timeout_ms = 400;
   // When the dataplane has no leg or port: true refuses with 503, false passes unanchored.
   bool refuse_without_legs = true;
-  uint32_t media_timeout_s = 90;   // silence in every direction until a call is told of
+  uint32_t one_way_s = 10;         // nothing from one side until it is told of; 0: never
+  uint32_t media_timeout_s = 90;   // silence in every direction until a call is told of; 0: never
   uint32_t hold_timeout_s = 7200;  // the same while all its media is on hold
   uint32_t poll_s = 5;             // how often the legs are listed
   size_t max_calls = 4096;
@@ -58,6 +73,7 @@ class MediaAnchor final : public MediaFilter {
   void call_ended(uint64_t call_key,
                   std::function<void(std::vector<control::CallReport>)> done) override;
   void on_silence(std::function<void(uint64_t call_key)> silent) override;
+  void on_one_way(OneWay one_way) override;
 
   AnchorSnapshot snapshot() const;
 

@@ -27,17 +27,13 @@ LegSpec spec_of(const LegReport& report) {
   spec.media = report.media;
   spec.payload = report.payload;
   spec.remote = report.remote;
+  spec.rtcp_mux = report.local_rtcp == report.local;
+  if (report.strict_source) spec.learn = control::Learn::kStrict;
   if (!report.remote || !report.remote_rtcp) return spec;
   const bool next_port = report.remote_rtcp->ip == report.remote->ip &&
                          report.remote_rtcp->port == report.remote->port + 1;
   if (!next_port) spec.remote_rtcp = report.remote_rtcp;
   return spec;
-}
-
-uint64_t packets_of(const CallReport& report) {
-  uint64_t packets = 0;
-  for (const LegReport& leg : report.legs) packets += leg.rx.packets + leg.rtcp_received;
-  return packets;
 }
 
 }  // namespace
@@ -102,8 +98,9 @@ void StreamTable::adopt(const StreamName& name, const CallReport& report) {
   entry.plan.agreed = true;
   entry.state = StreamEntry::State::there;
   entry.adopted = true;
-  entry.packets = packets_of(report);
-  entry.active_ms = now();
+  hear(entry, report);
+  entry.heard = false;  // that was before we knew it
+  expect(entry);
   entry.seen = pass_;
   place(entry, report);
 }
@@ -113,18 +110,17 @@ void StreamTable::reconcile(StreamEntry& entry, const CallReport& report) {
   if (entry.state == StreamEntry::State::adding) return;
   entry.state = StreamEntry::State::there;
   place(entry, report);
-  const uint64_t packets = packets_of(report);
-  if (packets != entry.packets) {
-    entry.heard = true;
-    entry.active_ms = now();
-  }
-  entry.packets = packets;
+  hear(entry, report);
   if (entry.touched == pass_) return;
   std::array<LegUpdate, 2> updates;
   for (size_t i = 0; i < 2; ++i) {
     const LegSpec& wanted = entry.plan.legs[i];
     const LegSpec there = spec_of(report.legs[i]);
     updates[i].leg = 0;
+    if (wanted.rtcp_mux != there.rtcp_mux) {
+      updates[i].leg = report.legs[i].leg;
+      updates[i].rtcp_mux = wanted.rtcp_mux;
+    }
     if (!wanted.remote ||
         (wanted.remote == there.remote && wanted.remote_rtcp == there.remote_rtcp))
       continue;
@@ -133,6 +129,21 @@ void StreamTable::reconcile(StreamEntry& entry, const CallReport& report) {
     updates[i].remote_rtcp = wanted.remote_rtcp;
   }
   tell(entry, updates, [] {});
+}
+
+void StreamTable::hear(StreamEntry& entry, const CallReport& report) {
+  for (size_t i = 0; i < entry.ends.size(); ++i) {
+    const LegReport& leg = report.legs[i];
+    EndHeard& end = entry.ends[i];
+    const uint64_t packets = leg.rx.packets + leg.rtcp_received;
+    if (packets != end.packets) {
+      entry.heard = true;
+      entry.active_ms = end.heard_ms = now();
+    }
+    end.is_sending = leg.rx.packets != end.rtp;
+    end.packets = packets;
+    end.rtp = leg.rx.packets;
+  }
 }
 
 void StreamTable::finish_pass() {
@@ -174,7 +185,7 @@ void StreamTable::restore_more() {
       if (answer && entry != streams_.end() && answer->legs.size() == 2) {
         counts_.add(AnchorCounter::streams_restored);
         entry->second.state = StreamEntry::State::there;
-        entry->second.packets = 0;
+        for (EndHeard& end : entry->second.ends) end.packets = end.rtp = 0;
         place(entry->second, *answer);
       } else if (!answer) {
         counts_.add(AnchorCounter::restores_failed);
@@ -198,7 +209,37 @@ void StreamTable::settle() {
     state_ = AnchorState::up;
     release_waiters(true);
   }
+  look_for_one_way();
   look_for_silence();
+}
+
+// Audio that both sides have agreed to send and hear, and that only one sends. An end that sends
+// RTCP alone is there, and has nothing to say (silence suppression).
+void StreamTable::look_for_one_way() {
+  if (config_.one_way_ms == 0) return;
+  for (auto& [key, entry] : streams_) {
+    const StreamPlan& plan = entry.plan;
+    const bool both_send = entry.state == StreamEntry::State::there && plan.agreed &&
+                           plan.talking && !plan.held && plan.name.rtp &&
+                           plan.name.media == "audio";
+    for (const media::Side side : {media::Side::caller, media::Side::callee}) {
+      const EndHeard& end = entry.ends[media::index_of(side)];
+      const EndHeard& other = entry.ends[media::index_of(media::other(side))];
+      const uint64_t since_ms = std::max(end.heard_ms, entry.expected_ms);
+      const bool is_silent = both_send && now() - since_ms >= config_.one_way_ms;
+      if (!is_silent)
+        tell_missing(entry, side, false);
+      else if (other.is_sending)
+        tell_missing(entry, side, true);
+    }
+  }
+}
+
+void StreamTable::tell_missing(StreamEntry& entry, media::Side side, bool missing) {
+  EndHeard& end = entry.ends[media::index_of(side)];
+  if (std::exchange(end.is_missing, missing) == missing) return;
+  if (missing) counts_.add(AnchorCounter::one_way);
+  if (one_way_) one_way_(entry.plan.name.call_key, side, missing);
 }
 
 // A call is silent when every stream of its that was agreed is. One that was adopted and has not
@@ -219,7 +260,7 @@ void StreamTable::look_for_silence() {
       held = held && (entry.plan.held || (entry.adopted && !entry.heard));
     }
     const uint32_t limit_ms = held ? config_.hold_timeout_ms : config_.media_timeout_ms;
-    if (!agreed || now() - active_ms < limit_ms) {
+    if (!agreed || limit_ms == 0 || now() - active_ms < limit_ms) {
       told_silent_.erase(call);
       continue;
     }

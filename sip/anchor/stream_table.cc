@@ -44,6 +44,17 @@ bool follow(LegSpec& told, const LegSpec& wanted, const IpAddress& local, LegUpd
     out.remote_rtcp = told.remote_rtcp = wanted.remote_rtcp;
     any = true;
   }
+  if (told.rtcp_mux != wanted.rtcp_mux) {
+    out.rtcp_mux = told.rtcp_mux = wanted.rtcp_mux;
+    any = true;
+  }
+  // Only while there is a remote to be strict about; one of another family is learned.
+  const bool reachable = wanted.remote && wanted.remote->ip.family == local.family;
+  const auto learn = reachable ? wanted.learn : control::Learn::kLock;
+  if (wanted.remote && told.learn != learn) {
+    out.learn = told.learn = learn;
+    any = true;
+  }
   if (!same_clocks(told, wanted)) {
     out.clock_rates = told.clock_rates = wanted.clock_rates;
     any = true;
@@ -74,7 +85,7 @@ void StreamTable::came_up() {
   logger_(LogLevel::info, "media: holdfast-dataplane " + client().server_version() + " is there");
   state_ = AnchorState::syncing;
   reconnected_ = true;
-  for (auto& [key, entry] : streams_) entry.active_ms = now();  // nobody listened meanwhile
+  for (auto& [key, entry] : streams_) expect(entry);  // nobody listened meanwhile
   begin_pass();
 }
 
@@ -136,7 +147,7 @@ void StreamTable::add(StreamPlan plan, const std::array<LegPlace, 2>* former, Ad
   entry.plan = std::move(plan);
   entry.state = StreamEntry::State::adding;
   entry.touched = pass_;
-  entry.active_ms = now();
+  expect(entry);
   if (former) entry.places = *former;
   buried_.erase(key);
   client().add(request_for(entry, former != nullptr),
@@ -163,7 +174,7 @@ void StreamTable::update(const StreamPlan& plan, const std::function<void()>& do
   const auto found = streams_.find(to_string(plan.name));
   if (found == streams_.end()) return done();
   StreamEntry& entry = found->second;
-  note(plan.name, plan.agreed, plan.held);
+  note(plan);
   std::array<LegUpdate, 2> updates;
   for (size_t i = 0; i < 2; ++i) {
     const LegPlace& place = entry.places[i];
@@ -176,6 +187,11 @@ void StreamTable::update(const StreamPlan& plan, const std::function<void()>& do
     callee.relearn = true;
     entry.plan.learning = plan.learning;
   }
+  for (size_t i = 0; entry.plan.renewals != plan.renewals && i < updates.size(); ++i) {
+    updates[i].leg = entry.places[i].leg;
+    updates[i].relearn = true;
+  }
+  entry.plan.renewals = plan.renewals;
   if (!tell(entry, updates, done)) done();
 }
 
@@ -208,6 +224,7 @@ void StreamTable::remove(const StreamName& name, RemoveDone done) {
   const Key key = to_string(name);
   const auto found = streams_.find(key);
   if (found == streams_.end()) return done(std::nullopt);
+  for (const Side side : {Side::caller, Side::callee}) tell_missing(found->second, side, false);
   streams_.erase(found);
   counts_.add(AnchorCounter::streams_removed);
   bury(key, client().is_up());
@@ -227,13 +244,21 @@ void StreamTable::bury(const Key& key, bool asked) {
   if (buried_.size() < kMaxBuried) buried_[key] = {asked, pass_};
 }
 
-void StreamTable::note(const StreamName& name, bool agreed, bool held) {
-  const auto found = streams_.find(to_string(name));
+void StreamTable::note(const StreamPlan& plan) {
+  const auto found = streams_.find(to_string(plan.name));
   if (found == streams_.end()) return;
   StreamEntry& entry = found->second;
-  if (entry.plan.agreed != agreed || entry.plan.held != held) entry.active_ms = now();
-  entry.plan.agreed = agreed;
-  entry.plan.held = held;
+  if (entry.plan.agreed != plan.agreed || entry.plan.held != plan.held ||
+      entry.plan.talking != plan.talking)
+    expect(entry);
+  entry.plan.agreed = plan.agreed;
+  entry.plan.held = plan.held;
+  entry.plan.talking = plan.talking;
+}
+
+// From now on media is waited for, or not.
+void StreamTable::expect(StreamEntry& entry) {
+  entry.expected_ms = entry.active_ms = now();
 }
 
 const StreamEntry* StreamTable::find(const StreamName& name) const {

@@ -26,6 +26,7 @@
 #include "sip/anchor/dataplane_link.hh"
 #include "sip/anchor/stream_name.hh"
 #include "sip/loop.hh"
+#include "sip/media_filter.hh"
 
 namespace holdfast::sip {
 
@@ -34,7 +35,9 @@ struct StreamPlan {
   StreamName name;
   std::array<control::LegSpec, 2> legs;  // local_port and _address are the table's
   uint32_t learning = 0;                 // rises when the callee's source is to be learned anew
+  uint32_t renewals = 0;                 // rises when both sides' sources are
   bool agreed = false;                   // by an answer: media is to be expected
+  bool talking = false;                  // its call has been answered
   bool held = false;
 };
 
@@ -43,6 +46,15 @@ struct LegPlace {
   uint32_t leg = 0;
   SocketAddress local;
   SocketAddress local_rtcp;
+};
+
+// What one end of a stream does, as the lists tell it.
+struct EndHeard {
+  uint64_t packets = 0;     // RTP and RTCP, as listed last
+  uint64_t rtp = 0;         // of these
+  uint64_t heard_ms = 0;    // when `packets` last rose
+  bool is_sending = false;  // RTP rose from the list before to the last
+  bool is_missing = false;  // and this was told
 };
 
 struct StreamEntry {
@@ -54,17 +66,19 @@ struct StreamEntry {
   bool adopted = false;  // of a call that has not said anything since we started
   bool heard = false;    // media came since we know it
   std::array<LegPlace, 2> places;
-  uint64_t touched = 0;    // the pass in which it was last asked for something
-  uint64_t seen = 0;       // the pass in which it was last listed
-  uint64_t packets = 0;    // RTP and RTCP from both ends, as listed last
-  uint64_t active_ms = 0;  // when they last rose, or it was agreed, held or resumed
+  uint64_t touched = 0;  // the pass in which it was last asked for something
+  uint64_t seen = 0;     // the pass in which it was last listed
+  std::array<EndHeard, 2> ends;
+  uint64_t expected_ms = 0;  // since when media is to be expected: agreed, answered, held, resumed
+  uint64_t active_ms = 0;    // that, or when the packets of either end last rose
 };
 
 struct TableConfig {
   std::string socket_path;
   uint32_t answer_timeout_ms = 400;
   uint32_t media_timeout_ms = 90'000;
-  uint32_t hold_timeout_ms = 7'200'000;
+  uint32_t hold_timeout_ms = 7'200'000;  // 0: never, as the others
+  uint32_t one_way_ms = 10'000;
   uint32_t poll_ms = 5'000;
 };
 
@@ -92,7 +106,7 @@ class StreamTable {
   // No report: there was none, or the dataplane is away and the stream goes when it is back.
   void remove(const StreamName& name, RemoveDone done);
   // A change that the dataplane need not know of.
-  void note(const StreamName& name, bool agreed, bool held);
+  void note(const StreamPlan& plan);
 
   const StreamEntry* find(const StreamName& name) const;
   std::vector<const StreamEntry*> of_call(uint64_t call_key) const;
@@ -105,6 +119,8 @@ class StreamTable {
   // From a poll: a call has fallen silent. And: it still is, long after it was told, and nobody
   // has ended it.
   void on_silence(std::function<void(uint64_t)> silent) { silent_ = std::move(silent); }
+  // One end is missing, or is not any more.
+  void on_one_way(MediaFilter::OneWay one_way) { one_way_ = std::move(one_way); }
   void on_abandoned(std::function<void(uint64_t)> abandoned) { abandoned_ = std::move(abandoned); }
 
   control::AsyncClient& client() { return link_.client(); }
@@ -144,6 +160,10 @@ class StreamTable {
   void finish_pass();
   void restore_more();
   void settle();
+  void hear(StreamEntry& entry, const control::CallReport& report);
+  void expect(StreamEntry& entry);
+  void look_for_one_way();
+  void tell_missing(StreamEntry& entry, media::Side side, bool missing);
   void look_for_silence();
 
   Loop& loop_;
@@ -151,6 +171,7 @@ class StreamTable {
   AnchorCounts& counts_;
   Logger logger_;
   std::function<void(uint64_t)> silent_, abandoned_;
+  MediaFilter::OneWay one_way_;
   AnchorState state_ = AnchorState::away;
   uint64_t away_since_ms_ = 0;
   std::map<Key, StreamEntry> streams_;  // in the order of calls: their key begins the name

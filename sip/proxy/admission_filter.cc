@@ -183,4 +183,8 @@ void AdmissionFilter::on_silence(std::function<void(uint64_t)> silent) {
   if (inner_ != nullptr) inner_->on_silence(std::move(silent));
 }
 
+void AdmissionFilter::on_one_way(OneWay one_way) {
+  if (inner_ != nullptr) inner_->on_one_way(std::move(one_way));
+}
+
 }  // namespace holdfast::sip

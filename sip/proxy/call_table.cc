@@ -175,6 +175,18 @@ void CallTable::end(uint64_t key, CallEnd why, int status, const std::string& de
     tell({});
 }
 
+bool CallTable::one_way(uint64_t key, media::Side side, bool missing) {
+  Call* call = find_live(key);
+  if (call == nullptr) return false;
+  const size_t i = media::index_of(side);
+  call->status.is_missing[i] = missing;
+  if (!missing || std::exchange(call->status.was_missing[i], true)) return true;
+  if (events_ != nullptr)
+    events_->remarked(key, side == media::Side::caller ? CallRemark::no_media_from_caller
+                                                       : CallRemark::no_media_from_callee);
+  return true;
+}
+
 void CallTable::forget(uint64_t key) {
   const auto found = calls_.find(key);
   if (found == calls_.end()) return;
@@ -235,6 +247,28 @@ std::vector<CallStatus> CallTable::list() const {
     return std::pair(a.began_ms, a.call_key) < std::pair(b.began_ms, b.call_key);
   });
   return all;
+}
+
+std::string_view name_of(MediaEventKind kind) {
+  switch (kind) {
+#define HOLDFAST_X(name, text) \
+  case MediaEventKind::name:   \
+    return #name;
+    HOLDFAST_MEDIA_EVENTS(HOLDFAST_X)
+#undef HOLDFAST_X
+  }
+  return {};
+}
+
+std::string_view text_of(MediaEventKind kind) {
+  switch (kind) {
+#define HOLDFAST_X(name, text) \
+  case MediaEventKind::name:   \
+    return text;
+    HOLDFAST_MEDIA_EVENTS(HOLDFAST_X)
+#undef HOLDFAST_X
+  }
+  return {};
 }
 
 std::string_view name_of(CallPhase phase) {

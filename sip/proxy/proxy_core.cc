@@ -2,6 +2,7 @@
 // The proxy's start, its state for others, and what its parts ask of it.
 #include "sip/proxy/proxy_core.hh"
 
+#include <cstdio>
 #include <random>
 #include <utility>
 
@@ -27,10 +28,33 @@ Proxy::Core::Core(Loop& the_loop, ProxyConfig the_config, MediaFilter* the_media
       logger_(std::move(logger)),
       health_timer_(the_loop),
       second_timer_(the_loop) {
-  if (the_media != nullptr)
-    the_media->on_silence([this, alive = std::weak_ptr<bool>(alive_)](uint64_t key) {
-      if (!alive.expired()) calls_.silent(key);
-    });
+  if (the_media == nullptr) return;
+  the_media->on_silence([this, alive = std::weak_ptr<bool>(alive_)](uint64_t key) {
+    if (alive.expired()) return;
+    if (!calls_.is_over(key)) media_event(key, MediaEventKind::media_lost);
+    calls_.silent(key);
+  });
+  the_media->on_one_way(
+      [this, alive = std::weak_ptr<bool>(alive_)](uint64_t key, media::Side side, bool missing) {
+        if (alive.expired() || !calls_.one_way(key, side, missing)) return;
+        const bool caller = side == media::Side::caller;
+        media_event(key, missing ? (caller ? MediaEventKind::no_media_from_caller
+                                           : MediaEventKind::no_media_from_callee)
+                                 : (caller ? MediaEventKind::media_from_caller_again
+                                           : MediaEventKind::media_from_callee_again));
+      });
+}
+
+void Proxy::Core::media_event(uint64_t call_key, MediaEventKind kind) {
+  if (media_events_.size() == kKeptMediaEvents) media_events_.pop_front();
+  media_events_.push_back({loop.now_ms(), call_key, kind});
+  char key[24];
+  std::snprintf(key, sizeof key, "%016llx", static_cast<unsigned long long>(call_key));
+  const bool again = kind == MediaEventKind::media_from_caller_again ||
+                     kind == MediaEventKind::media_from_callee_again;
+  log(again ? LogLevel::info : LogLevel::warning, "call " + std::string(key) + ": " +
+                                                      std::string(name_of(kind)) + ": " +
+                                                      std::string(text_of(kind)));
 }
 
 Proxy::Core::~Core() {
@@ -70,6 +94,7 @@ ProxySnapshot Proxy::Core::snapshot() const {
   out.health_counters = health_.counters();
   for (const Binding* binding : bindings_.list(out.now_ms)) out.bindings.push_back(*binding);
   out.calls = calls_.list();
+  out.media_events.assign(media_events_.begin(), media_events_.end());
   out.links = book_.links();
   out.draining = draining_;
   out.transactions = transactions();

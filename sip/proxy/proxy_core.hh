@@ -121,6 +121,8 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   void once_a_second();
   void tell_certificates() const;
 
+  void media_event(uint64_t call_key, MediaEventKind kind);
+
   uint64_t random() const;
   std::string random_hex() const;
   void log(LogLevel level, const std::string& text) const;
@@ -137,6 +139,7 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   BindingTable bindings_;
   CallTable calls_;
   Logger logger_;
+  std::deque<MediaEvent> media_events_;
   std::vector<Upstream> upstreams_;
   std::vector<ResolvedName> names_;
   bool draining_ = false;

@@ -5,6 +5,7 @@
 // the same wherever it shows.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -41,6 +42,31 @@ struct CallStatus {
   bool survival = false;
   bool emergency = false;
   bool from_before_restart = false;  // known by its token only
+  // Which sides send nothing though they should, now; and have, at any time. By media::Side.
+  std::array<bool, 2> is_missing{};
+  std::array<bool, 2> was_missing{};
+};
+
+// What happened to the media of calls: X(name, what happened).
+#define HOLDFAST_MEDIA_EVENTS(X)                                                               \
+  X(no_media_from_caller, "the caller sends nothing, though the callee does and nobody holds") \
+  X(no_media_from_callee, "the callee sends nothing, though the caller does and nobody holds") \
+  X(media_from_caller_again, "the caller sends again, or need not any more")                   \
+  X(media_from_callee_again, "the callee sends again, or need not any more")                   \
+  X(media_lost, "nobody sends: the call has lost its end, and is ended")
+
+enum class MediaEventKind : uint8_t {
+#define HOLDFAST_X(name, text) name,
+  HOLDFAST_MEDIA_EVENTS(HOLDFAST_X)
+#undef HOLDFAST_X
+};
+std::string_view name_of(MediaEventKind kind);
+std::string_view text_of(MediaEventKind kind);
+
+struct MediaEvent {
+  uint64_t at_ms = 0;  // monotonic
+  uint64_t call_key = 0;
+  MediaEventKind kind = MediaEventKind::media_lost;
 };
 
 struct ProxySnapshot {
@@ -52,6 +78,7 @@ struct ProxySnapshot {
   HealthCounters health_counters;
   std::vector<Binding> bindings;
   std::vector<CallStatus> calls;
+  std::vector<MediaEvent> media_events;  // the last kKeptMediaEvents, oldest first
   std::vector<LinkStatus> links;             // the centre's, then those of the gateways
   std::vector<TlsCertificate> certificates;  // of ours, in use
   bool draining = false;
@@ -62,5 +89,6 @@ struct ProxySnapshot {
   std::map<std::string, uint64_t> counters;   // all else: see docs/sip.md
 };
 inline constexpr size_t kKeptTransitions = 64;
+inline constexpr size_t kKeptMediaEvents = 256;
 
 }  // namespace holdfast::sip

@@ -36,7 +36,7 @@ void compare(const MediaDescription& before, const MediaDescription& after,
   must(after.port == plan.local.port && after.host.empty());
   must(after.held_by_address == before.held_by_address);
   must(after.held_by_address || after.remote == plan.local);
-  must(!after.rtcp_mux || (before.rtcp_mux && plan.rtcp_mux));
+  must(after.rtcp_mux == (plan.rtcp_mux && is_rtp(after.transport)));
   if (after.remote && is_rtp(after.transport)) {
     const int rtcp_port = plan.local_rtcp_port ? plan.local_rtcp_port : plan.local.port + 1;
     must(after.remote_rtcp->port == rtcp_port && after.remote_rtcp->ip == plan.local.ip);

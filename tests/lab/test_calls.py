@@ -73,6 +73,30 @@ def test_calls_of_every_direction_have_sound(branch, request, tmp_path):
     assert len(wires.streams_told_right()) == 2 * len(PAIRS)
 
 
+def test_rtcp_mux_is_of_each_side_for_itself(branch, tmp_path):
+    """RFC 5761: a phone that offers it gets it, the far one that does not know it is none the wiser. When the far one calls,
+    it is not offered, and the phone does without."""
+    phone, far, wires = branch.branch_phone("1014", **{"rtcp-mux": "yes"}), branch.phones["3011"], branch.wires(tmp_path)
+    with branch.record(tmp_path):
+        for caller, callee in ((phone, far), (far, phone)):
+            caller.call(callee.user)
+            time.sleep(SETTLE_S)
+            caller.hang_up()
+            time.sleep(0.3)
+    branch.drop("1014")
+    edges = {}  # first call, second call: at each port of the appliance, {who sends: local ports of RTCP}
+    for point, own in wires.ports.items():
+        for packet in wires.media(point):
+            if packet.rtcp:
+                ours, theirs = sorted((packet.src, packet.dst), key=lambda end: end[0] not in own)
+                edges.setdefault(point if point == "edge-wan" else (point, theirs[1] % 2), set()).add(ours[1] % 2)
+    # Towards the phone RTCP was on even ports with even ports, later on odd ones with odd ones; on the WAN never on even ones.
+    assert edges == {("edge-lan", 0): {0}, ("edge-lan", 1): {1}, "edge-wan": {1}}
+    said = {point: set(truth.tshark(tmp_path / f"{point}.pcap", "-Y", 'sdp contains "rtcp-mux"', "-T", "fields", "-e",
+                                    "ip.src").split()) for point in wires.ports}
+    assert said == {"edge-lan": {branch.box.EDGE_LAN4, phone.address}, "edge-wan": set()}
+
+
 def test_local_audio_never_crosses_the_wan(branch, tmp_path):
     """Whatever the centre makes of the call: an address of ours that comes back is joined inside."""
     phones = branch.phones

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the far ends say in RTCP is what the report says that they say, and the round trip is that of the link."""
+"""What the far ends say in RTCP is what the report says that they say, and the round trip is that of the link; also where
+one leg has RTP and RTCP on one port and the other on two."""
 import time
 
 import truth
@@ -9,14 +10,29 @@ SECONDS = 7
 DELAY_MS = 20
 FIELDS = ("ip.src", "udp.srcport", "rtcp.pt", "rtcp.ssrc.identifier", "rtcp.ssrc.fraction", "rtcp.ssrc.cum_nr",
           "rtcp.ssrc.ext_high", "rtcp.ssrc.jitter")
+VOIP = {"rtcp.xr.voipmetrics.burstdensity": ("burst_density", 256), "rtcp.xr.voipmetrics.gapdensity": ("gap_density", 256),
+        "rtcp.xr.voipmetrics.burstduration": ("burst_duration_ms", 1), "rtcp.xr.voipmetrics.rtdelay": ("round_trip_ms", 1),
+        "rtcp.xr.voipmetrics.gapduration": ("gap_duration_ms", 1), "rtcp.xr.voipmetrics.rfactor": ("r_factor", 1),
+        "rtcp.xr.voipmetrics.jbnominal": ("jitter_buffer_ms", 1)}
+
+
+def rows_of(pcap, display_filter, names):
+    """The first of each field in each packet, by tshark."""
+    fields = [word for name in names for word in ("-e", name)]
+    text = truth.tshark(pcap, "-d", f"udp.port=={truth.MEDIA_PORTS},rtp", "-Y", display_filter, "-T", "fields",
+                        "-E", "separator=/t", "-E", "occurrence=f", *fields)
+    return [dict(zip(names, line.split("\t"))) for line in text.splitlines()]
+
+
+def last_metrics(pcap):
+    """{sender: VoIP metrics as the report has them} of the last that each sent."""
+    return {row["ip.src"]: {said: int(row[name]) / unit for name, (said, unit) in VOIP.items()}
+            for row in rows_of(pcap, "rtcp.xr.voipmetrics.rfactor", ("ip.src", *VOIP))}
 
 
 def last_blocks(pcap):
-    """{sender: (ssrc, fraction, cumulative, highest)} of the last report block that each sent, by tshark."""
-    fields = [word for name in FIELDS for word in ("-e", name)]
-    text = truth.tshark(pcap, "-d", f"udp.port=={truth.MEDIA_PORTS},rtp", "-Y", "rtcp.ssrc.cum_nr", "-T", "fields",
-                        "-E", "separator=/t", "-E", "occurrence=f", *fields)
-    rows = [dict(zip(FIELDS, line.split("\t"))) for line in text.splitlines()]
+    """{sender: (ssrc, fraction, cumulative, highest)} of the last report block that each sent."""
+    rows = rows_of(pcap, "rtcp.ssrc.cum_nr", FIELDS)
     return {(row["ip.src"], int(row["udp.srcport"])): (int(row["rtcp.ssrc.identifier"], 16),
                                                        int(row["rtcp.ssrc.fraction"]),
                                                        int(row["rtcp.ssrc.cum_nr"]),
@@ -29,10 +45,11 @@ def test_the_report_has_the_far_ends_word_and_the_round_trip(appliance):
     box.fault("delay", f"{DELAY_MS}ms", match="all")
     box.fault("loss", "5%", towards="hq", match="rtp")
     phone, far = (box.phone4(10), 4000), (box.CENTRE4, 30000)
-    legs = edge.add_call("a", {"remote": to_text(phone)}, {"remote": to_text(far)})
-    crowds = [Crowd(box, place, [{"source": end, "to": host_port(leg["local"]), "ssrc": ssrc, "listens": True,
-                                  "rtcp_to": host_port(leg["local_rtcp"])}], SECONDS)
-              for place, end, leg, ssrc in (("branch", phone, legs[0], 0xA), ("hq", far, legs[1], 0xB))]
+    legs = edge.add_call("a", {"remote": to_text(phone), "rtcp_mux": True}, {"remote": to_text(far)})
+    assert [leg["local"] == leg["local_rtcp"] for leg in legs] == [True, False]
+    crowds = [Crowd(box, place, [{"source": end, "to": host_port(leg["local"]), "ssrc": ssrc, "listens": True, "xr": True,
+                                  "rtcp_to": host_port(leg["local_rtcp"]), "mux": mux}], SECONDS)
+              for place, end, leg, ssrc, mux in (("branch", phone, legs[0], 0xA, True), ("hq", far, legs[1], 0xB, False))]
     for crowd in crowds:
         crowd.wait()
     time.sleep(10 * DELAY_MS / 1000)  # their last reports are on the line still
@@ -41,16 +58,27 @@ def test_the_report_has_the_far_ends_word_and_the_round_trip(appliance):
     wires = edge.close()
 
     blocks = {**last_blocks(wires / "edge-lan.pcap"), **last_blocks(wires / "edge-wan.pcap")}
-    for leg, end, ssrc, round_trip_ms in ((legs[0], phone, 0xB, 0), (legs[1], far, 0xA, 2 * DELAY_MS)):
+    metrics = {**last_metrics(wires / "edge-lan.pcap"), **last_metrics(wires / "edge-wan.pcap")}
+    # The phone has RTCP on the port of its RTP, both ways, the far end on the next.
+    ports = {(p.src[1], p.dst[1]) for point in ("lan", "wan") for p in truth.packets(wires / f"edge-{point}.pcap")
+             if p.rtcp}
+    near, beyond_port = host_port(legs[0]["local"])[1], host_port(legs[1]["local_rtcp"])[1]
+    assert ports == {(phone[1], near), (near, phone[1]), (far[1] + 1, beyond_port), (beyond_port, far[1] + 1)}
+    for leg, end, reporter, ssrc, round_trip_ms in ((legs[0], phone, phone[1], 0xB, 0),
+                                                    (legs[1], far, far[1] + 1, 0xA, 2 * DELAY_MS)):
         said, = leg["far_end"]
         assert "far_end_ignored" not in leg
         told = (int(said["ssrc"], 16), round(said["fraction_lost"] * 256), said["cumulative_lost"],
                 said["highest_ext_seq"])
-        assert told == blocks[end[0], end[1] + 1] and told[0] == ssrc
+        assert told == blocks[end[0], reporter] and told[0] == ssrc
+        heard = said["voip"]
+        assert {name: heard[name] for name in metrics[end[0]]} == metrics[end[0]]
+        assert (heard["loss_rate"], heard["discard_rate"], heard["mos_lq"], heard["mos_cq"]) == (26 / 256, 3 / 256, 4.1, 4)
         assert said["reports"] == SECONDS - 1 or said["reports"] == SECONDS
         assert round_trip_ms <= said["round_trip_ms"] < round_trip_ms + 250, said
         assert {**said, "call": "a", "leg": leg["leg"], "interface": leg["interface"], "finished": False,
-                "measured_by": "far end"} in rows
+                "measured_by": "far end", "round_trip_measured_by": "us",
+                "voip": {**heard, "measured_by": "far end XR"}} in rows
     # The LAN lost nothing, the WAN did, towards headquarters, beyond us.
     assert legs[0]["far_end"][0]["lost_beyond"] == 0
     beyond = legs[1]["far_end"][0]

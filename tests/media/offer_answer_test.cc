@@ -213,8 +213,6 @@ TEST(OfferAnswer, Scripts) {
 TEST(OfferAnswer, AStreamTakesTheClocksOfItsReader) {
   MediaList offer = media(a1);
   offer[0].clocks.add({96, 16000});
-  offer[0].rtcp_mux = true;
-  offer[0].remote_rtcp = SocketAddress::parse("10.0.0.1:4009");
   MediaList answer = media(b1);
   answer[0].clocks.add({97, 48000});
   OfferAnswer state;
@@ -224,12 +222,32 @@ TEST(OfferAnswer, AStreamTakesTheClocksOfItsReader) {
   const MediaStream plain = state.wanted()[0];
   EXPECT_EQ(plain.end(A).clocks.all()[0], (PayloadClock{97, 48000})) << "RFC 3264 section 6.1";
   EXPECT_EQ(plain.end(A).clocks.all()[1], (PayloadClock{96, 16000}));
-  EXPECT_FALSE(plain.end(A).rtcp_mux) << "RFC 5761 section 5.1.1: only when both say so";
-  EXPECT_EQ(plain.end(A).remote_rtcp->port, 4009);
-  answer[0].rtcp_mux = true;
-  ASSERT_TRUE(state.answer(B, kFinal, answer));
-  EXPECT_TRUE(state.wanted()[0].end(A).rtcp_mux);
-  EXPECT_EQ(state.wanted()[0].end(A).remote_rtcp->port, 4000);
+}
+
+// RFC 5761 section 5.1.1, with each side for itself: what A offered we answer, what we offered B
+// answers.
+TEST(OfferAnswer, RtcpMuxIsAgreedWithEachSide) {
+  for (const bool a_offers : {false, true}) {
+    for (const bool b_offered : {false, true}) {
+      for (const bool b_takes : {false, true}) {
+        MediaList offer = media(a1);
+        offer[0].rtcp_mux = a_offers;
+        offer[0].rtcp_mux_onward = b_offered;
+        offer[0].remote_rtcp = SocketAddress::parse("10.0.0.1:4009");
+        MediaList answer = media(b1);
+        answer[0].rtcp_mux = b_takes;
+        answer[0].remote_rtcp = SocketAddress::parse("10.0.0.2:6001");
+        OfferAnswer state;
+        ASSERT_TRUE(state.offer(A, kSure, offer));
+        EXPECT_FALSE(state.wanted()[0].end(A).rtcp_mux) << "not before it is answered";
+        ASSERT_TRUE(state.answer(B, kFinal, answer));
+        const MediaStream stream = state.wanted()[0];
+        EXPECT_EQ(stream.end(A).rtcp_mux, a_offers);
+        EXPECT_EQ(stream.end(A).remote_rtcp->port, a_offers ? 4000 : 4009);
+        EXPECT_EQ(stream.end(B).rtcp_mux, b_offered && b_takes);
+      }
+    }
+  }
 }
 
 TEST(OfferAnswer, ChangesAreTheStepsBetweenTwoLists) {

@@ -90,6 +90,25 @@ TEST(SdpAnchor, Rewrites) {
        kHead + "m=audio 4000 RTP/AVP 0\r\na=rtcp-mux\r\n",
        {to("198.18.2.1:30000", 0, true)},
        kHeadOurs + "m=audio 30000 RTP/AVP 0\r\na=rtcp-mux\r\n"},
+      {"5761-5.1.1 mux as planned stays in its place, once",
+       kHead + "m=audio 4000 RTP/AVP 0\r\na=rtcp-mux\r\na=ptime:20\r\na=RTCP-MUX\r\n",
+       {to("198.18.2.1:30000", 0, true)},
+       kHeadOurs + "m=audio 30000 RTP/AVP 0\r\na=rtcp-mux\r\na=ptime:20\r\n"},
+      {"5761-5.1.1 mux is added where its writer had none",
+       kHead + "m=audio 4000 RTP/AVP 0\r\na=ptime:20\r\nm=image 5000 udptl t38\r\n",
+       {to("198.18.2.1:30000", 0, true), to("198.18.2.1:30002", 0, true)},
+       kHeadOurs + "m=audio 30000 RTP/AVP 0\r\na=ptime:20\r\na=rtcp-mux\r\n"
+                   "m=image 30002 udptl t38\r\n"},
+      {"8035-3 with mux, a=rtcp is the port to fall back to",
+       kHead + "m=audio 4000 RTP/AVP 0\r\na=rtcp:4000\r\na=rtcp-mux\r\n"
+               "m=video 5000 RTP/AVP 31\r\na=rtcp:5009\r\na=rtcp-mux\r\n",
+       {to("198.18.2.1:30000", 0, true), to("198.18.2.1:30002", 30009, true)},
+       kHeadOurs + "m=audio 30000 RTP/AVP 0\r\na=rtcp-mux\r\nm=video 30002 RTP/AVP 31\r\n"
+                   "a=rtcp:30009\r\na=rtcp-mux\r\n"},
+      {"8858-4 who will have mux only is one of two that are asked",
+       kHead + "m=audio 4000 RTP/AVP 0\r\na=rtcp-mux\r\na=rtcp-mux-only\r\n",
+       {to("198.18.2.1:30000", 0, true)},
+       kHeadOurs + "m=audio 30000 RTP/AVP 0\r\na=rtcp-mux\r\n"},
       {"8839-5 ICE goes; 4568 keys, 5763 fingerprints and the rest stay",
        kHead + "a=ice-lite\r\na=group:BUNDLE 0\r\na=group:LS 0\r\nm=audio 4000 RTP/AVP 0\r\n"
                "a=candidate:1 1 UDP 2130706431 198.18.1.10 4000 typ host\r\na=ice-ufrag:x\r\n"

@@ -36,7 +36,35 @@ TEST_F(AdminServer, ServesDocuments) {
   const auto calls = body_of(get("/api/calls"));
   EXPECT_EQ(calls["live"][0]["call"], "0000000000000abc");
   EXPECT_EQ(calls["live"][0]["talking_s"], 20);
+  EXPECT_TRUE(calls["live"][0]["remarks"].empty() && calls["live"][0]["not_heard"].empty());
   EXPECT_TRUE(calls["records"].empty());
+  EXPECT_TRUE(body_of(get("/api/events"))["events"].empty());
+}
+
+TEST_F(AdminServer, TellsOfCallsThatAreHeardOnOneSideOnly) {
+  start();
+  sip::CallStatus& call = state_->proxy.calls.at(0);
+  call.was_missing = {true, true};
+  call.is_missing[1] = true;
+  using Kind = sip::MediaEventKind;
+  state_->proxy.media_events = {{state_->proxy.now_ms - 9000, 0xabc, Kind::no_media_from_caller},
+                                {state_->proxy.now_ms - 4000, 0xabc, Kind::no_media_from_callee}};
+  sip::CallBegan began;
+  began.call_key = 0xabc;
+  writer_->put(store::BeganItem{began, 1'700'000'000'000});
+  writer_->put(store::RemarkItem{0xabc, sip::CallRemark::no_media_from_callee});
+  ASSERT_TRUE(writer_->flush(std::chrono::seconds(20)));
+  const auto calls = body_of(get("/api/calls"));
+  EXPECT_EQ(calls["live"][0]["remarks"], json::array({"no_media_from_caller", "no_media_from_callee"}));
+  EXPECT_EQ(calls["live"][0]["not_heard"], json::array({"callee"}));
+  EXPECT_EQ(calls["records"][0]["remarks"], json::array({"no_media_from_callee"}));
+  const auto events = body_of(get("/api/events"))["events"];
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_EQ(events[0]["event"], "no_media_from_callee") << "the newest first";
+  EXPECT_EQ(events[0]["ago_s"], 4);
+  EXPECT_EQ(events[1]["call"], "0000000000000abc");
+  const auto warnings = body_of(get("/api/status"))["warnings"];
+  EXPECT_NE(warnings.dump().find("1 calls hear one side only"), std::string::npos) << warnings;
 }
 
 TEST_F(AdminServer, WrongQueriesAreNamed) {

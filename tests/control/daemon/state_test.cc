@@ -139,7 +139,8 @@ TEST(Setup, TellsTheProxyWhatTheFileSays) {
   const auto site = config::parse_site(
       "[[interface]]\nname = \"lan\"\ndevice = \"e0\"\nmedia-addresses = [\"198.18.1.2\", "
       "\"2001:db8:1::2\"]\n[[interface]]\nname = \"wan\"\ndevice = \"e1\"\nmedia-addresses = "
-      "[\"198.18.2.2\"]\n[[sip-listener]]\ninterface = \"lan\"\n[[sip-listener]]\ninterface = "
+      "[\"198.18.2.2\"]\nrtcp-mux = \"offer\"\nmedia-source = \"sdp\"\n"
+      "[[sip-listener]]\ninterface = \"lan\"\n[[sip-listener]]\ninterface = "
       "\"wan\"\nfaces = \"centre\"\ntransports = [\"tcp\"]\nport = 5070\n[centre]\ndomain = "
       "\"c.example\"\ninterface = \"wan\"\nservers = [\"198.18.3.10\"]\ntransport = \"tcp\"\n"
       "lost-to-fail = 7\n[sip]\ndscp = 26\nmax-calls = 9\naliases = [\"branch\"]\n"
@@ -176,6 +177,11 @@ TEST(Setup, TellsTheProxyWhatTheFileSays) {
   EXPECT_EQ(anchor.media_timeout_s, 33U);
   EXPECT_EQ(anchor.hold_timeout_s, 99U);
   EXPECT_EQ(anchor.max_calls, 9U);
+  EXPECT_EQ(anchor.one_way_s, 10U);
+  EXPECT_EQ(anchor.rules.at("lan").rtcp_mux, sip::RtcpMux::answer);
+  EXPECT_FALSE(anchor.rules.at("lan").strict_source);
+  EXPECT_EQ(anchor.rules.at("wan").rtcp_mux, sip::RtcpMux::offer);
+  EXPECT_TRUE(anchor.rules.at("wan").strict_source);
 }
 
 }  // namespace

@@ -263,6 +263,25 @@ TEST_F(WriterTest, ClosesWhatNobodyKnowsOfAnyMore) {
   EXPECT_EQ(calls()[2].end, "");
 }
 
+TEST_F(WriterTest, RemarksAddUpEachOnce) {
+  start();
+  writer_->put(BeganItem{call(1), 1000});
+  for (const auto remark :
+       {sip::CallRemark::no_media_from_callee, sip::CallRemark::no_media_from_caller,
+        sip::CallRemark::no_media_from_callee})
+    writer_->put(RemarkItem{1, remark});
+  writer_->put(EndedItem{end_of(1), 3000, std::nullopt});
+  writer_->put(RemarkItem{2, sip::CallRemark::no_media_from_caller});  // began before we did
+  writer_->put(BeganItem{call(3), 1000});
+  const auto all = calls();
+  ASSERT_EQ(all.size(), 3U);
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(all[2].remarks, (Words{"no_media_from_callee", "no_media_from_caller"}));
+  EXPECT_EQ(all[2].end, "caller_hung_up");
+  EXPECT_EQ(all[1].remarks, Words{"no_media_from_caller"});
+  EXPECT_EQ(all[0].remarks, Words());
+}
+
 TEST_F(WriterTest, BindingsAreAsTheLastListHasThem) {
   start();
   writer_->put(BindingsItem{{binding("1000"), binding("1001")}});

@@ -69,6 +69,19 @@ TEST(Sources, RelearnsAfterAnUpdate) {
   rig.run();
   EXPECT_EQ(rig.departed(1).size(), 2u);
   EXPECT_EQ(rig.drops(0)["wrong_source"], 1u) << "the old source is a stranger now";
+  // Told of no other remote, it goes on to where the endpoint was found until it learns again: the
+  // address of SDP may be one behind NAT.
+  rig.request(r, kLan);
+  rig.arrive(1, test::build(from_hq(test::rtp(1))));
+  rig.run();
+  EXPECT_EQ(rig.departed(0).at(0)[37], 5000 & 0xff);
+  // Of another, it goes there at once.
+  r.setup.remote[0] = *SocketAddress::parse("198.18.1.12:6002");
+  rig.request(r, kLan);
+  rig.resolve(kLan);
+  rig.arrive(1, test::build(from_hq(test::rtp(2))));
+  rig.run();
+  EXPECT_EQ(rig.departed(0).at(0)[37], 6002 & 0xff);
 }
 
 TEST(Sources, AClearedRemoteGetsNothingUntilASourceIsLearned) {

@@ -251,7 +251,7 @@ TEST_F(Away, AnUpdateThatWasRefusedIsToldAgainByThePoll) {
   sent(call.request(Side::callee, Method::invite, sdp("198.18.3.30:7000")));
   sent(call.response(Side::caller, Method::invite, 200, sdp(kAlice)));
   EXPECT_EQ(remote(name, 1), kBob);
-  EXPECT_EQ(count("updates_failed"), 1u);
+  EXPECT_EQ(count("updates_failed"), 2u) << "both sources were to be learned again";
   dataplane->refuse_updates({});
   pass(5100);
   EXPECT_EQ(remote(name, 1), "198.18.3.30:7000");

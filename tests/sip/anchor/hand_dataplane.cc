@@ -101,7 +101,8 @@ void HandDataplane::add(const control::CallAdd& request, control::Reply& reply) 
     calls_.erase(request.call);
     if (!port) return reply.fail(ErrorCode::kPortTaken, "taken");
     leg.local.port = *port;
-    leg.local_rtcp = {leg.local.ip, static_cast<uint16_t>(*port + 1)};
+    leg.local_rtcp = {leg.local.ip, static_cast<uint16_t>(*port + (spec.rtcp_mux ? 0 : 1))};
+    leg.strict_source = spec.learn == control::Learn::kStrict;
     leg.media = spec.media;
     leg.payload = spec.payload;
     leg.remote = spec.remote;
@@ -126,6 +127,9 @@ void HandDataplane::update(const control::LegUpdate& request, control::Reply& re
         leg.remote_rtcp.reset();
       }
       if (request.remote_rtcp) leg.remote_rtcp = request.remote_rtcp;
+      if (request.rtcp_mux)
+        leg.local_rtcp.port = static_cast<uint16_t>(leg.local.port + (*request.rtcp_mux ? 0 : 1));
+      if (request.learn) leg.strict_source = *request.learn == control::Learn::kStrict;
       return reply.send(leg);
     }
   }
@@ -157,8 +161,12 @@ void HandDataplane::list(const control::CallList& request, control::Reply& reply
   reply.send(page);
 }
 
-void HandDataplane::media(const std::string& name, uint64_t packets) {
-  calls_.at(name).legs[0].rx.packets += packets;
+void HandDataplane::media(const std::string& name, uint64_t packets, size_t leg) {
+  calls_.at(name).legs[leg].rx.packets += packets;
+}
+
+void HandDataplane::rtcp(const std::string& name, size_t leg) {
+  ++calls_.at(name).legs[leg].rtcp_received;
 }
 
 }  // namespace holdfast::sip

@@ -34,7 +34,9 @@ class HandDataplane final : public control::ControlHandler {
   // Refuses the next requests of this kind, forever or a number of times.
   void refuse_adds(std::optional<control::ErrorCode> code) { refuse_adds_ = code; }
   void refuse_updates(std::optional<control::ErrorCode> code) { refuse_updates_ = code; }
-  void media(const std::string& name, uint64_t packets);  // comes in at the first leg
+  // Comes in at a leg.
+  void media(const std::string& name, uint64_t packets, size_t leg = 0);
+  void rtcp(const std::string& name, size_t leg);
   void remove(const std::string& name) { calls_.erase(name); }
   void add(const control::CallReport& report) { calls_[report.call] = report; }
 

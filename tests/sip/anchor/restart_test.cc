@@ -42,7 +42,8 @@ TEST_F(Restart, AReInviteFindsItsLegsAndPortsFromEitherSide) {
                                        sdp(caller ? kBob : kAlice)))),
               here);
     // Nothing has changed; clocks are not listed, so the legs are told again.
-    EXPECT_EQ(dataplane->log(), (std::vector<std::string>{"update 1 clocks", "update 2 clocks"}));
+    EXPECT_EQ(dataplane->log(),
+              (std::vector<std::string>{"update 1 relearn clocks", "update 2 relearn clocks"}));
     EXPECT_EQ(anchor->snapshot().calls_adopted, 0u);
     EXPECT_EQ(anchor->snapshot().calls_anchored, 1u);
     EXPECT_EQ(count("streams_claimed"), 1u);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -137,6 +138,14 @@ class AnchorRig : public testing::Test {
     for (const auto& each : anchor->snapshot().counters)
       if (each.name == name) return each.count;
     return 0;
+  }
+  // Nothing was asked of the dataplane but that sources be learned again.
+  bool only_relearned() const {
+    const auto log = dataplane->log();
+    return std::all_of(log.begin(), log.end(), [](const std::string& line) {
+      return line == "update 1 relearn" || line == "update 2 relearn" ||
+             line == "update 3 relearn" || line == "update 4 relearn";
+    });
   }
   std::string remote(const std::string& name, size_t leg) const {
     const auto& remote = dataplane->calls().at(name).legs[leg].remote;

@@ -352,6 +352,42 @@ TEST_F(ProxyTest, SilentMediaEndsTheCall) {
   expect_nothing_left();
 }
 
+TEST_F(ProxyTest, OneWayMediaIsAnEventAndARemark) {
+  start();
+  establish();
+  const uint64_t key = calls.begins[0].call_key;
+  ASSERT_TRUE(filter.one_way);
+  const auto live = [this] { return proxy->snapshot().calls.at(0); };
+  filter.one_way(key, media::Side::callee, true);
+  EXPECT_EQ(calls.remarks, std::vector{CallRemark::no_media_from_callee});
+  EXPECT_TRUE(live().is_missing[1] && live().was_missing[1] && !live().is_missing[0]);
+  filter.one_way(key, media::Side::callee, false);
+  EXPECT_TRUE(!live().is_missing[1] && live().was_missing[1]);
+  filter.one_way(key, media::Side::callee, true);
+  EXPECT_EQ(calls.remarks.size(), 1u) << "once";
+  filter.one_way(key + 1, media::Side::caller, true);  // no call of ours
+  filter.silent(key);
+  const auto events = proxy->snapshot().media_events;
+  std::vector<std::string> names;
+  for (const MediaEvent& event : events) {
+    EXPECT_EQ(event.call_key, key);
+    names.emplace_back(name_of(event.kind));
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"no_media_from_callee", "media_from_callee_again",
+                                             "no_media_from_callee", "media_lost"}));
+  expect_nothing_left();
+}
+
+TEST_F(ProxyTest, MediaEventsAreBounded) {
+  start();
+  establish();
+  for (size_t i = 0; i <= kKeptMediaEvents; ++i)
+    filter.one_way(calls.begins[0].call_key, media::Side::caller, i % 2 == 0);
+  const auto events = proxy->snapshot().media_events;
+  ASSERT_EQ(events.size(), kKeptMediaEvents);
+  EXPECT_EQ(events.back().kind, MediaEventKind::no_media_from_caller);
+}
+
 TEST_F(ProxyTest, AForgottenDialogEndsTheCall) {
   start();
   const Call call = establish();

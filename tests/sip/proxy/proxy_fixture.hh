@@ -27,8 +27,10 @@ struct Recorder : CallEvents {
   std::vector<CallBegan> begins;
   std::vector<CallAnswered> answers;
   std::vector<CallEnded> ends;
+  std::vector<CallRemark> remarks;
   void began(const CallBegan& call) override { begins.push_back(call); }
   void answered(const CallAnswered& call) override { answers.push_back(call); }
+  void remarked(uint64_t, CallRemark remark) override { remarks.push_back(remark); }
   void ended(const CallEnded& call) override { ends.push_back(call); }
   std::string last_end() const {
     return ends.empty() ? std::string("none") : std::string(name_of(ends.back().end));
@@ -69,6 +71,8 @@ struct MarkingFilter : MediaFilter {
     done({});
   }
   void on_silence(std::function<void(uint64_t)> callback) override { silent = std::move(callback); }
+  void on_one_way(OneWay callback) override { one_way = std::move(callback); }
+  OneWay one_way;
 };
 
 inline const std::string kSdp = "v=0\r\no=- 1 1 IN IP4 198.18.1.21\r\ns=-\r\n";
