@@ -5,7 +5,7 @@ import time
 import pytest
 import signalling
 import truth
-from drill import Branch, both_heard
+from drill import Branch, both_heard, wait_until
 from office import CENTRES, register_answers
 
 DSCP_CS3, DSCP_EF = 24, 46
@@ -73,9 +73,11 @@ def test_calls_of_every_direction_have_sound(branch, request, tmp_path):
     assert len(wires.streams_told_right()) == 2 * len(PAIRS)
 
 
-def test_rtcp_mux_is_of_each_side_for_itself(branch, tmp_path):
+def test_rtcp_mux_is_of_each_side_for_itself(branch, request, tmp_path):
     """RFC 5761: a phone that offers it gets it, the far one that does not know it is none the wiser. When the far one calls,
     it is not offered, and the phone does without."""
+    if branch.kind != CENTRES[0] and not request.config.getoption("--all-drills"):
+        pytest.skip("one kind of centre is enough: runs with --all-drills")
     phone, far, wires = branch.branch_phone("1014", **{"rtcp-mux": "yes"}), branch.phones["3011"], branch.wires(tmp_path)
     with branch.record(tmp_path):
         for caller, callee in ((phone, far), (far, phone)):
@@ -95,6 +97,36 @@ def test_rtcp_mux_is_of_each_side_for_itself(branch, tmp_path):
     said = {point: set(truth.tshark(tmp_path / f"{point}.pcap", "-Y", 'sdp contains "rtcp-mux"', "-T", "fields", "-e",
                                     "ip.src").split()) for point in wires.ports}
     assert said == {"edge-lan": {branch.box.EDGE_LAN4, phone.address}, "edge-wan": set()}
+
+
+def test_media_of_one_side_only_is_told_of(branch, request):
+    """A firewall, say, that lets media out and not in: the call goes on, and whoever looks is told who is not heard."""
+    if not request.config.getoption("--all-drills"):
+        pytest.skip("waits for timers: runs with --all-drills")
+    phone, far = branch.phones["1010"], branch.phones["3011"]
+    phone.call("3011")
+    time.sleep(SETTLE_S)
+    key = branch.say("calls", "--live")["live"][0]["call"]
+
+    def not_heard():
+        return branch.say("calls", "--live")["live"][0]["not_heard"]
+
+    assert not_heard() == []
+    branch.box.fault("loss", "100%", towards="branch")
+    wait_until(lambda: not_heard() == ["callee"], 25, "nobody is told of")
+    assert any("one side only" in line for line in branch.say("status")["holdfastd"]["warnings"])
+    branch.box.fault("heal")
+    wait_until(lambda: not not_heard(), 15, "it does not end")
+    # On hold nobody is missed.
+    far.ask("hold")
+    time.sleep(20)
+    assert not_heard() == []
+    phone.hang_up()
+    wait_until(lambda: branch.say("calls")["records"][0]["end"], 5, "no record")
+    record = branch.say("calls")["records"][0]
+    assert (record["call"], record["end"], record["remarks"]) == (key, "caller_hung_up", ["no_media_from_callee"])
+    told = [event["event"] for event in branch.say("events")["events"] if event["call"] == key]
+    assert told == ["media_from_callee_again", "no_media_from_callee"]
 
 
 def test_local_audio_never_crosses_the_wan(branch, tmp_path):
