@@ -60,8 +60,8 @@ class Heard:
         """An XR with VoIP metrics: a tenth lost, bursts of 300 ms, R 81, MOS 4.1 and 4.0, a buffer of 60 ms."""
         if not self.seqs:
             return b""
-        return struct.pack(">BBHIBBHIBBBBHHHHBBBBBBBBBBHHH", 0x80, 207, 10, sender, 7, 0, 8, self.ssrc, 26, 3, 128, 2, 300,
-                           20000, 42, 120, 0, 0, 0, 16, 81, 127, 41, 40, 0, 0, 60, 120, 240)
+        return struct.pack(">BBHIBBHIBBBBHHHHBBBBBBBBBBHHH", 0x80, 207, 10, sender, 7, 0, 8, self.ssrc, 26, 3, 128, 2,
+                           300, 20000, 42, 120, 0, 0, 0, 16, 81, 127, 41, 40, 0, 0, 60, 120, 240)
 
 
 class Phone:

@@ -74,11 +74,12 @@ def test_calls_of_every_direction_have_sound(branch, request, tmp_path):
 
 
 def test_rtcp_mux_is_of_each_side_for_itself(branch, request, tmp_path):
-    """RFC 5761: a phone that offers it gets it, the far one that does not know it is none the wiser. When the far one calls,
-    it is not offered, and the phone does without."""
+    """RFC 5761: a phone that offers it gets it, the far one that does not know it is none the wiser. When the far one
+    calls, it is not offered, and the phone does without."""
     if branch.kind != CENTRES[0] and not request.config.getoption("--all-drills"):
         pytest.skip("one kind of centre is enough: runs with --all-drills")
-    phone, far, wires = branch.branch_phone("1014", **{"rtcp-mux": "yes"}), branch.phones["3011"], branch.wires(tmp_path)
+    phone, far = branch.branch_phone("1014", **{"rtcp-mux": "yes"}), branch.phones["3011"]
+    wires = branch.wires(tmp_path)
     with branch.record(tmp_path):
         for caller, callee in ((phone, far), (far, phone)):
             caller.call(callee.user)
@@ -92,7 +93,7 @@ def test_rtcp_mux_is_of_each_side_for_itself(branch, request, tmp_path):
             if packet.rtcp:
                 ours, theirs = sorted((packet.src, packet.dst), key=lambda end: end[0] not in own)
                 edges.setdefault(point if point == "edge-wan" else (point, theirs[1] % 2), set()).add(ours[1] % 2)
-    # Towards the phone RTCP was on even ports with even ports, later on odd ones with odd ones; on the WAN never on even ones.
+    # Towards the phone RTCP was on even ports with even ports, later on odd with odd; on the WAN never on even ones.
     assert edges == {("edge-lan", 0): {0}, ("edge-lan", 1): {1}, "edge-wan": {1}}
     said = {point: set(truth.tshark(tmp_path / f"{point}.pcap", "-Y", 'sdp contains "rtcp-mux"', "-T", "fields", "-e",
                                     "ip.src").split()) for point in wires.ports}

@@ -12,7 +12,8 @@ def test_sources_are_learned_locked_and_learned_again(appliance):
     edge = appliance()
     box = edge.box
     phone, another = box.phone4(10), box.phone4(11)
-    strict, learns = (edge.add_call(name, {"remote": to_text((phone, port)), **more}, {"remote": to_text((box.CENTRE4, far))})
+    strict, learns = (edge.add_call(name, {"remote": to_text((phone, port)), **more},
+                                    {"remote": to_text((box.CENTRE4, far))})
                       for name, port, far, more in (("strict", 4000, 30000, {"learn": "strict"}),
                                                     ("learns", 4010, 30010, {})))
 

@@ -55,7 +55,8 @@ TEST_F(AdminServer, TellsOfCallsThatAreHeardOnOneSideOnly) {
   writer_->put(store::RemarkItem{0xabc, sip::CallRemark::no_media_from_callee});
   ASSERT_TRUE(writer_->flush(std::chrono::seconds(20)));
   const auto calls = body_of(get("/api/calls"));
-  EXPECT_EQ(calls["live"][0]["remarks"], json::array({"no_media_from_caller", "no_media_from_callee"}));
+  EXPECT_EQ(calls["live"][0]["remarks"],
+            json::array({"no_media_from_caller", "no_media_from_callee"}));
   EXPECT_EQ(calls["live"][0]["not_heard"], json::array({"callee"}));
   EXPECT_EQ(calls["records"][0]["remarks"], json::array({"no_media_from_callee"}));
   const auto events = body_of(get("/api/events"))["events"];
