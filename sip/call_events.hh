@@ -94,10 +94,7 @@ class CallEvents {
   virtual void began(const CallBegan& call) = 0;
   virtual void answered(const CallAnswered& call) = 0;
   // While the call lives; each at most once.
-  virtual void remarked(uint64_t call_key, CallRemark remark) {
-    (void)call_key;
-    (void)remark;
-  }
+  virtual void remarked(uint64_t /*call_key*/, CallRemark /*remark*/) {}
   virtual void ended(const CallEnded& call) = 0;
 };
 

@@ -99,5 +99,33 @@ TEST(LegReport, TheClockIsThatOfThePayloadTypeOrNotKnown) {
   }
 }
 
+// RFC 3611 section 4.7.5: 127 is no score, and what is beyond its scale is none either.
+TEST(LegReport, OfExtendedReportsOnlyWhatTheEndpointKnowsIsTold) {
+  StreamPool pool(1);
+  Leg heard;  // what arrives there the other leg's endpoint reports on
+  StreamSlot* slot = pool.find_or_add(heard, 7, 0);
+  media::XrVoipMetrics said{};
+  said.ssrc = 7;
+  said.loss_rate_q8 = 64;
+  said.r_factor = 93;
+  said.mos_lq_q10 = media::XrVoipMetrics::kUnavailable;
+  said.mos_cq_q10 = 9;
+  slot->far_end.on_voip_metrics(said, 0);
+  const auto snapshot = std::make_unique<LegSnapshot>(), peer = std::make_unique<LegSnapshot>();
+  pool.snapshot(heard, *peer);
+  snapshot->leg.counters.reports_bad_length = 2;
+  const control::LegReport report = leg_report(*snapshot, *peer, "wan", {});
+  ASSERT_EQ(report.far_end.size(), 1U);
+  EXPECT_EQ(report.far_end[0].reports, 0U);
+  EXPECT_FALSE(report.far_end[0].statistics || report.far_end[0].round_trip_ms);
+  ASSERT_TRUE(report.far_end[0].voip);
+  const control::VoipMetrics& voip = *report.far_end[0].voip;
+  EXPECT_EQ(voip.loss_rate, 0.25);
+  EXPECT_EQ(voip.r_factor, 93);
+  EXPECT_FALSE(voip.mos_lq || voip.mos_cq || voip.round_trip_ms);
+  ASSERT_EQ(report.far_end_ignored.size(), 1U);
+  EXPECT_EQ(report.far_end_ignored[0].name, "bad_length");
+}
+
 }  // namespace
 }  // namespace holdfast::dataplane
