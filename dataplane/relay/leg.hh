@@ -85,10 +85,10 @@ struct LegCounters {
   uint32_t reports_bad_delay = 0;     // blocks whose DLSR is more than the time that passed
   uint32_t reports_unread = 0;        // beyond what is looked at in one datagram
   uint32_t reports_bad_length = 0;    // XR blocks of a length that their type cannot have
+  uint32_t unaccounted_packets = 0;   // relayed, but no stream slot was free
   uint64_t tx_refused_packets = 0;    // of RTP and RTCP: what the port did not take
   uint64_t joined_rx_packets = 0,
            joined_tx_packets = 0;    // of RTP and RTCP: from and to other legs of ours
-  uint64_t unaccounted_packets = 0;  // relayed, but no stream slot was free
   uint64_t rtcp_rx_packets = 0, rtcp_tx_packets = 0;
   // Each packet's, last, so that they lie beside what else a packet needs.
   uint64_t rx_packets = 0,
