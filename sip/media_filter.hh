@@ -70,7 +70,7 @@ class MediaFilter {
   // Told when one side of an answered call that is not on hold has sent nothing for the configured
   // time, though the other does (`missing`), and when it sends again or need not any more.
   using OneWay = std::function<void(uint64_t call_key, media::Side side, bool missing)>;
-  virtual void on_one_way(OneWay /*one_way*/) {}
+  virtual void on_one_way(OneWay one_way) = 0;
 };
 
 }  // namespace holdfast::sip

@@ -35,6 +35,7 @@ struct Inner : MediaFilter {
     done({});
   }
   void on_silence(std::function<void(uint64_t)>) override {}
+  void on_one_way(OneWay) override {}
 };
 
 class AdmissionFilterTest : public testing::Test {
