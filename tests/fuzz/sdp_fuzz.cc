@@ -58,7 +58,8 @@ std::string untouched_lines(const Sdp& sdp) {
   return text;
 }
 
-void anchor_and_compare(size_t size, const Sdp& sdp, const MediaList& media, AnchorPlan plan) {
+void anchor_and_compare(size_t size, const Sdp& sdp, const MediaList& media,
+                        const AnchorPlan& plan) {
   const auto body = anchor_sdp(sdp, plan);
   if (!body) {
     must(body.error() == SdpReject::sdp_port_count || plan.address.is_none());

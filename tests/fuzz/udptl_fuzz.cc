@@ -16,7 +16,8 @@ bool reads_as_udptl(std::vector<uint8_t> rest) {
     rest.erase(rest.begin());
     return octet;
   };
-  if (take() < 0 || take() < 0) return false;
+  for (int octet = 0; octet < 2; ++octet)
+    if (take() < 0) return false;
   int length = take();
   if (length < 0 || length >= 0xc0) return false;
   if (length >= 0x80) {

@@ -150,6 +150,7 @@ TEST_F(SteerTest, PortsAreUsedWhenTheirBitsAreSet) {
 TEST_F(SteerTest, ConfiguringAgainTakesOldAddressesOut) {
   attach_steer();
   std::vector<IpAddress> many;
+  many.reserve(kMaxSteerAddresses);
   for (int n = 0; n < static_cast<int>(kMaxSteerAddresses); ++n) {
     many.push_back(ip(("192.0.2." + std::to_string(n)).c_str()));
   }
