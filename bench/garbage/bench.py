@@ -150,6 +150,8 @@ def capacity():
 class Results:
     def __init__(self):
         self.capacity, self.lost, self.unaccounted, self.factors = [], {}, [], []
+        self.cost = []  # of a frame of garbage, in microseconds of the relay's CPU time
+        self._alone_ns = 0
 
     def measure(self, kind, rate, seconds):
         """What the watched calls lose, in percent, when `rate` frames a second are offered in all."""
@@ -157,10 +159,16 @@ class Results:
         more = max(0, rate / 2 - own)
         with wire.lay(WATCHED + OTHERS) as wires, Place(wires) as place:
             before, _ = place.books()
+            busy = place.share.busy_ns()
             sent, _, arrived, took = place.send(seconds, own, **({kind: more} if kind != "nothing" else {}))
+            busy = place.share.busy_ns() - busy
             came, unexplained = place.books()
         self.lost.setdefault(kind, []).append(100 * (1 - arrived[0] / sent["watched"]))
         self.unaccounted.append(abs(came - before - sum(sent.values())) + abs(unexplained))
+        if kind == "nothing":
+            self._alone_ns = busy
+        elif kind == "garbage":
+            self.cost.append((busy - self._alone_ns) / 1000 / sent["garbage"])
         if kind != "nothing":
             self.factors.append(sum(sent.values()) / took / self.capacity[-1])
 
@@ -205,5 +213,6 @@ def run(options, output):
     output.row("garbage", f"{case}, all of it good media", "%", results.lost["others"], reason=weak)
     output.row("garbage", f"{case}, the rest garbage", "%", results.lost["garbage"],
                limit=("all of it good media", beside), target="no more", ok=garbage <= beside, reason=weak)
+    output.row("garbage", "CPU time of the relay for a frame of garbage", "us/frame", results.cost)
     output.row("garbage", "frames unaccounted for", "frames", results.unaccounted, target=0,
                ok=not any(results.unaccounted))
