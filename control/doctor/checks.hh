@@ -18,6 +18,8 @@ void check_memory(const Machine& machine, const config::SiteConfig* site, std::v
 void check_cpus(const Machine& machine, const config::SiteConfig* site, std::vector<Row>& rows);
 // Network devices of the configuration; the kernel's settings for them.
 void check_links(const Machine& machine, const config::SiteConfig* site, std::vector<Row>& rows);
+// The media addresses of one interface. Says nothing where the kernel does not tell.
+void check_addresses(const Machine& machine, const config::InterfaceConfig& interface, Rows& rows);
 // The ports that the daemons listen on.
 void check_sockets(const Machine& machine, const config::SiteConfig& site, std::vector<Row>& rows);
 // Folders and room for what the daemons write.

@@ -61,12 +61,12 @@ void check_xdp(const Machine& machine, const InterfaceConfig& i, const LinkFacts
   for (const auto& name : machine.list(in_sysfs(i, "queues"))) queues += name.starts_with("rx-");
   if (queues > 0 && queues != i.queues) {
     const std::string served = std::to_string(i.queues);
-    rows.refuse("queues",
-                std::to_string(queues) + " receive queues, of which queues = " + served +
-                    (i.queues == 1 ? " is served" : " are served"),
-                "run: ethtool -L " + i.device + " combined " + served +
-                    ", or set queues, and as many cpus",
-                true);
+    rows.refuse(
+        "queues",
+        std::to_string(queues) + " receive queues, of which queues = " + served +
+            (i.queues == 1 ? " is served" : " are served"),
+        "run: ethtool -L " + i.device + " combined " + served + ", or set queues, and as many cpus",
+        true);
   }
   if (facts.driver.empty()) {
     rows.warn("xdp", "the driver of " + i.device + " is unknown", "run holdfast doctor as root");
@@ -158,6 +158,7 @@ void check_links(const Machine& machine, const config::SiteConfig* site, std::ve
     if (i.driver == Driver::kAfXdp || i.driver == Driver::kAfPacket)
       check_kernel_device(machine, i, rows);
     if (config::on_socket(i.driver)) check_socket_port(machine, i, rows);
+    check_addresses(machine, i, rows);
   }
   Rows rows(all, "kernel");
   if (owned && !machine.exists("/dev/net/tun")) {

@@ -128,7 +128,7 @@ std::optional<CallNumber> CallBook::find(std::string_view key) const {
 
 Answer<control::CallReport> CallBook::add(const control::CallAdd& request) {
   auto report = try_add(request);
-  if (!report) ++refused_[static_cast<size_t>(report.error().code)];
+  if (!report) ++refused_[report.error().code];
   return report;
 }
 

@@ -150,7 +150,7 @@ class CallBook {
   // Calls whose legs an lcore may or may not have taken before it stopped answering. Removed, and
   // their places lent again, when it does.
   std::vector<CallNumber> doubtful_;
-  std::array<uint64_t, control::kErrorCodes> refused_{};
+  std::map<control::ErrorCode, uint64_t> refused_;
   uint64_t next_finished_ = 1;
   uint32_t legs_in_use_ = 0;
   uint64_t next_serial_ = 1;

@@ -157,11 +157,7 @@ void CallBook::show_last(CallNumber call, std::span<const LegSnapshot> legs) {
 
 std::vector<control::NamedCount> CallBook::refused() const {
   std::vector<control::NamedCount> named;
-  for (size_t code = 0; code < refused_.size(); ++code) {
-    if (refused_[code] == 0) continue;
-    named.push_back(
-        {std::string(to_string(static_cast<control::ErrorCode>(code))), refused_[code]});
-  }
+  for (const auto& [code, count] : refused_) named.push_back({std::string(to_string(code)), count});
   return named;
 }
 

@@ -66,9 +66,6 @@ enum class ErrorCode : uint8_t {
   HOLDFAST_CONTROL_ERRORS(X)
 #undef X
 };
-#define X(id, name, help) +1
-inline constexpr size_t kErrorCodes = HOLDFAST_CONTROL_ERRORS(X);
-#undef X
 std::string_view to_string(ErrorCode);
 std::string_view meaning(ErrorCode);  // as docs/control-socket.md has it
 std::optional<ErrorCode> error_code_from(std::string_view name);

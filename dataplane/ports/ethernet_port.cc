@@ -116,13 +116,13 @@ std::string configure(uint16_t id, uint16_t queues) {
 // the device is the first one's.
 std::string set_up_queues(uint16_t id, rte_mempool* pool, std::vector<int> known,
                           std::vector<std::vector<int>>& wake_fds) {
-  if (std::string error = configure(id, static_cast<uint16_t>(wake_fds.size())); !error.empty())
-    return error;
+  const auto queues = static_cast<uint16_t>(wake_fds.size());
+  if (std::string error = configure(id, queues); !error.empty()) return error;
   uint16_t rx = kDescriptors;
   uint16_t tx = kDescriptors;
   if (const int error = rte_eth_dev_adjust_nb_rx_tx_desc(id, &rx, &tx); error != 0)
     return rte_strerror(-error);
-  for (uint16_t queue = 0; queue < wake_fds.size(); ++queue) {
+  for (uint16_t queue = 0; queue < queues; ++queue) {
     int error = rte_eth_rx_queue_setup(id, queue, rx, kAnySocket, nullptr, pool);
     if (error == 0) error = rte_eth_tx_queue_setup(id, queue, tx, kAnySocket, nullptr);
     if (error != 0) return rte_strerror(-error);

@@ -441,11 +441,12 @@ std::string preflight(const config::DataplaneConfig& config) {
              std::to_string(link->mtu_bytes) + " of " + interface.device;
     }
     if (interface.driver == Driver::kAfXdp && link->receive_queues != interface.queues) {
-      const std::string there = std::to_string(link->receive_queues);
-      const std::string served = std::to_string(interface.queues);
-      return what + interface.device + " spreads frames over " + there +
-             " receive queues, and queues = " + served + " of them are served; run: ethtool -L " +
-             interface.device + " combined " + served + ", or set queues = " + there;
+      return what + interface.device + " spreads frames over " +
+             std::to_string(link->receive_queues) +
+             " receive queues, and queues = " + std::to_string(interface.queues) +
+             " of them are served; run: ethtool -L " + interface.device + " combined " +
+             std::to_string(interface.queues) +
+             ", or set queues = " + std::to_string(link->receive_queues);
     }
     if (interface.take == Take::kShared && !link->up)
       return what + interface.device + " is down; bring it up first";

@@ -11,6 +11,7 @@ from test_exception_path import CALLS, MARGIN_P50_US, MARGIN_P99_US, add_calls, 
 LIMIT_MBPS = 40
 SECONDS = 2
 FLOOD_PORT = 9
+MOST_OTHERS = 10
 FIRST_ONES = 100  # what comes first of a flood is not what is dropped
 FLOOD = f"""
 import socket, struct, sys, time
@@ -54,7 +55,8 @@ def test_a_flood_of_the_kernel_is_bounded_and_costs_media_nothing(appliance):
 
     flood = flood_frames(wires / "edge-lan.pcap", box.EDGE_LAN_MAC)
     dropped = lan["tx_drops"]["tap_full"]
-    assert dropped > 0 and sent == len(flood) + dropped, (sent, len(flood), lan)
+    others = len(flood) + dropped - sent  # frames of the kernel beside the flood that found the queue full too
+    assert dropped > 0 and 0 <= others < MOST_OTHERS, (sent, len(flood), lan)
     assert [number for _, number, _ in flood[:FIRST_ONES]] == list(range(FIRST_ONES)), "the oldest were dropped"
     assert lan["from_kernel"] >= sent
     took_s = (flood[-1][0] - flood[0][0]) / 1e9

@@ -91,7 +91,17 @@ const Case kCases[] = {
     {"small_mtu", [](auto& m) { m.write("/sys/class/net/eth0/mtu", "1400"); }, kShared,
      "interface lan", "mtu", "not usable: eth0 has 1400, mtu says 1500", false},
     {"queues", [](auto& m) { m.write("/sys/class/net/eth0/queues/rx-1/x", ""); }, kShared,
-     "interface lan", "queues", "not usable: 2 receive queues, of which queues = 1 is served", false},
+     "interface lan", "queues", "not usable: 2 receive queues, of which queues = 1 is served",
+     false},
+    {"second_address_forgotten", nothing,
+     owned("device = \"eth0\"\n[[interface]]\nname = \"b\"\ndevice = \"eth1\"\n"
+           "media-addresses = [\"198.18.1.3\", \"2001:db8:1::2\", \"2001:db8:1::3\", "
+           "\"198.18.2.2\"]\n"),
+     "interface b", "addresses",
+     "warning: the kernel has not got 198.18.1.3, 2001:db8:1::3: nobody finds the way to it", true},
+    {"owned_addresses_are_the_taps", [](auto& m) { m.write("/proc/net/fib_trie", "Local:"); },
+     owned("device = \"eth0\"\n"), "interface lan", "addresses",
+     "warning: the kernel has not got 198.18.1.2: nobody finds the way to it", true},
     {"generic_xdp", [](auto& m) { m.links["eth0"].driver = "r8169"; }, kShared, "interface lan",
      "xdp", "warning: r8169 does not run XDP programs: the kernel does it, and copies", true},
     {"lro", [](auto& m) { m.links["eth0"].lro = true; }, kShared, "interface lan", "offloads",

@@ -21,6 +21,10 @@ MadeUpMachine::MadeUpMachine()
   machine_.time_synchronised = true;
   machine_.now_s = 1'800'000'000;
 
+  write("/proc/net/fib_trie",
+        "Local:\n  |-- 198.18.1.0\n     /24 link UNICAST\n  |-- 198.18.1.2\n     /32 host LOCAL\n"
+        "  |-- 198.18.2.2\n     /32 host LOCAL\n");
+  write("/proc/net/if_inet6", "20010db8000100000000000000000002 04 40 00 82     eth0\n");
   write("/proc/net/protocols", "protocol  size\nPACKET  1\nXDP  1\nTCP  1\n");
   const std::string pmds = "/usr/lib/x86_64-linux-gnu/dpdk/pmds-23.0/librte_net_";
   for (const char* name : {"af_xdp", "af_packet", "virtio", "vhost", "memif", "ixgbe"})

@@ -13,7 +13,6 @@ namespace {
 
 using control::ErrorCode;
 using test_rig::Rig;
-using test_rig::RigOptions;
 using test_rig::Running;
 
 constexpr uint64_t kRest = 60'000'000'000;
