@@ -260,8 +260,8 @@ TEST(Messages, AReportSurvivesTheWire) {
 
   StatusReport status;
   status.version = "1";
-  status.ports = {
-      PortStatus{"lan", "owned", "null", "", "up", 10, 5, 3, 1, 6, {{"runt", 2}}, {}, 4, {100, 7, 3}}};
+  status.ports = {PortStatus{
+      "lan", "owned", "null", "", "up", 10, 5, 3, 1, 6, {{"runt", 2}}, {}, 4, {100, 7, 3}}};
   status.refused = {{"no_free_port", 2}};
   status.lcores = {{1, 2, 0.5, 0}};
   status.warnings = {"w"};
