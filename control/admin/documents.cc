@@ -85,6 +85,8 @@ json warnings_of(const SipSnapshot& sip, const store::StoreStatus& store,
                        std::string(name_of(sip.proxy.health)));
   if (sip.proxy.upstreams.empty())
     warnings.push_back("no address of the centre is known: its name has never been resolved");
+  for (const std::string& complaint : sip.proxy.certificate_complaints)
+    warnings.push_back(complaint);
   if (sip.anchor.state != sip::AnchorState::up)
     warnings.push_back("holdfast-dataplane: " + std::string(name_of(sip.anchor.state)) +
                        (sip.anchor.last_failure.empty() ? "" : ": " + sip.anchor.last_failure));

@@ -64,7 +64,7 @@ void check_listener_tls(const std::vector<SipListenerConfig>& listeners, size_t 
   for (const char* key : {"certificate", "key"}) {
     if (tls && !places.has(key)) faults.add(places, key, "is missing; TLS needs it");
   }
-  for (const char* key : {"tls-port", "certificate", "key", "client-ca", "tls-legacy"}) {
+  for (const char* key : {"certificate", "key", "client-ca"}) {
     if (!tls && places.has(key))
       faults.add(places, key, "is of TLS; add tls to the transports, or take it out");
   }
@@ -117,7 +117,7 @@ void check_centre(const DaemonConfig& config, const DataplaneConfig& dataplane,
   const bool tls = centre.transport == sip::Transport::tls;
   if (tls && centre.ca.empty())
     faults.add(places, "ca", "is missing; without it nobody is believed to be the centre");
-  for (const char* key : {"ca", "tls-names", "tls-legacy"}) {
+  for (const char* key : {"ca", "tls-names"}) {
     if (!tls && places.has(key))
       faults.add(places, key, "is of TLS; set transport = \"tls\", or take it out");
   }

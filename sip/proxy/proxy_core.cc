@@ -3,6 +3,7 @@
 #include "sip/proxy/proxy_core.hh"
 
 #include <cstdio>
+#include <ctime>
 #include <random>
 #include <utility>
 
@@ -112,7 +113,7 @@ ProxySnapshot Proxy::Core::snapshot() const {
     if (const uint64_t n = endpoints_.counted(what); n > 0)
       out.counters["tls_" + std::string(name_of(what))] = n;
   }
-  out.certificates = endpoints_.tls().certificates();
+  out.certificate_complaints = endpoints_.tls().complaints(std::time(nullptr));
   for (size_t i = 0; i < static_cast<size_t>(BindingReject::count); ++i) {
     const auto why = static_cast<BindingReject>(i);
     if (const uint64_t n = bindings_.rejected(why); n > 0)

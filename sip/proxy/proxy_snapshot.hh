@@ -17,7 +17,6 @@
 #include "sip/binding_table.hh"
 #include "sip/message_view.hh"
 #include "sip/record_route_token.hh"
-#include "sip/transport/tls_contexts.hh"
 #include "sip/upstream_health.hh"
 
 namespace holdfast::sip {
@@ -78,9 +77,9 @@ struct ProxySnapshot {
   HealthCounters health_counters;
   std::vector<Binding> bindings;
   std::vector<CallStatus> calls;
-  std::vector<MediaEvent> media_events;  // the last kKeptMediaEvents, oldest first
-  std::vector<LinkStatus> links;             // the centre's, then those of the gateways
-  std::vector<TlsCertificate> certificates;  // of ours, in use
+  std::vector<MediaEvent> media_events;             // the last kKeptMediaEvents, oldest first
+  std::vector<LinkStatus> links;                    // the centre's, then those of the gateways
+  std::vector<std::string> certificate_complaints;  // of ours: out of date, or soon
   bool draining = false;
   size_t transactions = 0;
   size_t tcp_connections = 0;

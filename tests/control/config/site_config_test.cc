@@ -186,8 +186,8 @@ const Case kSip[] = {
            "outside of them"},
     {whole("[[sip-listener]]\ninterface = \"lan\"\ntransports = [\"tls\"]\ncertificate = \"/c\""),
      L(19) "sip-listener.3.key: is missing; TLS needs it"},
-    {whole("[[sip-listener]]\ninterface = \"lan\"\nport = 5070\ntls-legacy = true"),
-     L(22) "sip-listener.3.tls-legacy: is of TLS; add tls to the transports, or take it out"},
+    {whole("[[sip-listener]]\ninterface = \"lan\"\nport = 5070\nkey = \"/k\""),
+     L(22) "sip-listener.3.key: is of TLS; add tls to the transports, or take it out"},
     {whole(listener_by_tls("lan") + listener_by_tls("lan") + "tls-port = 5062"),
      L(27) "sip-listener.4.transports: an earlier [[sip-listener]] of interface lan has tls too; "
            "an "

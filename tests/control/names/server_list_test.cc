@@ -82,6 +82,7 @@ TEST(UpstreamsOf, FamiliesLiteralsAndDoubles) {
 TEST(SrvQuestion, PutsTheServiceInFrontUnlessItIsThere) {
   EXPECT_EQ(srv_question("centre.example", sip::Transport::udp), "_sip._udp.centre.example");
   EXPECT_EQ(srv_question("centre.example", sip::Transport::tcp), "_sip._tcp.centre.example");
+  EXPECT_EQ(srv_question("centre.example", sip::Transport::tls), "_sips._tcp.centre.example");
   EXPECT_EQ(srv_question("_sip._udp.c", sip::Transport::tcp), "_sip._udp.c");
 }
 
