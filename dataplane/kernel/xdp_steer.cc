@@ -35,6 +35,7 @@ class Descriptor {
     if (fd_ >= 0) close(fd_);
   }
   int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_;
@@ -53,6 +54,7 @@ struct Attached {
   Descriptor fd{-1};
   std::string name;
   std::vector<uint32_t> map_ids;
+  std::array<uint8_t, BPF_TAG_SIZE> tag{};  // the kernel's hash of its instructions
 };
 
 Result<Attached, std::string> attached_program(unsigned ifindex) {
@@ -66,7 +68,7 @@ Result<Attached, std::string> attached_program(unsigned ifindex) {
     return failed("cannot ask for the XDP program" + on_device(ifindex), e);
   }
   if (id == 0) return Attached{};
-  Attached found{Descriptor(bpf_prog_get_fd_by_id(id)), {}, {}};
+  Attached found{Descriptor(bpf_prog_get_fd_by_id(id)), {}, {}, {}};
   if (found.fd.get() < 0) {
     return failed("cannot open the XDP program" + on_device(ifindex), found.fd.get());
   }
@@ -79,6 +81,7 @@ Result<Attached, std::string> attached_program(unsigned ifindex) {
     return failed("cannot read the XDP program" + on_device(ifindex), e);
   }
   found.name.assign(info.name, strnlen(info.name, sizeof info.name));
+  std::copy(std::begin(info.tag), std::end(info.tag), found.tag.begin());
   found.map_ids.assign(ids.begin(), ids.begin() + std::min<size_t>(info.nr_map_ids, kMaxMaps));
   return found;
 }
@@ -147,7 +150,38 @@ void remove_others(int map, const std::vector<steer_address>& wanted) {
   }
 }
 
+// What a dead process's frames were counted as is not ours to tell.
+Outcome clear_counters(const Attached& program, unsigned ifindex) {
+  const auto map = open_map(program, "steer_counters", sizeof(uint32_t), sizeof(uint64_t));
+  if (!map) return map.error();
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus <= 0) return failed("cannot count the CPUs", cpus);
+  const std::vector<uint64_t> zeros(static_cast<size_t>(cpus));
+  for (uint32_t key = 0; key < STEER_COUNTERS; ++key) {
+    if (const int e = bpf_map_update_elem(map->get(), &key, zeros.data(), BPF_ANY); e < 0)
+      return failed("cannot clear a counter of the XDP program" + on_device(ifindex), e);
+  }
+  return done();
+}
+
 }  // namespace
+
+LeftSteer left_steer(unsigned ifindex, int other_program) {
+  auto left = our_program(ifindex);
+  if (!left) return {};
+  bpf_prog_info other{};
+  uint32_t size = sizeof other;
+  const bool same = bpf_obj_get_info_by_fd(other_program, &other, &size) == 0 &&
+                    std::equal(std::begin(other.tag), std::end(other.tag), left->tag.begin());
+  return {left->fd.release(), same};
+}
+
+Outcome check_steer(unsigned ifindex) {
+  const auto program = attached_program(ifindex);
+  if (!program) return program.error();
+  const bool good = program->fd.get() < 0 || program->name == kSteerProgram;
+  return good ? done() : foreign(*program, ifindex);
+}
 
 Outcome detach_steer(unsigned ifindex) {
   const auto program = attached_program(ifindex);
@@ -185,6 +219,7 @@ Outcome configure_steer(unsigned ifindex, std::span<const IpAddress> addresses, 
   const auto media =
       open_map(*program, "media_addresses", sizeof(steer_address), sizeof(steer_ports));
   if (!media) return media.error();
+  if (const Outcome cleared = clear_counters(*program, ifindex); !cleared) return cleared;
 
   const std::array<uint32_t, STEER_SETTINGS> settings{vlan_id, owned ? 1u : 0u, 0};
   for (uint32_t setting = 0; setting < STEER_SETTINGS; ++setting) {
@@ -211,6 +246,7 @@ Result<UsedPorts, std::string> UsedPorts::open(unsigned ifindex) {
   void* memory = mmap(nullptr, STEER_MAX_ADDRESSES * sizeof(steer_port_bits),
                       PROT_READ | PROT_WRITE, MAP_SHARED, map->get(), 0);
   if (memory == MAP_FAILED) return failed("cannot map used_ports" + on_device(ifindex), -errno);
+  std::memset(memory, 0, STEER_MAX_ADDRESSES * sizeof(steer_port_bits));
   return UsedPorts(memory);
 }
 
@@ -234,6 +270,16 @@ Outcome drop_unused_ports(unsigned ifindex) {
   const uint32_t on = 1;
   if (const int e = bpf_map_update_elem(config->get(), &setting, &on, BPF_ANY); e < 0)
     return failed("cannot configure the XDP program" + on_device(ifindex), e);
+  return done();
+}
+
+Outcome steer_to(unsigned ifindex, uint32_t queue, int socket) {
+  const auto program = our_program(ifindex);
+  if (!program) return program.error();
+  const auto sockets = open_map(*program, "xsks_map", sizeof(uint32_t), sizeof(uint32_t));
+  if (!sockets) return sockets.error();
+  if (const int e = bpf_map_update_elem(sockets->get(), &queue, &socket, BPF_ANY); e < 0)
+    return failed("cannot give the XDP program its socket" + on_device(ifindex), e);
   return done();
 }
 

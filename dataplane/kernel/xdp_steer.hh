@@ -2,11 +2,11 @@
 // Controls the XDP program that steers frames of an af_xdp port to DPDK: media of a `shared` one,
 // all of an `owned` one.
 //
-// Order at start: detach_steer(), then DPDK's af_xdp PMD loads steer.bpf.o (devarg
-// `xdp_prog=`) and attaches it when its receive queue is set up, then configure_steer(). Between
-// the last two, media goes to the kernel, where guard_media() drops it silently. A process that
-// dies leaves its program attached: media is then dropped in XDP without a sound, everything else
-// goes on. Start-up and slow thread only.
+// Order at start: DPDK's af_xdp PMD loads steer.bpf.o (devarg `xdp_prog=`) and attaches it when its
+// receive queue is set up, unless a dead process left the same one; then configure_steer() and
+// steer_to(). Until then media goes to the kernel, where guard_media() drops it silently. A process
+// that dies leaves its program attached: media is then dropped in XDP without a sound, everything
+// else goes on. Start-up and slow thread only.
 #pragma once
 
 #include <cstdint>
@@ -33,10 +33,19 @@ struct SteerCounters {
   uint64_t ended_dropped = 0;      // media to ports that a leg had
 };
 
-// Detaches a steer program that a dead process left on the device, so that the PMD can attach its
-// own. Done when nothing is attached. Refuses, by name, when a foreign program is attached. The
-// caller must know that no other instance is alive (its instance lock says so): a relay that still
-// runs there goes deaf.
+// The steer program that a dead process left on the device.
+struct LeftSteer {
+  int program = -1;   // a descriptor that the caller closes; -1: there is none, or a foreign one
+  bool same = false;  // it does what the other one does, instruction by instruction
+};
+LeftSteer left_steer(unsigned ifindex, int other_program);
+
+// Done when the device has no program, or a steer program; else the foreign one by name.
+Outcome check_steer(unsigned ifindex);
+
+// Detaches a steer program that a dead process left on the device. Done when nothing is attached.
+// Refuses, by name, when a foreign program is attached. The caller must know that no other instance
+// is alive (its instance lock says so): a relay that still runs there goes deaf.
 Outcome detach_steer(unsigned ifindex);
 
 // Fills the maps of the attached steer program: UDP to one of `addresses` and a port in
@@ -54,7 +63,8 @@ struct PortBits {
 };
 
 // Which UDP ports of a device's media addresses have a leg, in memory that the attached program
-// reads. It outlives the program; one writer a port.
+// reads. None has one at first, whatever an earlier life left. It outlives the program; one writer
+// a port.
 class UsedPorts {
  public:
   // Any thread. An error where the kernel has no such maps (before 5.5).
@@ -76,7 +86,10 @@ class UsedPorts {
 // it.
 Outcome drop_unused_ports(unsigned ifindex);
 
-// Sums over the CPUs; counted since the program was attached.
+// Hands the steered frames of a receive queue to this AF_XDP socket.
+Outcome steer_to(unsigned ifindex, uint32_t queue, int socket);
+
+// Sums over the CPUs; counted since configure_steer().
 Result<SteerCounters, std::string> read_steer_counters(unsigned ifindex);
 
 }  // namespace holdfast::dataplane

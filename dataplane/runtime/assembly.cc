@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <future>
 #include <stdexcept>
 
 #include "dataplane/frame/wire.hh"
@@ -110,20 +112,27 @@ std::string why_not_open(const InterfaceConfig& interface) {
   return found == AtPath::no_socket ? "; that is no socket" : "";
 }
 
-std::string open_ports(const config::DataplaneConfig& config, Assembly& parts) {
+uint16_t longest_frame(const config::DataplaneConfig& config) {
   uint16_t longest = 0;
   for (const InterfaceConfig& i : config.interfaces) longest = std::max(longest, i.mtu);
+  return static_cast<uint16_t>(longest + kEthernetSize + kVlanSize);
+}
+
+std::string make_pool(const config::DataplaneConfig& config, Assembly& parts) {
   uint32_t frames = static_cast<uint32_t>(config.cpus.size()) * kFramesPerCore;
   for (const InterfaceConfig& i : config.interfaces) frames += i.queues * kFramesPerQueue;
   std::string error;
-  longest = static_cast<uint16_t>(longest + kEthernetSize + kVlanSize);
-  parts.pool = make_packet_pool(frames, longest, error);
-  if (parts.pool == nullptr) return error;
+  parts.pool = make_packet_pool(frames, longest_frame(config), error);
+  return error;
+}
+
+std::string open_ports(const config::DataplaneConfig& config, Assembly& parts) {
+  std::string error;
   for (const InterfaceConfig& interface : config.interfaces) {
     if (interface.driver == Driver::kAfXdp) {
       const auto link = find_link(interface.device);
       if (!link) return link.error();
-      if (const Outcome cleared = detach_steer(link->ifindex); !cleared) return cleared.error();
+      if (const Outcome free = check_steer(link->ifindex); !free) return free.error();
     }
     if (interface.driver == Driver::kVhost) {
       if (error = free_socket_path(interface.device); !error.empty())
@@ -135,7 +144,7 @@ std::string open_ports(const config::DataplaneConfig& config, Assembly& parts) {
                                     .xdp_program = xdp_program_path(config),
                                     .mac = interface.mac,
                                     .memif_id = interface.memif_id,
-                                    .longest_frame = longest,
+                                    .longest_frame = longest_frame(config),
                                     .queues = interface.queues},
                                    parts.pool);
     if (!port) return port.error() + why_not_open(interface);
@@ -144,12 +153,23 @@ std::string open_ports(const config::DataplaneConfig& config, Assembly& parts) {
   return {};
 }
 
-// Without the file all works but the taking up of calls after a death.
-void open_state(const config::DataplaneConfig& config, Assembly& parts) {
-  StateShape shape{parts.board->cores(), parts.board->legs_per_core(), {}};
+// What needs no DPDK: the guards, and the memory file.
+struct Ground {
+  std::string error;  // of the guards; empty when they stand
+  Result<StateFile, std::string> state;
+};
+
+Ground prepare(const config::DataplaneConfig& config) {
+  const auto cores = static_cast<uint32_t>(config.cpus.size());
+  StateShape shape{cores, Switchboard::legs_per_core(config.max_legs, cores), {}};
   for (const InterfaceConfig& interface : config.interfaces)
     shape.interfaces.push_back(interface.name);
-  auto file = StateFile::create(state_path(config), shape);
+  std::string error = set_guards(config);
+  return {std::move(error), StateFile::create(state_path(config), shape)};
+}
+
+// Without the file all works but the taking up of calls after a death.
+void use_state(Result<StateFile, std::string> file, Assembly& parts) {
   if (!file) {
     parts.warnings.push_back("calls will not outlive this process: " + file.error());
     return;
@@ -228,7 +248,6 @@ void build_board(const config::DataplaneConfig& config, Assembly& parts) {
   const auto cores = static_cast<uint32_t>(config.cpus.size());
   parts.board = std::make_unique<Switchboard>(cores, config.max_legs, std::move(ios));
   parts.slow_counters = std::vector<PortCounters>(config.interfaces.size());
-  open_state(config, parts);
   for (uint32_t core = 0; core < cores; ++core) {
     parts.cores.push_back(std::make_unique<RelayCore>(
         *parts.board, core, parts.state == nullptr ? CoreMemory{} : parts.state->core(core)));
@@ -367,6 +386,12 @@ std::string launch(const config::DataplaneConfig& config, Assembly& parts) {
         configure_steer(link->ifindex, interface.media_addresses, interface.media_ports.first,
                         interface.media_ports.last, interface.vlan, interface.take == Take::kOwned);
     if (!steered) return "interface " + interface.name + ": " + steered.error();
+    for (uint16_t queue = 0; queue < interface.queues; ++queue) {
+      for (const int socket : parts.ports[i]->wake_fds(queue)) {
+        if (const Outcome given = steer_to(link->ifindex, queue, socket); !given)
+          return "interface " + interface.name + ": " + given.error();
+      }
+    }
     show_used_ports(link->ifindex, interface, parts, parts.board->ports()[i].filter);
   }
   parts.running = true;
@@ -378,11 +403,16 @@ std::string launch(const config::DataplaneConfig& config, Assembly& parts) {
   return {};
 }
 
+// A successor has calls waiting: what takes time and waits for nothing else goes on side by side.
 std::string build(const config::DataplaneConfig& config, Assembly& parts) {
+  auto preparing = std::async(std::launch::async, prepare, std::cref(config));
   auto eal = Eal::start(eal_options(config));
   if (!eal) return eal.error();
   parts.eal.emplace(std::move(eal).value());
-  if (std::string error = set_guards(config); !error.empty()) return error;
+  if (std::string error = make_pool(config, parts); !error.empty()) return error;
+  Ground ground = preparing.get();
+  if (!ground.error.empty()) return ground.error;
+  use_state(std::move(ground.state), parts);
   if (std::string error = open_ports(config, parts); !error.empty()) return error;
   try {
     build_board(config, parts);

@@ -201,6 +201,32 @@ TEST_F(SteerTest, DetachingTakesOursAway) {
   EXPECT_TRUE(send_from_peer(20'000, 1));
 }
 
+TEST_F(SteerTest, WhatADeadProcessLeftIsKnownAgain) {
+  EXPECT_EQ(left_steer(ifindex(), -1).program, -1);
+  EXPECT_TRUE(check_steer(ifindex()));
+  attach_steer();
+  EXPECT_TRUE(check_steer(ifindex()));
+  const int same =
+      bpf_program__fd(bpf_object__find_program_by_name(object, std::string(kSteerProgram).c_str()));
+  const bpf_insn pass[] = {{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, XDP_PASS},
+                           {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  const int other =
+      bpf_prog_load(BPF_PROG_TYPE_XDP, "somebody", "Apache-2.0", pass, std::size(pass), nullptr);
+  ASSERT_GE(other, 0);
+  for (const auto& [program, expected] : {std::pair{same, true}, std::pair{other, false}}) {
+    const LeftSteer left = left_steer(ifindex(), program);
+    EXPECT_GE(left.program, 0);
+    EXPECT_EQ(left.same, expected);
+    close(left.program);
+  }
+  EXPECT_FALSE(steer_to(ifindex(), 0, other)) << "no AF_XDP socket";
+  ASSERT_TRUE(detach_steer(ifindex()));
+  ASSERT_EQ(bpf_xdp_attach(static_cast<int>(ifindex()), other, 0, nullptr), 0);
+  EXPECT_EQ(left_steer(ifindex(), other).program, -1) << "a foreign one is none of ours";
+  EXPECT_NE(check_steer(ifindex()).error().find("somebody"), std::string::npos);
+  close(other);
+}
+
 // dpdk-testpmd receiving on `va`; its statistics go to a file every second.
 class Testpmd {
  public:
