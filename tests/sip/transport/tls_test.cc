@@ -99,8 +99,7 @@ class TlsTest : public testing::Test {
         : context(SSL_CTX_new(TLS_client_method())),
           ssl(SSL_new(context)),
           peer("127.0.5.66", true) {
-      peer.connect_to(side.listeners[0].address.ip.to_string().c_str(),
-                      side.listeners[0].address.port);
+      peer.connect_to(side.listeners[0].address.ip.to_string(), side.listeners[0].address.port);
       fcntl(peer.fd(), F_SETFL, O_NONBLOCK);
       SSL_set_security_level(ssl, 0);
       SSL_set_min_proto_version(ssl, TLS1_VERSION);
