@@ -19,7 +19,7 @@ CARRIED = 0.999
 RUN_S, QUICK_S = 4, 2
 WARM_S, DRAIN_S = 0.5, 0.2
 TARGET = 1 / 30
-CROWDED_MACHINE = 0.1  # of all CPUs: a figure would be other work's
+CROWDED_MACHINE = 0.1  # of all CPUs, by other work
 HUGE_MIB = 2 * device.MEMORY_MIB
 FULL_RATE = 0.95
 
@@ -134,8 +134,11 @@ def report(options, output):
     if fast.other > CROWDED_MACHINE:
         remarks.append(f"other work had up to {fast.other:.0%} of the CPUs")
     remark = "; ".join(remarks) or None
-    output.row("rtpengine", f"{case}: whole machine, above the generator", "us/packet", fast.ours, beside,
-               target=TARGET, ok=0 < statistics.median(fast.ours) <= TARGET * best and rate >= FULL_RATE * PACKETS_PER_S,
-               reason=remark)
+    whole = f"{case}: whole machine, above the generator"
+    if fast.other > CROWDED_MACHINE:  # any figure would be other work's
+        output.row("rtpengine", whole, "us/packet", [], target=TARGET, reason=remark)
+    else:
+        holds = 0 < statistics.median(fast.ours) <= TARGET * best and rate >= FULL_RATE * PACKETS_PER_S
+        output.row("rtpengine", whole, "us/packet", fast.ours, beside, target=TARGET, ok=holds, reason=remark)
     output.row("rtpengine", f"{case}: dataplane alone", "us/packet", fast.alone, beside, reason=remark)
     output.row("rtpengine", f"{case}: delay p99", "us", fast.delay)
