@@ -92,6 +92,9 @@ class CallEvents {
  public:
   virtual ~CallEvents() = default;
   virtual void began(const CallBegan& call) = 0;
+  // A call of the process before has shown itself, answered; it may have died before its beginning
+  // was written down. `dialled` and `decision` are not known.
+  virtual void found(const CallBegan& /*call*/) {}
   virtual void answered(const CallAnswered& call) = 0;
   // While the call lives; each at most once.
   virtual void remarked(uint64_t /*call_key*/, CallRemark /*remark*/) {}

@@ -15,13 +15,23 @@ void cut(std::string& text) {
   text.resize(end);
 }
 
+void cut(sip::CallBegan& call) {
+  for (std::string* text :
+       {&call.call_id, &call.from, &call.to, &call.dialled, &call.decision, &call.user_agent})
+    cut(*text);
+}
+
 }  // namespace
 
 void Recorder::began(const sip::CallBegan& call) {
   store::BeganItem item{call, clock_.unix_ms()};
-  for (std::string* text : {&item.call.call_id, &item.call.from, &item.call.to, &item.call.dialled,
-                            &item.call.decision, &item.call.user_agent})
-    cut(*text);
+  cut(item.call);
+  put(std::move(item));
+}
+
+void Recorder::found(const sip::CallBegan& call) {
+  store::FoundItem item{call, clock_.unix_ms()};
+  cut(item.call);
   put(std::move(item));
 }
 

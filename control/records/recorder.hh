@@ -30,6 +30,7 @@ class Recorder final : public sip::CallEvents {
   Recorder(Clock clock, Sink sink) : clock_(std::move(clock)), sink_(std::move(sink)) {}
 
   void began(const sip::CallBegan& call) override;
+  void found(const sip::CallBegan& call) override;
   void answered(const sip::CallAnswered& call) override;
   void remarked(uint64_t call_key, sip::CallRemark remark) override;
   void ended(const sip::CallEnded& call) override;

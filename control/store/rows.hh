@@ -18,6 +18,12 @@ struct BeganItem {
   sip::CallBegan call;
   int64_t at_ms = 0;
 };
+
+// A call of an earlier run that lives: what its row lacks is filled in.
+struct FoundItem {
+  sip::CallBegan call;
+  int64_t at_ms = 0;
+};
 struct AnsweredItem {
   sip::CallAnswered call;
   int64_t at_ms = 0;
@@ -71,7 +77,7 @@ struct CloseLostItem {
   bool this_run_too = false;
 };
 
-using Item = std::variant<BeganItem, AnsweredItem, RemarkItem, EndedItem, BindingsItem, MinutesItem,
-                          CloseLostItem>;
+using Item = std::variant<BeganItem, FoundItem, AnsweredItem, RemarkItem, EndedItem, BindingsItem,
+                          MinutesItem, CloseLostItem>;
 
 }  // namespace holdfast::store

@@ -43,6 +43,19 @@ Statements::Statements(Database& database, int64_t run) : database_(database), r
       "source=excluded.source, transport=excluded.transport, interface=excluded.interface, "
       "decision=excluded.decision, survival=excluded.survival, emergency=excluded.emergency, "
       "user_agent=excluded.user_agent");
+  // The process before may have died before it wrote any of it; nothing that it wrote is touched.
+  found_ = prepare(
+      "INSERT INTO calls(call_key, run, began_ms, answered_ms, call_id, from_uri, to_uri, dialled, "
+      "caller, source, transport, interface, decision, survival, emergency, user_agent) "
+      "VALUES(?1,?2,?3,?3,?4,?5,?6,'',?7,?8,?9,?10,'',0,0,'') ON CONFLICT(call_key) DO UPDATE SET "
+      "answered_ms=coalesce(answered_ms, excluded.answered_ms), "
+      "call_id=coalesce(call_id, excluded.call_id), from_uri=coalesce(from_uri, excluded.from_uri),"
+      "to_uri=coalesce(to_uri, excluded.to_uri), dialled=coalesce(dialled, ''), "
+      "caller=coalesce(caller, excluded.caller), source=coalesce(source, excluded.source), "
+      "transport=coalesce(transport, excluded.transport), "
+      "interface=coalesce(interface, excluded.interface), decision=coalesce(decision, ''), "
+      "survival=coalesce(survival, 0), emergency=coalesce(emergency, 0), "
+      "user_agent=coalesce(user_agent, ''), began_ms=coalesce(began_ms, excluded.began_ms)");
   answered_ = prepare(
       "INSERT INTO calls(call_key, run, answered_ms, callee, hop, hop_transport, hop_interface, "
       "answered_decision) VALUES(?,?,?,?,?,?,?,?) ON CONFLICT(call_key) DO UPDATE SET "
@@ -98,11 +111,11 @@ Result<std::unique_ptr<Statements>, DbError> Statements::make(Database& database
     return database.error();
   std::unique_ptr<Statements> made(new Statements(database, run));
   for (const Statement* statement :
-       {&made->began_, &made->answered_, &made->remark_, &made->ended_, &made->leg_, &made->stream_,
-        &made->minute_, &made->fact_, &made->binding_, &made->remove_binding_,
-        &made->clear_bindings_, &made->clear_live_, &made->live_, &made->close_lost_,
-        &made->purge_old_, &made->purge_beyond_, &made->purge_legs_, &made->purge_streams_,
-        &made->purge_minutes_}) {
+       {&made->began_,        &made->found_,      &made->answered_,       &made->remark_,
+        &made->ended_,        &made->leg_,        &made->stream_,         &made->minute_,
+        &made->fact_,         &made->binding_,    &made->remove_binding_, &made->clear_bindings_,
+        &made->clear_live_,   &made->live_,       &made->close_lost_,     &made->purge_old_,
+        &made->purge_beyond_, &made->purge_legs_, &made->purge_streams_,  &made->purge_minutes_}) {
     if (*statement) continue;
     // Tables of that version that lack a column: not what we wrote.
     return DbError{Trouble::kCorrupt, "its tables are not those of this version"};
@@ -128,6 +141,15 @@ DbError Statements::put(const BeganItem& item) {
                                 sip::name_of(c.caller), address_of(c.origin),
                                 sip::name_of(c.origin.transport), c.origin.interface, c.decision,
                                 c.survival, c.emergency, c.user_agent)
+                          .run());
+}
+
+DbError Statements::put(const FoundItem& item) {
+  const auto& c = item.call;
+  return error_unless(found_
+                          .with(c.call_key, run_, item.at_ms, c.call_id, c.from, c.to,
+                                sip::name_of(c.caller), address_of(c.origin),
+                                sip::name_of(c.origin.transport), c.origin.interface)
                           .run());
 }
 

@@ -30,6 +30,7 @@ class Statements {
   Statements(Database& database, int64_t run);
   DbError error_unless(bool good);
   DbError put(const BeganItem& item);
+  DbError put(const FoundItem& item);
   DbError put(const AnsweredItem& item);
   DbError put(const RemarkItem& item);
   DbError put(const EndedItem& item);
@@ -41,7 +42,7 @@ class Statements {
 
   Database& database_;
   int64_t run_;
-  Statement began_, answered_, remark_, ended_, leg_, stream_, minute_, fact_;
+  Statement began_, found_, answered_, remark_, ended_, leg_, stream_, minute_, fact_;
   Statement binding_, remove_binding_, clear_bindings_;
   Statement clear_live_, live_, close_lost_;
   Statement purge_old_, purge_beyond_, purge_legs_, purge_streams_, purge_minutes_;

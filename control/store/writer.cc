@@ -95,12 +95,13 @@ class Writer::Impl {
     }
   }
 
-  // Waits for items, then for company for them.
+  // Waits for items, then, if the last commit was a moment ago, for company for them.
   std::deque<Item> gather() {
     std::unique_lock lock(mutex_);
     const auto due = [this] { return stopping_ || flushing_ > 0; };
     wake_.wait_until(lock, next_purge_, [&] { return stopping_ || !queue_.empty(); });
-    if (!queue_.empty()) wake_.wait_for(lock, milliseconds(config_.commit_ms), due);
+    if (!queue_.empty())
+      wake_.wait_until(lock, last_commit_ + milliseconds(config_.commit_ms), due);
     std::deque<Item> batch;
     batch.swap(queue_);
     in_hand_ = batch.size();
@@ -148,6 +149,7 @@ class Writer::Impl {
     if (!database_->execute("COMMIT")) return undo(database_->error());
     const std::lock_guard lock(mutex_);
     ++status_.commits;
+    last_commit_ = Clock::now();
     return {};
   }
 
@@ -267,6 +269,7 @@ class Writer::Impl {
   std::unique_ptr<Database> database_;
   std::unique_ptr<Statements> statements_;  // none: not open
   Clock::time_point next_purge_;
+  Clock::time_point last_commit_;  // the thread only
   uint64_t refused_said_ = 0;
   std::thread thread_;
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one thread that writes holdfast.db: a bounded queue, a commit every 200 ms.
+// The one thread that writes holdfast.db: a bounded queue, a commit at once, or 50 ms after the
+// last.
 //
 // put() never waits, whatever the disk does: what finds the queue full is counted and forgotten.
 // While the disk is full, locked or failing, what is queued is kept and tried again. A database
@@ -25,7 +26,7 @@ struct WriterConfig {
   uint32_t retention_days = 92;
   uint32_t max_calls = 1'000'000;
   size_t max_queue = 8192;   // items
-  uint32_t commit_ms = 200;  // what a crash of ours may lose
+  uint32_t commit_ms = 20;   // from one commit to the next: what a crash of ours may lose
   uint32_t retry_ms = 1000;  // after a failure
   uint32_t purge_s = 3600;
   uint32_t first_purge_ms = 60'000;  // a start has better things to do

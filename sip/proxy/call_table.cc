@@ -138,6 +138,17 @@ void CallTable::seen(uint64_t key, const Request& request, Peer caller, bool by_
   call.caller_tag = by_caller ? request.from.tag : request.to.tag;
   call.callee_tags.insert(by_caller ? request.to.tag : request.from.tag);
   by_call_id_.emplace(request.call_id, key);
+  if (events_ != nullptr) {
+    const CallStatus& now_known = call.status;
+    CallBegan found;
+    found.call_key = key;
+    found.call_id = now_known.call_id;
+    found.from = now_known.from;
+    found.to = now_known.to;
+    found.caller = caller;
+    if (by_caller) found.origin = request.origin;
+    events_->found(found);
+  }
   calls_.emplace(key, std::move(call));
 }
 

@@ -124,6 +124,7 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   void media_event(uint64_t call_key, MediaEventKind kind);
 
   uint64_t random() const;
+  uint64_t new_call_key(const Request& request, Peer peer) const;
   std::string random_hex() const;
   void log(LogLevel level, const std::string& text) const;
   void drop(std::string_view name) { ++counter(drops_, name); }

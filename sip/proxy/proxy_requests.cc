@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests: from bytes to a decision, and the decision carried out.
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "sip/proxy/proxy_core.hh"
@@ -199,10 +200,21 @@ RouteState Proxy::Core::state_of(const Incoming& in, bool matches) const {
   state.draining = draining_;
   state.random = static_cast<uint32_t>(random());
   state.retry_after_s = kRetryAfterS + state.random % kRetryAfterS;
-  state.call_key = in.new_call_key != 0 ? in.new_call_key : random();
+  state.call_key = in.new_call_key;
   state.names = names_;
   state.admission = &book_;
   return state;
+}
+
+// A function of the request, as its branches are: an INVITE that comes again after a restart of
+// ours finds the media that its first time has set up.
+uint64_t Proxy::Core::new_call_key(const Request& request, Peer peer) const {
+  const auto digest = keyed_digest(
+      config_.route.branch_key,
+      {"call", request.call_id, request.from.tag, name_of(peer), request.origin.interface});
+  uint64_t key = 0;
+  if (digest) std::memcpy(&key, digest->data(), sizeof key);
+  return key == 0 || calls_.knows(key) || calls_.is_over(key) ? random() : key;
 }
 
 void Proxy::Core::decide(Incoming& in) {
@@ -227,7 +239,8 @@ void Proxy::Core::decide(Incoming& in) {
   if (is_initial_invite(in.view))
     in.view.media =
         read_media_ask(in.message->value(Header::content_type), in.message->body(), rules_);
-  const RouteState state = state_of(in, cancels != nullptr);
+  RouteState state = state_of(in, cancels != nullptr);
+  if (state.call_key == 0) state.call_key = new_call_key(in.view, peer);
   in.new_call_key = state.call_key;
   Decision decision = route(in.view, state);
   const std::string name = counter_of(decision);

@@ -17,6 +17,7 @@ constexpr uint32_t kOverdueMs = 1000;
 constexpr uint32_t kStragglersMs = 4000;
 // A BYE that nobody answers ends the call all the same; later packets would only be strays.
 constexpr uint32_t kByeMs = 2000;
+constexpr uint32_t kTryingMs = 200;  // RFC 3261 section 17.2.1
 
 ServerTransaction::Kind server_kind(Method method) {
   return method == Method::invite ? ServerTransaction::Kind::invite
@@ -44,7 +45,8 @@ ResponseContext::ResponseContext(Wire& wire, Start start)
                [this] { maybe_done(); }}),
       stragglers_(wire.loop),
       wait_(wire.loop),
-      bye_(wire.loop) {}
+      bye_(wire.loop),
+      trying_(wire.loop) {}
 
 ResponseContext::~ResponseContext() {
   drop();
@@ -60,8 +62,7 @@ void ResponseContext::drop() {
 }
 
 void ResponseContext::begin() {
-  if (is_invite())
-    server_.respond(100, make_reply(*start_.request, 100, "Trying", {}, {}).serialise());
+  if (is_invite()) trying_.start(kTryingMs, [this] { say_trying(); });
   if (start_.view.method == Method::bye)
     bye_.start(kByeMs, [this] {
       dialog_over(start_.call.sender == media::Side::caller ? CallEnd::caller_hung_up
@@ -155,6 +156,13 @@ void ResponseContext::send(Branch& branch) {
   if (branch.upstream)
     branch.overdue.start(kOverdueMs, [this, &branch] { told(branch, Evidence::response_overdue); });
   branch.transaction->start();
+  if (is_invite()) say_trying();
+}
+
+void ResponseContext::say_trying() {
+  trying_.stop();
+  if (std::exchange(has_said_trying_, true) || server_.has_final()) return;
+  server_.respond(100, make_reply(*start_.request, 100, "Trying", {}, {}).serialise());
 }
 
 void ResponseContext::told(const Branch& branch, Evidence evidence) {

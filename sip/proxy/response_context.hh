@@ -48,7 +48,8 @@ class ResponseContext : public std::enable_shared_from_this<ResponseContext> {
   ResponseContext(const ResponseContext&) = delete;
   ResponseContext& operator=(const ResponseContext&) = delete;
 
-  // INVITE: answers 100 at once. Starts the first group.
+  // Starts the first group. An INVITE gets its 100 when it is on its way, or after 200 ms (RFC 3261
+  // section 17.2.1): should we die before, the caller sends it again, to the next process.
   void begin();
 
   // The request again, its ACK, its CANCEL with that Reason.
@@ -78,6 +79,7 @@ class ResponseContext : public std::enable_shared_from_this<ResponseContext> {
   bool leads_to_centre_only(uint8_t group) const;
   void launch(size_t target);
   void send(Branch& branch);
+  void say_trying();
   void cancel_branch(Branch& branch);
   void give_up(Branch& branch, int status, Outcome outcome);
   void finish_branch(Branch& branch, int status, Outcome outcome, std::optional<Message> answer);
@@ -120,6 +122,8 @@ class ResponseContext : public std::enable_shared_from_this<ResponseContext> {
   LoopTimer stragglers_;  // for those that say nothing while another has answered
   LoopTimer wait_;        // for the group's first word
   LoopTimer bye_;         // until a BYE counts without its answer
+  LoopTimer trying_;      // until an INVITE that is not on its way yet gets its 100
+  bool has_said_trying_ = false;
   uint8_t group_ = 0;
   size_t in_filter_ = 0;  // messages
   bool launching_ = false;

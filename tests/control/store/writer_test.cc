@@ -121,6 +121,23 @@ class WriterTest : public testing::Test {
   std::vector<std::string> log_;
 };
 
+TEST_F(WriterTest, ACallThatIsFoundIsFilledInAndNeverChanged) {
+  start();
+  writer_->put(BeganItem{call(1), 1000});
+  writer_->put(FoundItem{call(1, "sip:other@branch"), 5000});
+  writer_->put(FoundItem{call(2), 6000});
+  writer_->put(EndedItem{end_of(2), 9000, std::nullopt});
+  const auto found = calls();
+  ASSERT_EQ(found.size(), 2U);
+  for (const auto& row : found) {
+    const bool known = row.call_key == 1;
+    EXPECT_EQ(row.began_ms, known ? 1000 : 6000);
+    EXPECT_EQ(row.answered_ms, known ? 5000 : 6000);
+    EXPECT_EQ(row.dialled, known ? "sip:1001@branch" : "");
+    EXPECT_EQ(row.end, known ? "" : "caller_hung_up");
+  }
+}
+
 TEST_F(WriterTest, WritesACallFromItsBeginningToItsEnd) {
   start();
   writer_->put(BeganItem{call(0xffff'ffff'ffff'fff0), 1000});

@@ -24,11 +24,12 @@ inline constexpr char kSecond[] = "127.0.3.11";
 
 // What the records would get.
 struct Recorder : CallEvents {
-  std::vector<CallBegan> begins;
+  std::vector<CallBegan> begins, founds;
   std::vector<CallAnswered> answers;
   std::vector<CallEnded> ends;
   std::vector<CallRemark> remarks;
   void began(const CallBegan& call) override { begins.push_back(call); }
+  void found(const CallBegan& call) override { founds.push_back(call); }
   void answered(const CallAnswered& call) override { answers.push_back(call); }
   void remarked(uint64_t, CallRemark remark) override { remarks.push_back(remark); }
   void ended(const CallEnded& call) override { ends.push_back(call); }

@@ -64,12 +64,31 @@ TEST_F(RestartTest, AnAnswerThatComesAfterwardsPassesAndIsAnchored) {
   EXPECT_EQ(filter.asked[0].sender, media::Side::callee);
   EXPECT_FALSE(filter.asked[0].branch.empty());
   EXPECT_EQ(counted("response_stateless"), 1u);
+  ASSERT_EQ(calls.founds.size(), 1u) << "its beginning may not have been written down";
+  EXPECT_EQ(calls.founds[0].call_key, key);
+  EXPECT_EQ(calls.founds[0].call_id, "call-1");
   to_lan(alice, by_caller("ACK", ok, alice, 1));
   EXPECT_EQ(take(centre).method(), "ACK");
   to_lan(alice, by_caller("BYE", ok, alice, 2));
   to_wan(centre, reply(take(centre), 200, "OK"));
   EXPECT_EQ(calls.last_end(), "caller_hung_up");
   expect_nothing_left();
+}
+
+TEST_F(RestartTest, AnInviteThatComesAgainIsTheSameCall) {
+  start();
+  const std::string bytes = request("INVITE", "sip:bob@centre.example.com", alice, "", kSdp);
+  filter.holds = true;
+  to_lan(alice, bytes);
+  expect_silence(alice);  // no answer of ours keeps her from sending it again
+  const uint64_t key = calls.begins.at(0).call_key;
+  restart();
+  filter.holds = false;
+  to_lan(alice, bytes);
+  EXPECT_EQ(take(alice).status(), 100);
+  EXPECT_EQ(take(centre).method(), "INVITE");
+  ASSERT_EQ(calls.begins.size(), 2u);
+  EXPECT_EQ(calls.begins[1].call_key, key) << "what the first process anchored is found again";
 }
 
 TEST_F(RestartTest, ACancelAfterwardsCarriesTheBranchOfItsInvite) {
