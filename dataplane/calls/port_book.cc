@@ -38,7 +38,7 @@ bool PortBook::choose_addresses(const control::CallAdd& request, std::array<LegS
       }
       if (free <= most) continue;
       most = free;
-      setups[i].address_index = address.index;
+      setups[i].address_index = static_cast<uint16_t>(address.index);
       setups[i].local = address.ip;
     }
     // A port that was asked for and cannot be had is refused by a name of its own: take().

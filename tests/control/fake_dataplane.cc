@@ -144,7 +144,7 @@ StatusReport FakeDataplane::status() const {
   s.uptime_s = 3720;
   s.legs_in_use = static_cast<uint32_t>(2 * calls_.size());
   s.legs_max = 4096;
-  PortStatus lan{"lan", "shared", "af_xdp", "eth0", "up", 110, 90, 15, 0, 90, {}, {}, {}};
+  PortStatus lan{"lan", "shared", "af_xdp", "eth0", "up", 110, 90, 15, 0, 90, {}, {}, 0, {}};
   lan.drops = {{"bad_version", 3}, {"no_leg", 2}};
   if (unbalanced) ++lan.rx;
   s.ports = {lan};

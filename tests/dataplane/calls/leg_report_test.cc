@@ -101,7 +101,7 @@ TEST(LegReport, TheClockIsThatOfThePayloadTypeOrNotKnown) {
 
 // RFC 3611 section 4.7.5: 127 is no score, and what is beyond its scale is none either.
 TEST(LegReport, OfExtendedReportsOnlyWhatTheEndpointKnowsIsTold) {
-  StreamPool pool(1);
+  StreamPool pool(1, 1);
   Leg heard;  // what arrives there the other leg's endpoint reports on
   StreamSlot* slot = pool.find_or_add(heard, 7, 0);
   media::XrVoipMetrics said{};

@@ -106,7 +106,7 @@ class QueuesTest : public ::testing::TestWithParam<const char*> {
       install.setup = setups[i];
       ask(core, install);
       const std::vector<NextHopUpdate> hops = {
-          {leg, PathKind::rtp, true, setups[i].remote[0], peer_mac_}};
+          {leg, PathKind::rtp, true, setups[i].remote[0].ip, peer_mac_}};
       CoreRequest hop;
       hop.kind = CoreRequest::Kind::next_hops;
       hop.next_hops = hops;
