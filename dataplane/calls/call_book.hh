@@ -143,7 +143,7 @@ class CallBook {
   std::vector<SavedCall> own_saved_;
   std::span<SavedCall> saved_;  // by call
   PortBook ports_;
-  ChainIndex by_key_;           // of calls that are there
+  ChainIndex by_key_;  // of calls that are there
   std::deque<std::pair<uint64_t, control::CallReport>> finished_;
   std::map<uint32_t, NextHopUpdate>
       updates_;  // by token: the newest answer that the lcore has not been told

@@ -88,7 +88,7 @@ struct LegCounters {
   uint32_t unaccounted_packets = 0;   // relayed, but no stream slot was free
   uint64_t tx_refused_packets = 0;    // of RTP and RTCP: what the port did not take
   uint64_t joined_rx_packets = 0,
-           joined_tx_packets = 0;    // of RTP and RTCP: from and to other legs of ours
+           joined_tx_packets = 0;  // of RTP and RTCP: from and to other legs of ours
   uint64_t rtcp_rx_packets = 0, rtcp_tx_packets = 0;
   // Each packet's, last, so that they lie beside what else a packet needs.
   uint64_t rx_packets = 0,

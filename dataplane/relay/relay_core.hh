@@ -135,8 +135,8 @@ class RelayCore {
   std::vector<Leg> own_legs_;
   std::span<Leg> legs_;
   StreamPool streams_;
-  std::vector<uint16_t> queues_;   // by port: its queue pair that is ours, or kNoQueue
-  std::vector<size_t> own_ports_;  // those with a queue of ours
+  std::vector<uint16_t> queues_;     // by port: its queue pair that is ours, or kNoQueue
+  std::vector<size_t> own_ports_;    // those with a queue of ours
   std::vector<HeaderFrame> frames_;  // [interface that it leaves by][media address]
   // Members, since an array on the stack would be filled with initial values for each burst.
   std::array<Work, kBurst> work_;    // of take_burst()
