@@ -21,8 +21,8 @@ struct steer_ports {
   __u32 place;
 };
 
-// Value of `used_ports`: UDP port p of the address is bit p % 8 of byte p / 8. `used`: a leg has it;
-// `ended`: a leg had it.
+// Value of `used_ports`: UDP port p of the address is bit p % 8 of byte p / 8. `used`: a leg has
+// it; `ended`: a leg had it.
 struct steer_port_bits {
   __u8 used[65536 / 8];
   __u8 ended[65536 / 8];
