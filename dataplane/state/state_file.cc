@@ -114,7 +114,8 @@ void mend_flags(Leg& leg) {
   LegSetup& setup = leg.setup;
   for (bool* flag :
        {&leg.in_use, &leg.captured, &setup.rtcp_mux, &setup.rtcp_explicit, &setup.strict_source,
-        &leg.paths[0].source_is_ours, &leg.paths[1].source_is_ours})
+        &leg.paths[0].source_is_ours, &leg.paths[1].source_is_ours, &leg.paths[0].untold,
+        &leg.paths[1].untold})
     *flag = left_set(*flag);
 }
 
@@ -301,7 +302,9 @@ bool LeftState::read_leg(LegIndex index, LegSnapshot& out) const {
       return each.account.ssrc() == stream.account.ssrc();
     });
     if (twice || !stream.account.is_sound()) break;
-    out.streams[out.stream_count++] = stream;
+    StreamSlot& copy = out.streams[out.stream_count++];
+    copy = stream;
+    copy.clock_known = left_set(stream.clock_known);
     slot = stream.next;
   }
   return true;

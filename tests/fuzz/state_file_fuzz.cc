@@ -32,7 +32,7 @@ void must(bool holds) {
 // A call of two legs, one of them with two streams, as a life leaves it.
 void fill(StateFile& file) {
   const CoreMemory memory = file.core(0);
-  StreamPool pool(memory.slots);
+  StreamPool pool(memory.slots, kLegs);
   for (const LegIndex index : {1u, 2u}) {
     Leg& leg = memory.legs[index - 1];
     leg.in_use = true;
@@ -44,9 +44,8 @@ void fill(StateFile& file) {
             ->account.on_packet(seq, seq * 160u, kNow + seq * kStepNs);
     }
   }
-  SavedCall& call = file.calls()[1];
+  SavedCall& call = file.calls()[0];
   std::strncpy(call.key.data(), "call", call.key.size());
-  call.legs = {1, 2};
   call.valid = 1;
 }
 
@@ -100,7 +99,7 @@ std::vector<uint8_t> patched(std::vector<uint8_t> file, const uint8_t* data, siz
 // What a new life does with a leg: sums of before, some packets, and its report.
 void go_on(const LegSnapshot& left) {
   std::vector<StreamSlot> slots(2);  // fewer than a leg may have: the others are folded
-  StreamPool pool(slots);
+  StreamPool pool(slots, 1);
   Leg leg{};
   must(left.stream_count <= kMaxStreamsPerLeg);
   pool.restore(leg, {left.streams.data(), left.stream_count});
