@@ -112,10 +112,9 @@ bool left_set(const bool& flag) {
 // After that the leg's flags can be read.
 void mend_flags(Leg& leg) {
   LegSetup& setup = leg.setup;
-  for (bool* flag :
-       {&leg.in_use, &leg.captured, &setup.rtcp_mux, &setup.rtcp_explicit, &setup.strict_source,
-        &leg.paths[0].source_is_ours, &leg.paths[1].source_is_ours, &leg.paths[0].untold,
-        &leg.paths[1].untold})
+  for (bool* flag : {&leg.in_use, &leg.captured, &setup.rtcp_mux, &setup.rtcp_explicit,
+                     &setup.strict_source, &leg.paths[0].source_is_ours,
+                     &leg.paths[1].source_is_ours, &leg.paths[0].untold, &leg.paths[1].untold})
     *flag = left_set(*flag);
 }
 
