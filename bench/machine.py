@@ -18,6 +18,19 @@ NICE = -10  # other work of the machine should not decide the figure
 _libc = ctypes.CDLL(None)
 
 
+def missing(programs, built, packages=""):
+    """What a bench with two busy CPUs cannot do without here; None when all is there. `packages`: the list to set up."""
+    if os.geteuid() != 0:
+        return "needs root (network namespaces, XDP)"
+    if os.cpu_count() < 2:
+        return "needs two CPUs: one for the device under test, one for the traffic"
+    if absent := [name for name in programs if not shutil.which(name)]:
+        return f"missing: {', '.join(absent)}" + (f" (scripts/setup {packages})" if packages else "")
+    if absent := [name for name in built if not (pathlib.Path("build") / name).exists()]:
+        return f"build first (scripts/build release): {', '.join(absent)}"
+    return None
+
+
 def ip(*words):
     subprocess.run(("ip",) + words, check=True, capture_output=True, text=True)
 

@@ -26,7 +26,7 @@ struct CertificateNames {
 // - by a URI "sip:name" or "sips:name" without user and port;
 // - by a DNS name: without case; "*.name" stands for exactly one label, the leftmost and whole one,
 //   of a name that has two labels more (RFC 5922 would have no wildcard at all: see
-//   docs/decisions/0015);
+//   docs/decisions/0017);
 // - by the common name, without wildcards, if there is no alternative name.
 bool is_for(const CertificateNames& certificate, std::string_view wanted);
 bool is_for_any(const CertificateNames& certificate, const std::vector<std::string>& wanted);

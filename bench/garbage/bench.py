@@ -2,9 +2,7 @@
 """what 100 calls lose when the whole media range is sent garbage at three times what the relay takes"""
 import contextlib
 import json
-import os
 import pathlib
-import shutil
 import statistics
 import subprocess
 import sys
@@ -184,15 +182,7 @@ def add_arguments(_parser):
 
 def preflight(_options):
     """What is wrong with the request or the machine; None when nothing is."""
-    if os.geteuid() != 0:
-        return "needs root (network namespaces, XDP)"
-    if os.cpu_count() < 2:
-        return "needs two CPUs: one for the device under test, one for the traffic"
-    if missing := [name for name in PROGRAMS if not shutil.which(name)]:
-        return f"missing: {', '.join(missing)}"
-    if missing := [name for name in BUILT if not (pathlib.Path("build") / name).exists()]:
-        return f"build first (scripts/build release): {', '.join(missing)}"
-    return quota.missing()
+    return machine.missing(PROGRAMS, BUILT) or quota.missing()
 
 
 def run(options, output):

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """whole-machine CPU time of a packet over veth, and what overload leaves: the relay beside rtpengine in user space"""
-import os
-import pathlib
-import shutil
-
 import cost
 import fast
+import machine
 import overload
 import quota
 
@@ -22,15 +19,7 @@ def add_arguments(parser):
 
 def preflight(_options):
     """What is wrong with the request or the machine; None when nothing is."""
-    if os.geteuid() != 0:
-        return "needs root (network namespaces, XDP)"
-    if os.cpu_count() < 2:
-        return "needs two CPUs: one for the device under test, one for the traffic"
-    if missing := [name for name in PROGRAMS if not shutil.which(name)]:
-        return f"missing: {', '.join(missing)} (scripts/setup bench/rtpengine/debian-packages.txt)"
-    if missing := [name for name in BUILT if not (pathlib.Path("build") / name).exists()]:
-        return f"build first (scripts/build release): {', '.join(missing)}"
-    return quota.missing()
+    return machine.missing(PROGRAMS, BUILT, "bench/rtpengine/debian-packages.txt") or quota.missing()
 
 
 def run(options, output):

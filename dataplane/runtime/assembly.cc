@@ -17,8 +17,8 @@
 #include "dataplane/host/unix_socket.hh"
 #include "dataplane/kernel/guards.hh"
 #include "dataplane/kernel/xdp_steer.hh"
-#include "dataplane/ports/flow_steer.hh"
 #include "dataplane/runtime/footprint.hh"
+#include "dataplane/runtime/steering.hh"
 
 namespace holdfast::dataplane {
 namespace {
@@ -332,67 +332,12 @@ int run_loop(void* loop) {
   return 0;
 }
 
-// The XDP program is to know which ports have a leg. Without it garbage costs more, and that is
-// all.
-void show_used_ports(unsigned ifindex, const InterfaceConfig& interface, Assembly& parts,
-                     const PortFilter& filter) {
-  auto used = UsedPorts::open(ifindex);
-  if (!used) {
-    parts.warnings.push_back("interface " + interface.name +
-                             ": media without a leg is dropped late: " + used.error());
-    return;
-  }
-  for (size_t i = 0; i < filter.addresses.size(); ++i)
-    parts.board->show_used_ports(filter.addresses[i].index, used->of_address(i).used,
-                                 used->of_address(i).ended);
-  parts.steered.push_back({ifindex, std::move(used).value()});
-}
-
-// Once the legs of the process before are seated.
-void drop_unused_early(Assembly& parts) {
-  for (const auto& port : parts.steered) {
-    if (const Outcome dropping = drop_unused_ports(port.ifindex); !dropping)
-      parts.warnings.push_back("media without a leg is dropped late: " + dropping.error());
-  }
-}
-
-// A card that can brings each lcore's ports to its own queue; any other spreads by its hash.
-void steer_card(const InterfaceConfig& interface, size_t port, Assembly& parts) {
-  if (interface.driver != Driver::kPci || interface.queues < 2) return;
-  const Switchboard& board = *parts.board;
-  const PortFilter& filter = board.ports()[port].filter;
-  std::vector<QueueSlice> slices;
-  for (uint32_t core = 0; core < board.cores(); ++core) {
-    const auto [first, pairs] = board.slice_of(filter, core);
-    const uint16_t queue = board.queue_of(port, core);
-    if (queue != Switchboard::kNoQueue)
-      slices.push_back({first, static_cast<uint16_t>(first + 2 * pairs - 1), queue});
-  }
-  if (const std::string why = steer_flows(parts.ports[port]->id(), filter, slices); !why.empty())
-    parts.warnings.push_back("interface " + interface.name + ": " + why +
-                             "; frames change lcores by ring");
-}
-
 std::string launch(const config::DataplaneConfig& config, Assembly& parts) {
   for (size_t i = 0; i < config.interfaces.size(); ++i) {
     const InterfaceConfig& interface = config.interfaces[i];
     if (std::string error = parts.ports[i]->start(); !error.empty())
       return "interface " + interface.name + ": " + error + why_not_open(interface);
-    steer_card(interface, i, parts);
-    if (interface.driver != Driver::kAfXdp) continue;
-    const auto link = find_link(interface.device);
-    if (!link) return link.error();
-    const Outcome steered =
-        configure_steer(link->ifindex, interface.media_addresses, interface.media_ports.first,
-                        interface.media_ports.last, interface.vlan, interface.take == Take::kOwned);
-    if (!steered) return "interface " + interface.name + ": " + steered.error();
-    for (uint16_t queue = 0; queue < interface.queues; ++queue) {
-      for (const int socket : parts.ports[i]->wake_fds(queue)) {
-        if (const Outcome given = steer_to(link->ifindex, queue, socket); !given)
-          return "interface " + interface.name + ": " + given.error();
-      }
-    }
-    show_used_ports(link->ifindex, interface, parts, parts.board->ports()[i].filter);
+    if (std::string error = steer(interface, i, parts); !error.empty()) return error;
   }
   parts.running = true;
   for (size_t core = 0; core < parts.loops.size(); ++core) {

@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 
 #include "base/tls/certificate.hh"
+#include "base/tls/context_rules.hh"
 #include "provision-proxy/server/tls_channel.hh"
 
 namespace holdfast::provision {
@@ -17,24 +18,10 @@ using tls::reason;
 
 constexpr long kSessions = 4096;  // of phones that know no tickets; a branch has fewer phones
 constexpr char kCiphers[] = "HIGH:!aNULL:!eNULL:!PSK:!SRP:!CAMELLIA:!ARIA";
-// Level 0 also lifts what is asked of key sizes and digests (SSL_CTX_set_security_level(3)).
-constexpr char kLegacyCiphers[] = "ALL:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=0";
 
 // An encrypted key has nobody to ask for its password.
 int no_password(char*, int, int, void*) {
   return -1;
-}
-
-void set_versions(SSL_CTX* context, bool legacy) {
-  SSL_CTX_set_min_proto_version(context, legacy ? TLS1_VERSION : TLS1_2_VERSION);
-  SSL_CTX_set_cipher_list(context, legacy ? kLegacyCiphers : kCiphers);
-  SSL_CTX_set_dh_auto(context, 1);
-  // A connection that ends without close_notify is told from a whole one by HTTP's own framing.
-  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
-  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                SSL_MODE_RELEASE_BUFFERS);
-  SSL_CTX_set_read_ahead(context, 1);  // a record in one system call, not two
 }
 
 void set_sessions(SSL_CTX* context) {
@@ -89,7 +76,8 @@ Result<std::shared_ptr<const TlsContext>, std::string> TlsContext::make(
   if (made == nullptr) return "TLS cannot be set up" + reason();
   const std::shared_ptr<const TlsContext> context(new TlsContext(
       made, config.ignore_expiry, config.client_certificate == ClientCertificate::kAsk));
-  set_versions(made, config.legacy);
+  tls::set_rules(made, config.legacy, kCiphers);
+  SSL_CTX_set_read_ahead(made, 1);  // a record in one system call, not two
   set_sessions(made);
   if (auto wrong = load_own(made, config); !wrong.empty()) return wrong;
   if (auto wrong = load_client_ca(made, config); !wrong.empty()) return wrong;

@@ -7,29 +7,17 @@
 
 #include <utility>
 
+#include "base/tls/context_rules.hh"
+
 namespace holdfast::sip {
 namespace {
 
 // TLS 1.2 with forward secrecy and authenticated encryption (RFC 9325 section 4.2); TLS 1.3 has
 // nothing else.
 constexpr char kCiphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20";
-// Level 0 also lifts what is asked of key sizes and digests (SSL_CTX_set_security_level(3)).
-constexpr char kLegacyCiphers[] = "ALL:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=0";
 // Of the peer's chain in a handshake; that of a centre with two CAs in between has 6 KiB.
 constexpr long kMaxChainBytes = 64 * 1024;
 constexpr int64_t kSoonS = 14 * 86400;
-
-void set_rules(SSL_CTX* context, bool legacy) {
-  SSL_CTX_set_min_proto_version(context, legacy ? TLS1_VERSION : TLS1_2_VERSION);
-  SSL_CTX_set_cipher_list(context, legacy ? kLegacyCiphers : kCiphers);
-  SSL_CTX_set_dh_auto(context, 1);
-  // A connection that ends without close_notify is told from a whole one by SIP's own framing.
-  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
-  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                SSL_MODE_RELEASE_BUFFERS);
-  SSL_CTX_set_max_cert_list(context, kMaxChainBytes);
-}
 
 std::string believe(SSL_CTX* context, const std::string& file, int mode) {
   if (SSL_CTX_load_verify_file(context, file.c_str()) != 1)
@@ -71,7 +59,8 @@ std::string TlsContexts::load_one(const TlsIdentity& identity, Made& made,
   for (auto& [context, legacy] :
        {std::pair(pair.server.get(), identity.legacy), {pair.client.get(), config_.legacy}}) {
     if (context == nullptr) return "TLS cannot be set up" + tls::reason();
-    set_rules(context, legacy);
+    tls::set_rules(context, legacy, kCiphers);
+    SSL_CTX_set_max_cert_list(context, kMaxChainBytes);
     if (SSL_CTX_use_certificate_chain_file(context, identity.certificate.c_str()) != 1)
       return identity.certificate + ": cannot be used" + tls::reason();
     if (SSL_CTX_use_PrivateKey(context, key->get()) != 1)

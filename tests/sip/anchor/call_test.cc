@@ -1,29 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls through the anchor: what is sent on, and which legs there are.
-#include "tests/sip/anchor/rig.hh"
+#include "tests/sip/anchor/anchored_call.hh"
 
 namespace holdfast::sip {
 namespace {
 
 using media::Side;
 using Kind = MediaVerdict::Kind;
-
-const std::string kAlice = "198.18.1.10:4000";
-const std::string kBob = "198.18.3.20:6000";
-
-class AnchoredCall : public AnchorRig {
- protected:
-  void SetUp() override { start(); }
-  // INVITE and 200, both with SDP.
-  void establish() {
-    offered = sent(call.invite(sdp(kAlice)));
-    answered = sent(call.reply(200, sdp(kBob)));
-    ASSERT_EQ(dataplane->calls().size(), 1u);
-    name = dataplane->only().call;
-  }
-  Call call;
-  std::string offered, answered, name;
-};
 
 TEST_F(AnchoredCall, SimpleCallGetsTwoLegsAndGivesThemBack) {
   const std::string to_centre = sent(call.invite(sdp(kAlice)));
@@ -357,68 +340,6 @@ TEST_F(AnchoredCall, ACallThatFailsGivesItsLegsBack) {
   EXPECT_EQ(end(1).size(), 7u);
 }
 
-TEST_F(AnchoredCall, MalformedSdpIsRefusedByName) {
-  const MediaVerdict bad = send(call.invite("v=0\r\nm=audio x RTP/AVP 0\r\n"));
-  EXPECT_EQ(bad.kind, Kind::refuse);
-  EXPECT_EQ(bad.status, 488);
-  EXPECT_EQ(bad.reason, "sdp_bad_port");
-  EXPECT_EQ(count("sdp_bad_port"), 1u);
-  EXPECT_TRUE(dataplane->calls().empty());
-  std::string thousand = "v=0\r\n";
-  for (int i = 0; i < 1000; ++i) thousand += "a=x\r\n";
-  EXPECT_EQ(send(call.invite(thousand)).reason, "sdp_too_many_lines");
-  sent(call.invite(sdp(kAlice)));
-  EXPECT_EQ(send(call.reply(200, "o=x\r\n")).reason, "sdp_no_version");
-  EXPECT_EQ(send(call.reply(200, sdp(kBob) + "m=audio 5 RTP/AVP 0\r\n")).reason, "oa_media_count");
-  EXPECT_EQ(wants(sent(call.reply(200, sdp(kBob)))), "198.18.1.2:30000");
-}
-
-TEST_F(AnchoredCall, AnotherAnswerAfterTheOneThatCountsIsNotFollowed) {
-  sent(call.invite(sdp(kAlice)));
-  sent(call.reply(183, sdp(kBob), true));
-  const std::string later = sent(call.reply(200, sdp("198.18.3.99:9900")));
-  EXPECT_EQ(wants(later), "198.18.1.2:30000");
-  EXPECT_EQ(remote(dataplane->only().call, 1), kBob);
-  EXPECT_EQ(count("oa_answer_changed"), 1u);
-  EXPECT_EQ(count("answers_not_followed"), 1u);
-}
-
-TEST_F(AnchoredCall, AnAnswerThatNobodyAskedForMakesNothing) {
-  // Of a call that is not known here: its offer passed before we were started.
-  EXPECT_EQ(send(call.reply(200, sdp(kBob))).kind, Kind::pass);
-  sent(call.invite(sdp(kAlice)));
-  Call other = call;
-  other.branch = "z9hG4bK-none";
-  const MediaVerdict verdict = send(other.reply(200, sdp(kBob)));
-  EXPECT_EQ(verdict.kind, Kind::refuse);
-  EXPECT_EQ(verdict.reason, "oa_unknown_dialog");
-  EXPECT_EQ(dataplane->calls().size(), 1u);
-}
-
-TEST_F(AnchoredCall, MessagesOfCallsThatHaveEndedLeaveNothing) {
-  config_.max_calls = 2;
-  start();
-  establish();
-  end(1);
-  for (call.key = 2; call.key < 4; ++call.key) {  // late ones, whose end nobody will tell
-    EXPECT_EQ(send(call.request(Side::caller, Method::update, "v=9\r\n")).kind, Kind::refuse);
-    EXPECT_EQ(send(call.invite("")).kind, Kind::pass);
-  }
-  EXPECT_EQ(send(call.invite(sdp(kAlice))).reason, "calls_full");
-  pass(700'000);
-  EXPECT_EQ(send(call.invite(sdp(kAlice))).kind, Kind::replace);
-}
-
-TEST_F(AnchoredCall, BodiesThatAreNoSdpPass) {
-  MediaMessage info = call.request(Side::caller, Method::info, sdp(kAlice));
-  EXPECT_EQ(send(info).kind, Kind::pass);
-  MediaMessage invite = call.invite("<isup/>");
-  invite.content_type = "application/isup";
-  EXPECT_EQ(send(invite).kind, Kind::pass);
-  EXPECT_EQ(count("bodies_not_sdp"), 1u);
-  EXPECT_TRUE(dataplane->calls().empty());
-}
-
 TEST_F(AnchoredCall, AnSdpPartOfAMultipartIsAnchoredInItsPlace) {
   MediaMessage invite = call.invite("--b\r\nContent-Type: application/sdp\r\n\r\n" + sdp(kAlice) +
                                     "\r\n--b\r\nContent-Type: text/x\r\n\r\nkeep\r\n--b--\r\n");
@@ -492,29 +413,6 @@ TEST_F(AnchoredCall, ASpiralPassesTwiceOverItsOwnLegs) {
   EXPECT_TRUE(only_relearned());
   EXPECT_EQ(end(1).size(), 1u);
   EXPECT_EQ(end(2).size(), 1u);
-}
-
-TEST_F(AnchoredCall, CallsAndMessagesAreBounded) {
-  config_.max_calls = 1;
-  config_.max_waiting = 2;
-  start();
-  sent(call.invite(sdp(kAlice)));
-  Call second;
-  second.key = 2;
-  const MediaVerdict full = send(second.invite(sdp(kAlice)));
-  EXPECT_EQ(full.status, 503);
-  EXPECT_EQ(full.reason, "calls_full");
-  // The answer waits for the dataplane; behind it two more may wait.
-  const auto answer = begin(call.reply(200, sdp(kBob)));
-  const auto ack = begin(call.request(Side::caller, Method::ack, ""));
-  const auto invite = begin(call.request(Side::caller, Method::invite, sdp(kAlice)));
-  EXPECT_FALSE(*answer || *ack || *invite);
-  const auto beyond = begin(call.request(Side::callee, Method::invite, sdp(kBob)));
-  ASSERT_TRUE(*beyond);
-  EXPECT_EQ((*beyond)->reason, "queue_full");
-  settle();
-  EXPECT_TRUE(*answer && *ack && *invite);
-  EXPECT_EQ(count("queue_full"), 1u);
 }
 
 TEST_F(AnchoredCall, VerdictsComeInTheOrderOfTheMessages) {
