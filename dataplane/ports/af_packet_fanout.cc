@@ -1,25 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps the kernel from putting IPv4 fragments together in front of DPDK's af_packet driver.
+// Keeps the sockets of DPDK's af_packet driver out of fanout groups.
 //
-// The driver joins a fanout group with PACKET_FANOUT_FLAG_DEFRAG and has no option against it
-// (22.11). The kernel then hands over whole datagrams, cut to the ring's frame: large SIP requests
-// would never arrive, and fragmented media would be relayed, or vanish uncounted. So the driver's
-// call is answered here with that flag taken out. A group of one socket has no other use for it.
+// The driver (22.11) joins one for each port, with PACKET_FANOUT_FLAG_DEFRAG and no option against
+// it. The kernel then hands over whole datagrams, cut to the ring's frame: large SIP requests would
+// never arrive, and fragmented media would be relayed, or vanish uncounted. And the group's number
+// is made of process id and interface index, so that two programs with DPDK in one network
+// namespace may get the same one, and the second of them does not start. Our ports have one socket
+// each, which needs no group: the driver's call is answered here.
 #include <linux/if_packet.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cstring>
-
 extern "C" [[gnu::visibility("default")]] int setsockopt(int fd, int level, int name,
                                                          const void* value,
                                                          socklen_t size) noexcept {
-  unsigned fanout = 0;
-  if (level == SOL_PACKET && name == PACKET_FANOUT && size == sizeof fanout) {
-    std::memcpy(&fanout, value, sizeof fanout);
-    fanout &= ~(unsigned{PACKET_FANOUT_FLAG_DEFRAG} << 16);
-    value = &fanout;
-  }
+  if (level == SOL_PACKET && name == PACKET_FANOUT) return 0;
   return static_cast<int>(syscall(SYS_setsockopt, fd, level, name, value, size));
 }
