@@ -75,6 +75,7 @@ Result<std::string, DaemonError> exchange(const Socket& socket, std::string_view
       return late;
     }
   }
+  const DaemonError closed{who + " closed the connection: " + path};
   std::string answer;
   char bytes[65536];
   for (;;) {
@@ -84,7 +85,7 @@ Result<std::string, DaemonError> exchange(const Socket& socket, std::string_view
       answer.append(bytes, static_cast<size_t>(n));
       if (answer.size() > kMaxAnswerBytes) return DaemonError{who + "'s answer does not end"};
     } else if (errno != EAGAIN && errno != EINTR) {
-      return DaemonError{who + " closed the connection: " + path};
+      return closed;
     } else if (!socket.wait(POLLIN, deadline)) {
       return late;
     }
