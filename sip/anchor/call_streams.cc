@@ -222,6 +222,14 @@ void CallMedia::take_over(const Job& job) {
     return;
   const auto streams = adopted_branch(job);
   if (streams.empty()) return;
+  // The call's first INVITE again: its own offer makes the streams, on the ports that they have.
+  if (message.method == Method::invite && !message.branch.empty() && message.status == 0) {
+    for (const StreamEntry* each : streams) {
+      former_[to_string(each->plan.name)] = each->places;
+      parts_.streams.claim(each->plan.name);
+    }
+    return;
+  }
   const bool answers = message.method == Method::ack ||
                        (message.status != 0 && notes_of(message).invite_offered != false);
   const Side offerer = answers ? media::other(message.sender) : Side::caller;
@@ -240,10 +248,7 @@ void CallMedia::take_over(const Job& job) {
       streams.front()->plan.name.branch;
   (void)media_.offer(dialog, media::Carrier::reliable, offer);
   if (!answers) (void)media_.answer(key(offerer, message), media::Carrier::final, answer);
-  std::vector<StreamName> names;
-  names.reserve(streams.size());
-  for (const StreamEntry* each : streams) names.push_back(each->plan.name);
-  for (const StreamName& name : names) parts_.streams.claim(name);
+  for (const StreamEntry* each : streams) parts_.streams.claim(each->plan.name);
   current_ = media_.wanted();
 }
 

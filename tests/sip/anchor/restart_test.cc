@@ -98,6 +98,22 @@ TEST_F(Restart, TheFirstAnswerToAnInviteFromBeforeIsFollowed) {
             "198.18.1.2:30002");
 }
 
+// As when the process died before the INVITE went out, or before it told the caller so.
+TEST_F(Restart, TheFirstInviteComesAgainAndFindsItsLegs) {
+  Call other;
+  other.key = 2;
+  other.branch = "z9hG4bK-2";
+  const std::string offer = sdp("198.18.1.11:4000", "a=sendrecv\r\n");
+  const std::string to_centre = sent(other.invite(offer));
+  restart();
+  EXPECT_EQ(sent(other.invite(offer)), to_centre);
+  EXPECT_EQ(anchor->snapshot().calls_adopted, 1u);
+  EXPECT_EQ(dataplane->calls().size(), 2u);
+  EXPECT_EQ(wants(sent(other.reply(200, sdp("198.18.3.30:7000")))), "198.18.1.2:30002");
+  EXPECT_EQ(end(2).size(), 1u);
+  EXPECT_EQ(dataplane->calls().size(), 1u);
+}
+
 TEST_F(Restart, ByeAndSilenceOfACallFromBeforeFindItsReport) {
   restart();
   anchor->dialog_ended(1, "alice", "bob");  // not known here, and no harm
