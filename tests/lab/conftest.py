@@ -29,18 +29,16 @@ def pytest_addoption(parser):
     parser.addoption("--all-drills", action="store_true", help="every outage with every centre, and real timers")
 
 
-# What the drills stand on, what waits for timers, and variants of tests that always run: with --all-drills only.
-LONG = ("test_centre.py", "test_accounting_drill.py", "test_shifty_phone.py", "test_bulk.py", "test_a_peer_dies",
-        "test_a_flapping_centre_makes_no_storm", "test_a_centre_that_is_not_believed_is_lost",
-        "test_the_centre_uses_our_connection", "test_streams_over_two_lcores[one-armed",
-        "test_phones_talk_over_two_lcores", "dropped_by_name[owned-af_packet")
+def pytest_configure(config):
+    config.addinivalue_line("markers", "drill: waits for timers, varies what always runs, or is what drills stand on; "
+                                       "runs with --all-drills only")
 
 
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--all-drills"):
         return
     for item in items:
-        if any(name in item.nodeid for name in LONG):
+        if item.get_closest_marker("drill"):
             item.add_marker(pytest.mark.skip(reason="runs with --all-drills"))
 
 

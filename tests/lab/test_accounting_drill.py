@@ -9,6 +9,8 @@ import pytest
 import rehearsal
 from appliance import Appliance
 
+pytestmark = pytest.mark.drill
+
 MOST_STREAMS = 2000  # each with two legs: what the appliance has by default, less a few
 STREAM_RATE = 50
 SECONDS = 3

@@ -109,6 +109,7 @@ def test_tcp_in_single_bytes_and_in_one_piece(branch):
                 raise EOFError
 
 
+@pytest.mark.drill
 def test_a_flapping_centre_makes_no_storm(branch, tmp_path):
     """Each second up or down: the branch changes its state at most once a hold-down, and probes about once a second."""
     with branch.record(tmp_path):

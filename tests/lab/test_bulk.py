@@ -3,10 +3,13 @@
 import struct
 import time
 
+import pytest
 import truth
 import wire
 from conftest import PYTHON
 from test_exception_path import CALLS, MARGIN_P50_US, MARGIN_P99_US, add_calls, talk
+
+pytestmark = pytest.mark.drill
 
 LIMIT_MBPS = 40
 SECONDS = 2

@@ -6,6 +6,8 @@ import pytest
 import signalling
 from office import CENTRES, Office, register_answers
 
+pytestmark = pytest.mark.drill
+
 PHONES = {"3011": ("udp", 4), "3012": ("tcp", 4), "3013": ("udp", 6), "3014": ("tcp", 6)}
 SLOW = "3015"  # rings until told otherwise
 

@@ -56,7 +56,8 @@ def order(packets):
     return found
 
 
-@pytest.mark.parametrize("topology, take", [("inline", "shared"), ("one-armed", "owned")])
+@pytest.mark.parametrize("topology, take", [("inline", "shared"),
+                                            pytest.param("one-armed", "owned", marks=pytest.mark.drill)])
 def test_streams_over_two_lcores(appliance, topology, take):
     edge = two_lcores(appliance, topology=topology, take=take)
     branch, centre = plan_calls(edge)
@@ -83,6 +84,7 @@ def test_streams_over_two_lcores(appliance, topology, take):
     assert meant == {(900 + n, edge.box.phone4(11 - n)) for n in range(2)}, "each hears the other"
 
 
+@pytest.mark.drill
 def test_phones_talk_over_two_lcores_until_the_ports_are_out(tmp_path):
     """A call of SIP phones through the centre; then every port is taken, and the next caller gets a 503."""
     branch = Branch("kamailio", appliance=("--cpus", "0,1", "--set", 'interface.media-ports="20000-20023"'))

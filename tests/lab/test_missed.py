@@ -19,7 +19,8 @@ def drops_of_lan(edge):
     return next(port for port in edge.status()["ports"] if port["name"] == "lan")["drops"]
 
 
-@pytest.mark.parametrize("take, driver", [("shared", "af_xdp"), ("owned", "af_xdp"), ("owned", "af_packet")])
+@pytest.mark.parametrize("take, driver", [("shared", "af_xdp"), ("owned", "af_xdp"),
+                                          pytest.param("owned", "af_packet", marks=pytest.mark.drill)])
 def test_frames_that_found_the_queue_full_are_dropped_by_name(appliance, take, driver):
     edge = appliance(start=False, take=take).start(driver=driver)
     box = edge.box

@@ -142,6 +142,7 @@ def test_a_transmit_queue_that_stops(place):  # noqa: F811
         assert sink.came() == sent
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("in_the_middle", [False, True], ids=["quiet", "talking"])
 def test_a_peer_dies_and_another_takes_its_place(place, in_the_middle):  # noqa: F811
     namespace, folder = place

@@ -3,10 +3,13 @@
 spoke first, its state stays bounded, nothing is counted twice or not at all, and the call beside loses nothing."""
 import subprocess
 
+import pytest
 import rehearsal
 from bad_frames import rtp
 from conftest import PYTHON
 from test_bad_input import Bench, lan_port
+
+pytestmark = pytest.mark.drill
 
 COUNT, RATE = 750, 3000
 MOST_STREAMS = 8  # docs/control-socket.md: of a leg at a time

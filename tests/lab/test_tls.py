@@ -119,6 +119,7 @@ def test_handshakes_that_fail_are_named(branch):
     assert re.search(r"TLS from 198\.18\.1\.\d+:\d+ \(lan\) refused, no_common_version: ", branch.log())
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("which, options, reason, words", [
     ("centre-stranger", ("--by", "other-ca"), "unknown_ca", "lab centre-stranger of CN=lab other-ca"),
     ("centre-elsewhere", ("--names", "DNS:elsewhere.example"), "wrong_name",
@@ -140,6 +141,7 @@ def test_a_centre_that_is_not_believed_is_lost(branch, which, options, reason, w
     wait_until(lambda: branch.say("upstreams")["state"] in ("online", "recovering"), 10, "it is not trusted again")
 
 
+@pytest.mark.drill
 def test_the_centre_uses_our_connection(branch):
     """RFC 5923: our Via says alias; a centre that takes it opens none of its own."""
     branch.centre("kill")

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 
 namespace holdfast::provision {
 namespace {
@@ -17,8 +18,21 @@ namespace {
 using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
 
+// Goes with the process.
+struct Folder {
+  std::string path = testing::TempDir() + "hf-tls-" + std::to_string(::getpid()) + "/";
+  Folder() { std::filesystem::create_directories(path); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+};
+
 std::string path_of(const std::string& name) {
-  return testing::TempDir() + "hf-tls-" + std::to_string(::getpid()) + "-" + name;
+  static const Folder folder;
+  return folder.path + name;
 }
 
 void extend(X509* certificate, X509* issuer, int nid, const std::string& value) {
