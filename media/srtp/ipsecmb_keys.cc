@@ -9,7 +9,7 @@ namespace holdfast::media {
 namespace {
 
 static_assert(sizeof(gcm_key_data) <= sizeof(SrtpKeySlot::bytes));
-static_assert(alignof(gcm_key_data) <= alignof(SrtpKeySlot));
+static_assert(alignof(gcm_key_data) <= kSrtpKeyAlign);
 static_assert(SrtpKeySlot::kOuterOffset + kSrtpAuthKeyBytes <= sizeof(SrtpKeySlot::bytes));
 
 void expand(IMB_MGR& mgr, SrtpSuite suite, const uint8_t* key, SrtpKeySlot& slot) {

@@ -48,19 +48,18 @@ SrtpVerdict check(const Window& window, uint64_t highest, uint64_t index) {
   return window.has(index) ? SrtpVerdict::srtp_replayed : SrtpVerdict::srtp_ok;
 }
 
-// check() has passed, or this is the first.
+// check() has passed, or this is the first. Returns the highest.
 template <typename Window, typename Index>
-void enter(Window& window, Index& highest, bool first, Index index) {
+Index enter(Window& window, Index highest, bool first, Index index) {
   if (first) {
     window.clear(0, Window::kSize);  // what was sent before the first to come may still come
-    highest = index;
   } else if (index > highest) {
     const uint64_t steps = index - highest;
     window.clear(uint64_t{highest} + 1,
                  static_cast<uint32_t>(std::min<uint64_t>(steps, Window::kSize)));
-    highest = index;
   }
   window.set(index);
+  return first ? index : std::max(highest, index);
 }
 
 }  // namespace
@@ -95,7 +94,7 @@ SrtpVerdict accept_rtp(SrtpInbound& state, uint32_t ssrc, uint64_t index) {
     const SrtpVerdict verdict = check(stream->window, stream->index, index);
     if (verdict != SrtpVerdict::srtp_ok) return verdict;
   }
-  enter(stream->window, stream->index, !stream->rtp_seen, index);
+  stream->index = enter(stream->window, stream->index, !stream->rtp_seen, index) & kMaxSrtpIndex;
   stream->rtp_seen = true;
   return SrtpVerdict::srtp_ok;
 }
@@ -107,7 +106,7 @@ SrtpVerdict accept_rtcp(SrtpInbound& state, uint32_t ssrc, uint32_t index) {
     const SrtpVerdict verdict = check(stream->rtcp_window, stream->rtcp_index, index);
     if (verdict != SrtpVerdict::srtp_ok) return verdict;
   }
-  enter(stream->rtcp_window, stream->rtcp_index, !stream->rtcp_seen, index);
+  stream->rtcp_index = enter(stream->rtcp_window, stream->rtcp_index, !stream->rtcp_seen, index);
   stream->rtcp_seen = true;
   return SrtpVerdict::srtp_ok;
 }
@@ -135,7 +134,7 @@ SrtpVerdict number_rtp(SrtpOutbound& state, uint32_t ssrc, uint16_t sequence, ui
     }
   }
   if (index > kMaxSrtpIndex) return SrtpVerdict::srtp_key_expired;
-  enter(stream->window, stream->index, first, index);
+  stream->index = enter(stream->window, stream->index, first, index);
   stream->rtp_sent = true;
   stream->restored = false;
   ++state.rtp_packets;

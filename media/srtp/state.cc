@@ -34,14 +34,13 @@ void restore(SrtpInbound& state, const SrtpCheckpoint& checkpoint) {
   state.stream_count = std::min(checkpoint.stream_count, kMaxSrtpSsrcs);
   for (uint32_t i = 0; i < state.stream_count; ++i) {
     const SrtpCheckpoint::Stream& from = checkpoint.streams[i];
-    // A window begins with all of it come.
-    state.streams[i] = {std::min(from.index, kMaxSrtpIndex),
-                        from.ssrc,
-                        std::min(from.rtcp_index, kMaxSrtcpIndex),
-                        from.rtp,
-                        from.rtcp,
-                        {},
-                        {}};
+    SrtpInbound::Stream& to = state.streams[i];
+    to = {};  // a window begins with all of it come
+    to.index = std::min(from.index, kMaxSrtpIndex) & kMaxSrtpIndex;
+    to.rtp_seen = from.rtp;
+    to.rtcp_seen = from.rtcp;
+    to.ssrc = from.ssrc;
+    to.rtcp_index = std::min(from.rtcp_index, kMaxSrtcpIndex);
   }
 }
 

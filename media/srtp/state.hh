@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -18,10 +19,12 @@ namespace holdfast::media {
 
 // SSRCs of one direction under one key. They are never forgotten before the key is: what is
 // forgotten could be replayed, or encrypted under an index that was used.
-inline constexpr uint32_t kMaxSrtpSsrcs = 12;
-// At least 64 by RFC 3711 section 3.3.2.
-inline constexpr uint32_t kSrtpWindowBits = 256;
-inline constexpr uint32_t kSrtcpWindowBits = 128;
+// As many as a leg accounts for.
+inline constexpr uint32_t kMaxSrtpSsrcs = 8;
+// At least 64 by RFC 3711 section 3.3.2. 192 packets of 20 ms are nearly 4 s; of RTCP there is a
+// packet every few seconds.
+inline constexpr uint32_t kSrtpWindowBits = 192;
+inline constexpr uint32_t kSrtcpWindowBits = 64;
 
 // Keys for one kind of packet, in the form that an engine gave them.
 struct SrtpKeySlot {
@@ -29,11 +32,14 @@ struct SrtpKeySlot {
   // halves of HMAC-SHA1. GCM: the expanded cipher key with its hash tables.
   static constexpr size_t kInnerOffset = 240;
   static constexpr size_t kOuterOffset = 260;
-  alignas(64) std::array<uint8_t, 1008> bytes;
+  std::array<uint8_t, 1008> bytes;
   std::array<uint8_t, 16> salt;  // as many as the suite says, then zeros
 };
 static_assert(sizeof(SrtpKeySlot) == 1024);
 
+// The slots must lie on multiples of 64. They do, since keys lie first in the structures below: an
+// alignment of SrtpKeys itself would round its size up, twice in each leg.
+inline constexpr size_t kSrtpKeyAlign = 64;
 struct SrtpKeys {
   SrtpKeySlot rtp;
   SrtpKeySlot rtcp;
@@ -44,13 +50,13 @@ struct SrtpKeys {
   std::array<uint8_t, 8> mki;  // as it lies in packets
 };
 
-struct SrtpInbound {
+struct alignas(kSrtpKeyAlign) SrtpInbound {
   struct Stream {
-    uint64_t index;  // highest that was authenticated: ROC and sequence number
+    uint64_t index : 48;  // highest that was authenticated: ROC and sequence number
+    bool rtp_seen : 1;
+    bool rtcp_seen : 1;
     uint32_t ssrc;
     uint32_t rtcp_index;
-    bool rtp_seen;
-    bool rtcp_seen;
     BitWindow<kSrtpWindowBits> window;
     BitWindow<kSrtcpWindowBits> rtcp_window;
   };
@@ -59,7 +65,7 @@ struct SrtpInbound {
   std::array<Stream, kMaxSrtpSsrcs> streams;
 };
 
-struct SrtpOutbound {
+struct alignas(kSrtpKeyAlign) SrtpOutbound {
   struct Stream {
     uint64_t index;  // highest that was given out
     uint32_t ssrc;
@@ -80,7 +86,10 @@ struct SrtpOutbound {
 
 static_assert(std::is_trivially_copyable_v<SrtpInbound> &&
               std::is_trivially_copyable_v<SrtpOutbound>);
-static_assert(sizeof(SrtpInbound) + sizeof(SrtpOutbound) <= 6 * 1024, "what a leg may take");
+static_assert(offsetof(SrtpInbound, keys) == 0 && offsetof(SrtpOutbound, keys) == 0);
+static_assert(sizeof(SrtpInbound::Stream) == 48 && sizeof(SrtpOutbound::Stream) == 48);
+static_assert(sizeof(SrtpInbound) + sizeof(SrtpOutbound) <= 5088,
+              "a leg may take 6 KiB: 1 KiB without SRTP, and 32 bytes of what tells keys apart");
 
 // What must be kept of a direction outside its memory, once a second, so that a call goes on when
 // that memory is lost. No secret.

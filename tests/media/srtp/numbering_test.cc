@@ -150,7 +150,7 @@ TEST(SrtpState, ACheckpointWithoutSenseGivesNoIndex) {
 
 TEST(SrtpState, SizesOfALeg) {
   std::printf("inbound %zu bytes, outbound %zu bytes\n", sizeof(SrtpInbound), sizeof(SrtpOutbound));
-  EXPECT_LE(sizeof(SrtpInbound) + sizeof(SrtpOutbound), 6u * 1024);
+  EXPECT_LE(sizeof(SrtpInbound) + sizeof(SrtpOutbound), 5088u);
 }
 
 }  // namespace
