@@ -3,12 +3,14 @@
 """A crowd of phones in one process, each sending G.711 every 20 ms from where it listens; the plan comes on stdin:
 
 {"seconds": N, "linger_s": N, "phones": [{"source": [ADDRESS, PORT], "to": [ADDRESS, PORT], "ssrc": N,
-  "first_seq": N, "tos": BYTE, "rtcp_to": [ADDRESS, PORT], "listens": BOOL, "xr": BOOL, "mux": BOOL}, ...]}
+  "first_seq": N, "tos": BYTE, "rtcp_to": [ADDRESS, PORT], "listens": BOOL, "xr": BOOL, "mux": BOOL,
+  "srtp": {"suite": NAME, "key": BASE64}}, ...]}
 
 Says "ready" once every port is bound. SIGTERM ends the talk early, after a whole round. RTCP sender reports go out once
 a second where rtcp_to stands. What arrives is left in the sockets: the captures are the judge. A phone that listens
 takes it, and its sender reports have a block on the stream that it hears (RFC 3550 section 6.4.1, A.3); one with XR
 adds VoIP metrics of it (RFC 3611 section 4.7), its loss and the rest made up. One with mux has RTCP on its RTP port.
+One with srtp protects what it sends, by libsrtp; it cannot listen.
 """
 import json
 import signal
@@ -16,6 +18,8 @@ import socket
 import struct
 import sys
 import time
+
+import sealing
 
 INTERVAL_S = 0.02
 SAMPLES = 160
@@ -73,6 +77,7 @@ class Phone:
         self.rtp = self._bound(address, port)
         self.rtcp = self.rtp if plan.get("mux") else self._bound(address, port + 1)
         self.heard = Heard() if plan.get("listens") else None
+        self.sealed = sealing.sends(plan["srtp"]["suite"], plan["srtp"]["key"], plan["ssrc"]) if "srtp" in plan else None
 
     def _bound(self, address, port):
         six = ":" in address
@@ -100,9 +105,11 @@ class Phone:
         seq = (self.plan.get("first_seq", 0) + number) & 0xFFFF
         ssrc = self.plan["ssrc"]
         stamp = number * SAMPLES & 0xFFFFFFFF
-        self.rtp.sendto(struct.pack(">BBHII", 0x80, 8, seq, stamp, ssrc) + PAYLOAD, self.to)
+        packet = struct.pack(">BBHII", 0x80, 8, seq, stamp, ssrc) + PAYLOAD
+        self.rtp.sendto(self.sealed.protect(packet) if self.sealed else packet, self.to)
         if self.rtcp_to and number % PACKETS_PER_REPORT == 0:
-            self.rtcp.sendto(self._report(number + 1, stamp), self.rtcp_to)
+            report = self._report(number + 1, stamp)
+            self.rtcp.sendto(self.sealed.protect_rtcp(report) if self.sealed else report, self.rtcp_to)
 
     def _report(self, sent, stamp):
         """SR and SDES with a CNAME (RFC 3550 section 6.1)."""

@@ -1,12 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Many calls of one SIP end over UDP, as caller or as callee: sip_crowd.py OWN PORT FIRST_MEDIA_PORT [PROXY PORT DOMAIN]
+"""Many calls of one SIP end over UDP, as caller or as callee:
+
+sip_crowd.py [--srtp SUITE] OWN PORT FIRST_MEDIA_PORT [PROXY PORT DOMAIN]
 
 Reads "invite N" and "bye N" lines and says {"event": "answered"|"ended"|"refused", "call": N, ...}. Call N is one to
 sip:7N@DOMAIN, its media is at FIRST_MEDIA_PORT + 2 * N, where phones.py speaks. Requests and answers are sent again as
 RFC 3261 section 17 and 13.3.1.4 have it, so that a proxy may be away for a while. Knows no authentication: the callee
-plays the centre as well and answers its probes.
+plays the centre as well and answers its probes. With --srtp all media is SRTP of that suite (RFC 4568), each call with
+keys of its own, which "answered" tells: those of what it sends, and of what it is sent.
 """
+import base64
 import json
 import os
 import re
@@ -16,6 +20,8 @@ import sys
 import time
 
 T1_S, T2_S, GIVES_UP_S = 0.5, 4.0, 32.0
+KEY_AND_SALT = {"AES_CM_128_HMAC_SHA1_80": 30, "AES_CM_128_HMAC_SHA1_32": 30, "AEAD_AES_128_GCM": 28,
+                "AEAD_AES_256_GCM": 44}
 
 
 def headers(message, name):
@@ -42,12 +48,13 @@ class Resent:
 class Dialog:
     def __init__(self, number, call_id, own, peer):
         self.number, self.call_id, self.own, self.peer = number, call_id, own, peer
-        self.target, self.route, self.cseq, self.over = "", [], 1, False
+        self.target, self.route, self.cseq, self.over, self.sdp = "", [], 1, False, ""
 
 
 class End:
-    def __init__(self, own, first_media, proxy=None, domain=None):
-        self.own, self.first_media, self.proxy, self.domain = own, first_media, proxy, domain
+    def __init__(self, suite, own, first_media, proxy=None, domain=None):
+        self.suite, self.own, self.first_media, self.proxy, self.domain = suite, own, first_media, proxy, domain
+        self.keys = {}  # by call: of what it sends
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(own)
         self.dialogs, self.resent, self.told = {}, {}, {}
@@ -72,9 +79,24 @@ class End:
             words.append("Content-Type: application/sdp")
         return "\r\n".join([*words, f"Content-Length: {len(body)}", "", body])
 
-    def sdp(self, number):
-        return "\r\n".join(["v=0", f"o=end {number} 1 IN IP4 {self.own[0]}", "s=-", f"c=IN IP4 {self.own[0]}", "t=0 0",
-                            f"m=audio {self.first_media + 2 * number} RTP/AVP 8", "a=rtpmap:8 PCMA/8000", ""])
+    def sdp(self, number, tag=1, protocol=None):
+        words = ["v=0", f"o=end {number} 1 IN IP4 {self.own[0]}", "s=-", f"c=IN IP4 {self.own[0]}", "t=0 0",
+                 f"m=audio {self.first_media + 2 * number} {protocol or ('RTP/SAVP' if self.suite else 'RTP/AVP')} 8",
+                 "a=rtpmap:8 PCMA/8000"]
+        if self.suite:
+            if number not in self.keys:
+                self.keys[number] = base64.b64encode(os.urandom(KEY_AND_SALT[self.suite])).decode()
+            words.append(f"a=crypto:{tag} {self.suite} inline:{self.keys[number]}")
+        return "\r\n".join([*words, ""])
+
+    def crypto(self, message):
+        """(tag, key and salt in base64) of the other end's line of our suite."""
+        found = re.search(rf"^a=crypto:(\d+) {self.suite} inline:([A-Za-z0-9+/=]+)", message, re.MULTILINE)
+        return found.groups() if found else (1, None)
+
+    def sealed(self, message, number):
+        return {"srtp": {"suite": self.suite, "sends": self.keys[number], "hears": self.crypto(message)[1]}} \
+            if self.suite else {}
 
     def next_hop(self, dialog):
         uri = between(dialog.route[0], "<", ">") if dialog.route else dialog.target
@@ -126,7 +148,7 @@ class End:
             dialog.target = between(headers(message, "Contact")[0], "<", ">")
             self.send(self.request("ACK", dialog, dialog.target, 1), self.next_hop(dialog))
             if first:
-                self.say("answered", dialog, media=self.media(message))
+                self.say("answered", dialog, media=self.media(message), **self.sealed(message, dialog.number))
         elif method == "INVITE":
             dialog.peer = headers(message, "To")[0]
             self.send(self.request("ACK", dialog, dialog.target, 1), self.proxy)
@@ -160,9 +182,11 @@ class End:
                 dialog.route = listed(message, "Record-Route")
                 dialog.target = between(headers(message, "Contact")[0], "<", ">")
                 self.dialogs[call_id] = dialog
-                self.say("answered", dialog, media=self.media(message))
+                dialog.sdp = self.sdp(number, self.crypto(message)[0], re.search(r"^m=audio \d+ (\S+)", message,
+                                                                                  re.MULTILINE)[1])
+                self.say("answered", dialog, media=self.media(message), **self.sealed(message, number))
             self.answer(message, "180 Ringing", source, f"callee{dialog.number}")
-            self.answer(message, "200 OK", source, f"callee{dialog.number}", self.sdp(dialog.number), ("200", call_id))
+            self.answer(message, "200 OK", source, f"callee{dialog.number}", dialog.sdp, ("200", call_id))
         elif method == "ACK":
             self.resent.pop(("200", call_id), None)
         elif method == "BYE" and dialog is None:
@@ -202,9 +226,11 @@ class End:
 
 
 def main():
-    own, port, first_media, *proxy = sys.argv[1:]
-    end = End((own, int(port)), int(first_media), *([(proxy[0], int(proxy[1])), proxy[2]] if proxy else []))
-    end.run()
+    words, suite = sys.argv[1:], None
+    if words[0] == "--srtp":
+        suite, words = words[1], words[2:]
+    own, port, first_media, *proxy = words
+    End(suite, (own, int(port)), int(first_media), *([(proxy[0], int(proxy[1])), proxy[2]] if proxy else [])).run()
 
 
 main()

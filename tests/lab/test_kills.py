@@ -69,19 +69,23 @@ class Talker:
 
 
 class Site:
-    """A lab whose daemons are kept, callers in the branch, and callees who play the centre as well."""
+    """A lab whose daemons are kept, callers in the branch, and callees who play the centre as well. `suites`: of SRTP,
+    by what they are called; without, media is plain."""
 
-    def __init__(self, take, directory):
+    def __init__(self, take, directory, settings=(), suites=None):
         self.box, self.take, self.directory, self.open = Lab().up(take=take), take, directory, []
         box, self.killed = self.box, collections.Counter()
         self.config = directory / "holdfast.toml"
-        configured = box.run("appliance", "config", "--set", "centre.hold-down-ms=1000").stdout
+        words = [word for setting in ("centre.hold-down-ms=1000", *settings) for word in ("--set", setting)]
+        configured = box.run("appliance", "config", *words).stdout
+        srtp = {name: ("--srtp", suite) for name, suite in (suites or {}).items()}
         self.config.write_text(configured, encoding="utf-8")
         self.state = pathlib.Path(box.LAB_STATE) / "dataplane.state"
-        self.callees = self.talker("hq", "callees", HERE / "sip_crowd.py", box.CENTRE4, box.CENTRE_SIP_PORT,
-                                   FIRST_MEDIA_PORT)
-        self.callers = self.talker("branch", "callers", HERE / "sip_crowd.py", box.phone4(10), 5060, FIRST_MEDIA_PORT,
-                                   box.EDGE_LAN4, box.EDGE_SIP_PORT, box.CENTRE_DOMAIN)
+        self.callees = self.talker("hq", "callees", HERE / "sip_crowd.py", *srtp.get("callees", ()), box.CENTRE4,
+                                   box.CENTRE_SIP_PORT, FIRST_MEDIA_PORT)
+        self.callers = self.talker("branch", "callers", HERE / "sip_crowd.py", *srtp.get("callers", ()),
+                                   box.phone4(10), 5060, FIRST_MEDIA_PORT, box.EDGE_LAN4, box.EDGE_SIP_PORT,
+                                   box.CENTRE_DOMAIN)
         self.keeper = self.talker("edge", "keeper", HERE / "keeper.py", self.config, DATAPLANE, HOLDFASTD)
         wait_until(lambda: self.upstream() == "online", SETTLED_S, "the centre is not found")
 
@@ -117,16 +121,27 @@ class Site:
         self.callers.tell(*(f"invite {n}" for n in calls))
         wait_until(lambda: self.callers.count("answered") == len(calls), SETTLED_S, "a call is not answered")
 
-    def speak(self, seconds):
+    def speak(self, seconds, first_seq=lambda call: 0, rtcp=False):
         """All calls talk both ways from here on; gives the crowds."""
         found = []
         for place, end, address in (("branch", self.callers, self.box.phone4(10)),
                                     ("hq", self.callees, self.box.CENTRE4)):
-            answered = [one for one in end.hear() if one["event"] == "answered"]
-            plans = [{"source": [address, FIRST_MEDIA_PORT + 2 * one["call"]], "to": one["media"],
-                      "ssrc": 2 * one["call"] + 1 + (place == "hq")} for one in answered]
+            plans = []
+            for one in end.hear():
+                if one["event"] != "answered":
+                    continue
+                to, port = one["media"]
+                plans.append({"source": [address, FIRST_MEDIA_PORT + 2 * one["call"]], "to": [to, port],
+                              "ssrc": 2 * one["call"] + 1 + (place == "hq"), "first_seq": first_seq(one["call"]),
+                              **({"rtcp_to": [to, port + 1]} if rtcp else {}), **self.sealed(one)})
             found.append(Crowd(self.box, place, plans, seconds, linger_s=0.1))
         return found
+
+    @staticmethod
+    def sealed(answered):
+        if "srtp" not in answered:
+            return {}
+        return {"srtp": {"suite": answered["srtp"]["suite"], "key": answered["srtp"]["sends"]}}
 
     def hang_up(self, calls):
         """Half of them by the caller, half by the callee."""
@@ -139,14 +154,14 @@ class Site:
 class Wires:
     """RTP at the peer ends of both ports: {ssrc: {seq: time_ns}} of what came in and of what left."""
 
-    def __init__(self, box, directory):
-        self.box, self.directory, self.dumps = box, directory, []
+    def __init__(self, box, directory, snap=64):
+        self.box, self.directory, self.snap, self.dumps = box, directory, snap, []
         self.points = {"access": ("edge-lan", box.EDGE_LAN4), "wan": ("edge-wan", box.EDGE_WAN4)}
 
     def __enter__(self):
         for place, (interface, _) in self.points.items():
-            dump = self.box.popen(place, "nice", "-n", "-5", "tcpdump", "-Z", "root", "-i", interface, "-s", "64",
-                                  "-B", "65536", "--time-stamp-precision", "nano", "-n",
+            dump = self.box.popen(place, "nice", "-n", "-5", "tcpdump", "-Z", "root", "-i", interface,
+                                  "-s", str(self.snap), "-B", "65536", "--time-stamp-precision", "nano", "-n",
                                   "-w", self.directory / f"{interface}.pcap",
                                   f"udp portrange {self.box.MEDIA_FIRST_PORT}-{self.box.MEDIA_LAST_PORT}",
                                   stderr=subprocess.PIPE, text=True)
@@ -163,8 +178,8 @@ class Wires:
             words = dump.communicate(timeout=10)[1]
             assert "0 packets dropped by kernel" in words, words
 
-    def read(self):
-        came, left = collections.defaultdict(dict), collections.defaultdict(dict)
+    def frames(self):
+        """(interface, whether it left the appliance, time_ns, UDP payload) of each frame."""
         for interface, own in self.points.values():
             own = bytes(map(int, own.split(".")))
             data = (self.directory / f"{interface}.pcap").read_bytes()
@@ -173,11 +188,16 @@ class Wires:
             while at < len(data):
                 seconds, nanoseconds, size, _ = struct.unpack_from("<IIII", data, at)
                 at += 16
-                seq, = struct.unpack_from(">H", data, at + 44)
-                ssrc, = struct.unpack_from(">I", data, at + 50)
-                into = left if data[at + 26:at + 30] == own else came
-                into[ssrc].setdefault(seq, seconds * 1_000_000_000 + nanoseconds)
+                yield interface, data[at + 26:at + 30] == own, seconds * 1_000_000_000 + nanoseconds, \
+                    data[at + 42:at + size]
                 at += size
+
+    def read(self):
+        came, left = collections.defaultdict(dict), collections.defaultdict(dict)
+        for _, leaves, time_ns, packet in self.frames():
+            seq, = struct.unpack_from(">H", packet, 2)
+            ssrc, = struct.unpack_from(">I", packet, 8)
+            (left if leaves else came)[ssrc].setdefault(seq, time_ns)
         return came, left
 
 

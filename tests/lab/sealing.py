@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SRTP by libsrtp as Debian has it, with the keys of SDES: what peers send, and whether what they are sent is right."""
+import base64
+
+try:
+    import pylibsrtp
+except ImportError:  # of tests without SRTP nobody asks
+    pylibsrtp = None
+
+PROFILES = {"AES_CM_128_HMAC_SHA1_80": "SRTP_PROFILE_AES128_CM_SHA1_80",
+            "AES_CM_128_HMAC_SHA1_32": "SRTP_PROFILE_AES128_CM_SHA1_32",
+            "AEAD_AES_128_GCM": "SRTP_PROFILE_AEAD_AES_128_GCM", "AEAD_AES_256_GCM": "SRTP_PROFILE_AEAD_AES_256_GCM"}
+
+
+def _session(suite, key, **who):
+    policy = pylibsrtp.Policy(key=base64.b64decode(key), srtp_profile=getattr(pylibsrtp.Policy, PROFILES[suite]), **who)
+    return pylibsrtp.Session(policy=policy)
+
+
+def sends(suite, key, ssrc):
+    return _session(suite, key, ssrc_type=pylibsrtp.Policy.SSRC_SPECIFIC, ssrc_value=ssrc)
+
+
+def hears(suite, key):
+    return _session(suite, key, ssrc_type=pylibsrtp.Policy.SSRC_ANY_INBOUND)
+
+
+class Unsealed:
+    """Reads a leg's packets in the order of a capture: what they were, which were none, which index came twice."""
+
+    def __init__(self, suite, key):
+        self.session, self.highest, self.seen = hears(suite, key), {}, {}
+        self.rtcp_tag = 0 if suite.startswith("AEAD") else 10  # behind the index (RFC 7714 section 9)
+        self.forged, self.repeated = [], []
+
+    def rtp(self, packet):
+        """The plain packet; None: it is not right."""
+        seq, ssrc = int.from_bytes(packet[2:4], "big"), int.from_bytes(packet[8:12], "big")
+        highest = self.highest.get(ssrc, seq)
+        index = highest + (seq - highest + 0x8000) % 0x10000 - 0x8000
+        self.highest[ssrc] = max(highest, index)
+        if self.seen.setdefault((ssrc, index), packet) is not packet:
+            self.repeated.append((ssrc, index))
+        return self._open(self.session.unprotect, packet)
+
+    def rtcp(self, packet):
+        end = len(packet) - self.rtcp_tag
+        index, ssrc = int.from_bytes(packet[end - 4:end], "big") & 0x7FFFFFFF, int.from_bytes(packet[4:8], "big")
+        if self.seen.setdefault(("rtcp", ssrc, index), packet) is not packet:
+            self.repeated.append(("rtcp", ssrc, index))
+        return self._open(self.session.unprotect_rtcp, packet)
+
+    def _open(self, unprotect, packet):
+        try:
+            return unprotect(packet)
+        except pylibsrtp.Error as error:
+            self.forged.append((packet[:12].hex(), str(error)))
+            return None
