@@ -100,12 +100,15 @@ Result<std::string, ClientError> read_greeting(const json& greeting, const std::
                      ErrorCode::kWrongProtocol};
 }
 
-Result<std::string, ClientError> write_request(uint64_t id, std::string_view op,
-                                               const json& params) {
+Result<media::SecretText, ClientError> write_request(uint64_t id, std::string_view op,
+                                                     const json& params) {
   json request = params.is_object() ? params : json::object();
   request["id"] = id;
   request["op"] = op;
-  std::string body = dump_json(request);
+  std::string text = dump_json(request);
+  wipe_keys(request);
+  media::SecretText body(text);
+  media::wipe(text);
   if (body.size() <= kMaxFrameBytes) return body;
   return ClientError{Kind::kRefused, "the request is over 1 MiB", ErrorCode::kTooLarge};
 }

@@ -101,7 +101,9 @@ void AsyncClient::request(const Operation& operation, Done<json> done) {
     return done(ClientError{Kind::kRefused, "too many requests wait for holdfast-dataplane",
                             ErrorCode::kBusy});
   }
-  auto body = write_request(++last_id_, operation_name(operation), to_json(operation));
+  json params = to_json(operation);
+  auto body = write_request(++last_id_, operation_name(operation), params);
+  wipe_keys(params);
   if (!body) return done(body.error());
   waiting_.push_back({last_id_, std::move(body).value(),
                       loop_.now_ms() + options_.answer_timeout_ms, std::move(done)});
@@ -135,6 +137,10 @@ void AsyncClient::list(const CallList& page, Done<ListedCalls> done) {
 
 void AsyncClient::minutes(const MinuteList& page, Done<MinutePage> done) {
   request(page, reading<MinutePage>(std::move(done), minute_page_from));
+}
+
+void AsyncClient::checkpoints(const CheckpointList& page, Done<CheckpointPage> done) {
+  request(page, reading<CheckpointPage>(std::move(done), checkpoint_page_from));
 }
 
 void AsyncClient::on_ready() {
@@ -190,7 +196,7 @@ bool AsyncClient::take_frame(std::string_view body) {
 void AsyncClient::say_hello() {
   const Operation hello = Hello{kProtocol, "holdfast " + std::string(kVersion)};
   const auto body = write_request(++last_id_, operation_name(hello), to_json(hello));
-  out_ += encode_frame(*body);
+  append_frame(out_, *body);
   owed_.insert(last_id_);
   phase_ = Phase::hello;
   write();
@@ -232,7 +238,7 @@ void AsyncClient::pump() {
   while (phase_ == Phase::up && !waiting_.empty() && sent_.size() < options_.max_sent) {
     Pending next = std::move(waiting_.front());
     waiting_.pop_front();
-    out_ += encode_frame(std::exchange(next.body, {}));
+    append_frame(out_, std::exchange(next.body, {}));
     next.deadline_ms = loop_.now_ms() + options_.answer_timeout_ms;
     sent_.emplace(next.id, std::move(next));
   }
@@ -250,7 +256,11 @@ void AsyncClient::write() {
     written_ += static_cast<size_t>(n);
   }
   const bool blocked = written_ < out_.size() && errno == EAGAIN;
-  out_.erase(0, blocked ? written_ : out_.size());
+  if (blocked) {
+    out_.erase(0, written_);
+  } else {
+    out_ = {};  // its memory is wiped
+  }
   written_ = 0;
   if (blocked == watching_writable_) return;
   watching_writable_ = blocked;

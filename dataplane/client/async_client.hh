@@ -69,6 +69,7 @@ class AsyncClient {
   void status(Done<StatusReport> done);
   void list(const CallList& page, Done<ListedCalls> done);
   void minutes(const MinuteList& page, Done<MinutePage> done);
+  void checkpoints(const CheckpointList& page, Done<CheckpointPage> done);
 
   bool is_up() const { return phase_ == Phase::up; }
   const std::string& server_version() const { return version_; }  // of the last one; empty: none
@@ -83,7 +84,7 @@ class AsyncClient {
   enum class Phase : uint8_t { unconnected, greeting, hello, up, hanging };
   struct Pending {
     uint64_t id = 0;
-    std::string body;          // until it is sent
+    media::SecretText body;    // until it is sent
     uint64_t deadline_ms = 0;  // to be sent, then to be answered
     Done<nlohmann::json> done;
   };
@@ -109,7 +110,7 @@ class AsyncClient {
   int fd_ = -1;
   bool watching_writable_ = false;
   FrameReader in_;
-  std::string out_;  // begun frames are finished, whatever happens to their requests
+  media::SecretText out_;  // begun frames are finished, whatever happens to their requests
   size_t written_ = 0;
   uint64_t last_id_ = 0;
   std::deque<Pending> waiting_;

@@ -111,7 +111,9 @@ Result<json, ClientError> DataplaneClient::Connection::exchange(std::string_view
   const auto deadline = Clock::now() + timeout_;
   const auto body = write_request(++last_id_, op, params);
   if (!body) return body.error();
-  if (auto error = send(encode_frame(*body), deadline)) return *error;
+  media::SecretText frame;
+  append_frame(frame, *body);
+  if (auto error = send(frame, deadline)) return *error;
   auto answer = receive(deadline);
   if (!answer) return answer.error();
   const auto id = answer_id(*answer);

@@ -39,6 +39,7 @@ class DataplaneClient {
   Result<CaptureBegun, ClientError> start(const CaptureStart& request);
   Result<CapturePage, ClientError> read(const CaptureRead& request);  // does not wait for frames
   Result<CapturePage, ClientError> stop(const CaptureStop& request);
+  Result<CheckpointPage, ClientError> checkpoints(const CheckpointList& request);  // one page
   // Every page of call.list, put together.
   Result<std::vector<CallReport>, ClientError> calls(bool finished);
 

@@ -16,7 +16,9 @@ constexpr size_t kMaxCalls = 65536;  // far above max-legs; a server that pages 
 template <typename T>
 Result<T, ClientError> perform(DataplaneClient& client, const Operation& operation,
                                Result<T, std::string> (*read)(const json&)) {
-  const auto answer = client.call(operation_name(operation), to_json(operation));
+  json params = to_json(operation);
+  const auto answer = client.call(operation_name(operation), params);
+  wipe_keys(params);
   if (!answer) return answer.error();
   auto value = read(*answer);
   if (!value) return senseless_answer(value.error());
@@ -55,6 +57,10 @@ Result<CapturePage, ClientError> DataplaneClient::read(const CaptureRead& reques
 
 Result<CapturePage, ClientError> DataplaneClient::stop(const CaptureStop& request) {
   return perform<CapturePage>(*this, request, capture_page_from);
+}
+
+Result<CheckpointPage, ClientError> DataplaneClient::checkpoints(const CheckpointList& request) {
+  return perform<CheckpointPage>(*this, request, checkpoint_page_from);
 }
 
 Result<std::vector<CallReport>, ClientError> DataplaneClient::calls(bool finished) {

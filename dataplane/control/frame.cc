@@ -2,27 +2,54 @@
 // Framing of the control socket.
 #include "dataplane/control/frame.hh"
 
+#include <cstring>
+#include <span>
+
 #include "dataplane/control/messages.hh"
 #include "media/endian.hh"
 
 namespace holdfast::control {
+namespace {
+
+template <typename Text>
+void add_frame(Text& out, std::string_view body) {
+  const auto length = static_cast<uint32_t>(body.size());
+  for (const int shift : {24, 16, 8, 0}) out += static_cast<char>((length >> shift) & 0xff);
+  out.append(body);
+}
+
+}  // namespace
 
 std::string encode_frame(std::string_view body) {
-  const auto length = static_cast<uint32_t>(body.size());
   std::string frame;
   frame.reserve(kFrameHeaderBytes + body.size());
-  for (const int shift : {24, 16, 8, 0}) frame += static_cast<char>((length >> shift) & 0xff);
-  return frame.append(body);
+  add_frame(frame, body);
+  return frame;
+}
+
+void append_frame(media::SecretText& out, std::string_view body) {
+  add_frame(out, body);
+}
+
+void FrameReader::forget_taken() {
+  if (taken_ == 0) return;
+  const size_t left = buffered();
+  std::memmove(buffer_.data(), buffer_.data() + taken_, left);
+  media::wipe(std::span(reinterpret_cast<uint8_t*>(buffer_.data()) + left, taken_));
+  buffer_.resize(left);
+  taken_ = 0;
 }
 
 void FrameReader::append(std::string_view bytes) {
-  if (taken_ > 0) buffer_.erase(0, taken_);
-  taken_ = 0;
+  forget_taken();
   buffer_.append(bytes);
 }
 
 FrameReader::Status FrameReader::next(std::string_view& body) {
-  if (buffered() < kFrameHeaderBytes) return Status::kNeedMore;
+  if (buffered() < kFrameHeaderBytes) {
+    forget_taken();
+    return Status::kNeedMore;
+  }
   const char* head = buffer_.data() + taken_;
   const size_t length = load_be32(reinterpret_cast<const uint8_t*>(head));
   if (length > kMaxFrameBytes) return Status::kTooLarge;

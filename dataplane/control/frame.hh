@@ -6,15 +6,19 @@
 #include <string>
 #include <string_view>
 
+#include "media/srtp/secret_text.hh"
+
 namespace holdfast::control {
 
 inline constexpr size_t kFrameHeaderBytes = 4;
 
 // `body` is at most kMaxFrameBytes long.
 std::string encode_frame(std::string_view body);
+// For requests, which may have keys in them.
+void append_frame(media::SecretText& out, std::string_view body);
 
 // Puts frames together from whatever pieces a stream delivers. Holds at most one frame and the
-// pieces appended since.
+// pieces appended since; what was handed out is wiped.
 class FrameReader {
  public:
   enum class Status { kNeedMore, kFrame, kTooLarge };
@@ -25,7 +29,9 @@ class FrameReader {
   size_t buffered() const { return buffer_.size() - taken_; }
 
  private:
-  std::string buffer_;
+  void forget_taken();
+
+  media::SecretText buffer_;
   size_t taken_ = 0;  // bytes of buffer_ that next() has handed out
 };
 

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "dataplane/control/capture_messages.hh"
+#include "dataplane/control/srtp_messages.hh"
 #include "media/address.hh"
 #include "media/result.hh"
 
@@ -58,6 +59,7 @@ inline constexpr uint32_t kDefaultPageMinutes = 256;
   X(kNoFreeLeg, "no_free_leg", "max-legs are in use")                                       \
   X(kCaptureBusy, "capture_busy", "another capture is under way")                           \
   X(kUnknownCapture, "unknown_capture", "this connection has no capture of this number")    \
+  X(kNoSrtp, "no_srtp", "no engine for SRTP, or no memory for the state of one more leg")   \
   X(kBusy, "busy", "too much is under way; ask again")                                      \
   X(kInternal, "internal", "a fault of the dataplane")
 
@@ -108,6 +110,10 @@ struct LegSpec {
   std::optional<IpAddress> local_address;    // a media address; none: the dataplane chooses
   Media media = Media::kAudio;
   Payload payload = Payload::kRtp;  // the same for both legs of a call
+  SharedSrtp srtp = nullptr;        // null: plain RTP
+  // Of a leg that another process had under the same keys: its numbers go on from here, and nothing
+  // up to it passes again (media::advance_checkpoint). Empty: the leg is new.
+  std::string srtp_checkpoint = {};
 };
 
 struct Hello {
@@ -137,6 +143,9 @@ struct LegUpdate {
   std::optional<bool> rtcp_mux;
   std::optional<Learn> learn;  // kStrict comes with a remote, or the leg has one
   std::optional<std::vector<ClockRate>> clock_rates;  // in place of those that the leg had
+  // In place of what the leg had; a key that it had already goes on with its numbers.
+  SharedSrtp srtp;
+  bool clear_srtp = false;  // null on the wire: plain RTP from now on
 };
 
 struct CallDelete {
@@ -161,7 +170,7 @@ struct MinuteList {
 };
 
 using Operation = std::variant<Hello, CallAdd, LegUpdate, CallDelete, CallList, StatusGet,
-                               MinuteList, CaptureStart, CaptureRead, CaptureStop>;
+                               MinuteList, CaptureStart, CaptureRead, CaptureStop, CheckpointList>;
 
 struct Request {
   uint64_t id = 0;
@@ -305,6 +314,7 @@ struct LegReport {
   uint64_t unaccounted_packets = 0;   // of rx: relayed, but no stream had room for them
   std::vector<FarEndReport> far_end;  // what the endpoint reports; the wire carries kMaxStreams
   std::vector<NamedCount> far_end_ignored;  // its report blocks that could not be used, by reason
+  std::optional<SrtpReport> srtp;           // none: plain RTP
 };
 
 // Answer of call.add (fresh counters) and call.delete (final ones), and the row of call.list.
@@ -395,8 +405,9 @@ struct StatusReport {
   std::vector<LcoreStatus> lcores;
   // Of the process before, whose calls this one went on with; none: it began without calls.
   std::optional<ResumedCalls> resumed;
-  uint64_t minutes_kept = 0;          // minute records
-  uint64_t minutes_dropped = 0;       // for newer ones
+  uint64_t minutes_kept = 0;     // minute records
+  uint64_t minutes_dropped = 0;  // for newer ones
+  SrtpEngineStatus srtp;
   std::vector<NamedCount> control;    // ControlServer::counters()
   std::vector<std::string> warnings;  // one line each, for a person
 };

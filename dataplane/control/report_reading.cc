@@ -200,6 +200,8 @@ LegReport read_leg(const json& item, const std::string& path, std::string& error
       leg.far_end.push_back(read_far_end(said, fields.path("far_end"), error));
   }
   read_counts(fields, "far_end_ignored", leg.far_end_ignored);
+  if (const auto* srtp = fields.object("srtp", kMay))
+    leg.srtp = read_srtp_report(*srtp, fields.path("srtp"), error);
   fields.number("streams_left_out", leg.streams_left_out, kMay);
   read_folded(fields, leg.folded, error);
   fields.number("unaccounted_packets", leg.unaccounted_packets, kMay);
@@ -331,6 +333,8 @@ Result<StatusReport, std::string> status_report_from(const json& answer) {
     counts.number("kept", s.minutes_kept, kMay);
     counts.number("dropped", s.minutes_dropped, kMay);
   }
+  if (const auto* srtp = fields.object("srtp", kMay))
+    s.srtp = read_srtp_status(*srtp, fields.path("srtp"), error);
   read_counts(fields, "control", s.control);
   if (const auto* warnings = fields.list("warnings", kMay, kMaxRows)) {
     for (const auto& warning : *warnings) {

@@ -192,6 +192,7 @@ json to_json(const LegReport& leg) {
     j["far_end"] = std::move(far_end);
   }
   if (!leg.far_end_ignored.empty()) j["far_end_ignored"] = to_json(leg.far_end_ignored);
+  if (leg.srtp) j["srtp"] = to_json(*leg.srtp);
   if (leg.folded.streams > 0) j["folded"] = to_json(leg.folded);
   if (leg.unaccounted_packets > 0) j["unaccounted_packets"] = leg.unaccounted_packets;
   return j;
@@ -216,6 +217,7 @@ json to_json(const StatusReport& s) {
          {"ports", json::array()},
          {"lcores", json::array()},
          {"minute_records", {{"kept", s.minutes_kept}, {"dropped", s.minutes_dropped}}},
+         {"srtp", to_json(s.srtp)},
          {"control", to_json(s.control)},
          {"warnings", json::array()}};
   if (s.resumed) {

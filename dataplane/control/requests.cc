@@ -112,6 +112,9 @@ LegSpec read_leg_spec(const json& item, const std::string& path, std::string& er
     fields.fail("local_port", "needs an even port from 2 to 65534");
   }
   fields.address("local_address", leg.local_address, kMay);
+  leg.srtp = read_srtp(fields, error);
+  leg.srtp_checkpoint = read_checkpoint(fields);
+  if (leg.srtp && leg.payload != Payload::kRtp) fields.fail("srtp", "protects RTP, not UDPTL");
   fields.refuse_others();
   return leg;
 }
@@ -162,6 +165,8 @@ Operation read_leg_update(Fields& fields, std::string& error) {
     update.clock_rates.emplace();
     read_clock_rates(fields, *update.clock_rates, error);
   }
+  update.clear_srtp = fields.is_null("srtp");
+  if (!update.clear_srtp) update.srtp = read_srtp(fields, error);
   return update;
 }
 
@@ -191,6 +196,10 @@ Operation read_capture_start(Fields& fields, std::string&) {
   return control::read_capture_start(fields);
 }
 
+Operation read_checkpoints(Fields& fields, std::string&) {
+  return read_checkpoint_list(fields);
+}
+
 template <typename T>
 Operation read_capture(Fields& fields, std::string&) {
   T named;
@@ -218,6 +227,7 @@ constexpr OperationRow kOperations[] = {
     {"capture.start", read_capture_start},
     {"capture.read", read_capture<CaptureRead>},
     {"capture.stop", read_capture<CaptureStop>},
+    {"srtp.checkpoints", read_checkpoints},
 };
 static_assert(std::size(kOperations) == std::variant_size_v<Operation>);
 
@@ -245,13 +255,16 @@ json leg_spec_to_json(const LegSpec& leg) {
   if (leg.learn == Learn::kStrict) j["learn"] = learn_name(leg.learn);
   if (leg.local_port != 0) j["local_port"] = leg.local_port;
   if (leg.local_address) j["local_address"] = leg.local_address->to_string();
+  if (leg.srtp) j["srtp"] = to_json(*leg.srtp);
+  if (!leg.srtp_checkpoint.empty()) j["srtp_checkpoint"] = leg.srtp_checkpoint;
   return j;
 }
 
 struct ToJson {
   json operator()(const Hello& o) const { return {{"protocol", o.protocol}, {"client", o.client}}; }
   json operator()(const CallAdd& o) const {
-    json j{{"call", o.call}, {"legs", {leg_spec_to_json(o.legs[0]), leg_spec_to_json(o.legs[1])}}};
+    json j{{"call", o.call}, {"legs", json::array()}};
+    for (const LegSpec& leg : o.legs) j["legs"].push_back(leg_spec_to_json(leg));  // moves keys
     if (o.resume) j["resume"] = true;
     return j;
   }
@@ -267,6 +280,8 @@ struct ToJson {
     if (o.rtcp_mux) j["rtcp_mux"] = *o.rtcp_mux;
     if (o.learn) j["learn"] = learn_name(*o.learn);
     if (o.clock_rates) j["clock_rates"] = to_json(*o.clock_rates);
+    if (o.srtp) j["srtp"] = to_json(*o.srtp);
+    if (o.clear_srtp) j["srtp"] = nullptr;
     return j;
   }
   json operator()(const CallDelete& o) const { return {{"call", o.call}}; }
@@ -285,7 +300,31 @@ struct ToJson {
   json operator()(const CaptureStart& o) const { return control::to_json(o); }
   json operator()(const CaptureRead& o) const { return {{"capture", o.capture}}; }
   json operator()(const CaptureStop& o) const { return {{"capture", o.capture}}; }
+  json operator()(const CheckpointList& o) const { return control::to_json(o); }
 };
+
+Result<Request, RequestError> read_request(const json& message) {
+  std::string error;
+  Fields fields(message, "", error);
+  std::optional<uint64_t> id;
+  fields.number("id", id, kMust);
+  std::string name;
+  fields.text("op", name, kMust, 64);
+  if (!error.empty()) return RequestError{id, {ErrorCode::kBadRequest, error}};
+
+  const auto* row = std::find_if(std::begin(kOperations), std::end(kOperations),
+                                 [&](const auto& o) { return o.name == name; });
+  if (row == std::end(kOperations)) {
+    return RequestError{id,
+                        {ErrorCode::kUnknownOp, "there is no operation of this name in protocol " +
+                                                    std::to_string(kProtocol)}};
+  }
+  Request request{*id, row->read(fields, error)};
+  // A hello of another protocol may say more; it is to learn that the number is wrong.
+  if (!std::holds_alternative<Hello>(request.operation)) fields.refuse_others();
+  if (!error.empty()) return RequestError{id, {ErrorCode::kBadRequest, error}};
+  return request;
+}
 
 }  // namespace
 
@@ -313,31 +352,14 @@ json to_json(const Operation& operation) {
 }
 
 Result<Request, RequestError> decode_request(std::string_view body) {
-  const auto message = parse_json(body);
+  auto message = parse_json(body);
   if (!message || !message->is_object()) {
     return RequestError{std::nullopt,
                         {ErrorCode::kBadJson, "the frame is not one JSON object in UTF-8, nested " +
                                                   std::to_string(kMaxJsonDepth) + " deep at most"}};
   }
-  std::string error;
-  Fields fields(*message, "", error);
-  std::optional<uint64_t> id;
-  fields.number("id", id, kMust);
-  std::string name;
-  fields.text("op", name, kMust, 64);
-  if (!error.empty()) return RequestError{id, {ErrorCode::kBadRequest, error}};
-
-  const auto* row = std::find_if(std::begin(kOperations), std::end(kOperations),
-                                 [&](const auto& o) { return o.name == name; });
-  if (row == std::end(kOperations)) {
-    return RequestError{id,
-                        {ErrorCode::kUnknownOp, "there is no operation of this name in protocol " +
-                                                    std::to_string(kProtocol)}};
-  }
-  Request request{*id, row->read(fields, error)};
-  // A hello of another protocol may say more; it is to learn that the number is wrong.
-  if (!std::holds_alternative<Hello>(request.operation)) fields.refuse_others();
-  if (!error.empty()) return RequestError{id, {ErrorCode::kBadRequest, error}};
+  auto request = read_request(*message);
+  wipe_keys(*message);
   return request;
 }
 

@@ -52,6 +52,9 @@ void Reply::send(const CaptureBegun& begun) {
 void Reply::send(const CapturePage& page) {
   send_object(dump_json(to_json(page)));
 }
+void Reply::send(const CheckpointPage& page) {
+  send_object(dump_json(to_json(page)));
+}
 
 uint64_t Reply::client() const {
   return token_->client_id;

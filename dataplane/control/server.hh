@@ -25,13 +25,14 @@ class ControlServer;
 // client or the server has gone: the answer is counted and dropped.
 class Reply {
  public:
-  void send(const CallReport&);    // call.add, call.delete
-  void send(const LegReport&);     // leg.update
-  void send(const CallPage&);      // call.list
-  void send(const StatusReport&);  // status
-  void send(const MinutePage&);    // minute.list
-  void send(const CaptureBegun&);  // capture.start
-  void send(const CapturePage&);   // capture.read, capture.stop
+  void send(const CallReport&);      // call.add, call.delete
+  void send(const LegReport&);       // leg.update
+  void send(const CallPage&);        // call.list
+  void send(const StatusReport&);    // status
+  void send(const MinutePage&);      // minute.list
+  void send(const CaptureBegun&);    // capture.start
+  void send(const CapturePage&);     // capture.read, capture.stop
+  void send(const CheckpointPage&);  // srtp.checkpoints
   void fail(ErrorCode code, std::string message);
   uint64_t client() const;  // who asked: a number that no other connection gets
 

@@ -105,6 +105,8 @@ void ControlRequests::handle(const control::Request& request, control::Reply rep
           reply.send(status());
         } else if constexpr (std::is_same_v<T, control::MinuteList>) {
           reply.send(book.minutes().list(operation));
+        } else if constexpr (std::is_same_v<T, control::CheckpointList>) {
+          reply.send(control::CheckpointPage{});
         } else if constexpr (std::is_same_v<T, control::CaptureStart>) {
           answer(reply, parts_->captures->start(operation, reply.client(), steady_ns()));
         } else if constexpr (std::is_same_v<T, control::CaptureRead>) {

@@ -22,11 +22,28 @@ SrtpCheckpoint checkpoint_of(const SrtpOutbound& state) {
   SrtpCheckpoint made;
   made.rtp_packets = state.rtp_packets;
   made.rtcp_packets = state.rtcp_packets;
+  made.rtcp_floor = state.rtcp_floor;
   made.stream_count = state.stream_count;
   for (uint32_t i = 0; i < state.stream_count; ++i) {
     const SrtpOutbound::Stream& s = state.streams[i];
     made.streams[i] = {s.index, s.ssrc, s.rtcp_index, s.rtp_sent, s.rtcp_index > 0};
   }
+  return made;
+}
+
+SrtpCheckpoint advanced(const SrtpCheckpoint& kept) {
+  // SSRCs jump each on their own: what was sent of them in a second is bounded by as much.
+  SrtpCheckpoint made = kept;
+  made.stream_count = std::min(kept.stream_count, kMaxSrtpSsrcs);
+  for (uint32_t i = 0; i < made.stream_count; ++i) {
+    SrtpCheckpoint::Stream& s = made.streams[i];
+    if (s.rtp) s.index = std::min(s.index, kMaxSrtpIndex - kRestoreRtpJump) + kRestoreRtpJump;
+    s.rtcp_index = std::min(s.rtcp_index, kMaxSrtcpIndex - kRestoreRtcpJump) + kRestoreRtcpJump;
+    s.rtcp = true;
+  }
+  made.rtcp_floor = std::min(kept.rtcp_floor, kMaxSrtcpIndex - kRestoreRtcpJump) + kRestoreRtcpJump;
+  made.rtp_packets = kept.rtp_packets + kRestoreRtpJump;
+  made.rtcp_packets = kept.rtcp_packets + kRestoreRtcpJump;
   return made;
 }
 
@@ -45,21 +62,20 @@ void restore(SrtpInbound& state, const SrtpCheckpoint& checkpoint) {
 }
 
 void restore(SrtpOutbound& state, const SrtpCheckpoint& checkpoint) {
-  // SSRCs jump each on their own: what was sent of them in a second is bounded by as much.
   state.stream_count = std::min(checkpoint.stream_count, kMaxSrtpSsrcs);
   for (uint32_t i = 0; i < state.stream_count; ++i) {
     const SrtpCheckpoint::Stream& from = checkpoint.streams[i];
-    state.streams[i] = {std::min(from.index, kMaxSrtpIndex) + (from.rtp ? kRestoreRtpJump : 0),
+    state.streams[i] = {std::min(from.index, kMaxSrtpIndex),
                         from.ssrc,
-                        std::min(from.rtcp_index, kMaxSrtcpIndex) + kRestoreRtcpJump,
+                        std::min(from.rtcp_index, kMaxSrtcpIndex),
                         0,
                         from.rtp,
                         true,
                         {}};
   }
-  state.rtcp_floor = kRestoreRtcpJump;
-  state.rtp_packets = checkpoint.rtp_packets + kRestoreRtpJump;
-  state.rtcp_packets = checkpoint.rtcp_packets + kRestoreRtcpJump;
+  state.rtcp_floor = std::min(checkpoint.rtcp_floor, kMaxSrtcpIndex);
+  state.rtp_packets = checkpoint.rtp_packets;
+  state.rtcp_packets = checkpoint.rtcp_packets;
 }
 
 }  // namespace holdfast::media

@@ -104,6 +104,7 @@ struct SrtpCheckpoint {
   };
   uint64_t rtp_packets = 0;  // outbound: used of the key's lifetime
   uint64_t rtcp_packets = 0;
+  uint32_t rtcp_floor = 0;  // outbound, as in the state
   uint32_t stream_count = 0;
   std::array<Stream, kMaxSrtpSsrcs> streams{};
 };
@@ -116,10 +117,12 @@ inline constexpr uint32_t kRestoreRtcpJump = 1 << 16;
 SrtpCheckpoint checkpoint_of(const SrtpInbound& state);
 SrtpCheckpoint checkpoint_of(const SrtpOutbound& state);
 
+// `kept`, of the way out, ahead of all that may have been sent since. It takes the place of `kept`
+// before a state goes on from it: else the next loss would begin where this one did.
+SrtpCheckpoint advanced(const SrtpCheckpoint& kept);
+
 // Into a state that has its keys anew and no streams. Inbound: nothing up to the checkpoint passes
-// again, and the ROC goes on from it. Outbound: indices jump ahead, so that none is used twice; a
-// new checkpoint must be kept before the first packet is sent, since the old one would jump as far
-// again.
+// again, and the ROC goes on from it. Outbound: numbers go on from it, which is advanced().
 void restore(SrtpInbound& state, const SrtpCheckpoint& checkpoint);
 void restore(SrtpOutbound& state, const SrtpCheckpoint& checkpoint);
 

@@ -10,11 +10,14 @@
 #include <nlohmann/json.hpp>
 
 #include "dataplane/control/frame.hh"
+#include "media/srtp/checkpoint.hh"
 
 namespace holdfast::control {
 namespace {
 
 using nlohmann::json;
+
+#define KEY_TEXT "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3Bxcg=="
 
 struct Case {
   const char* body;   // without id
@@ -34,6 +37,8 @@ TEST_P(Decode, HasThisAnswer) {
 #define ADD(leg)                                                            \
   "\"op\":\"call.add\",\"call\":\"a\",\"legs\":[{\"interface\":\"lan\"" leg \
   "},{\"interface\":\"wan\"}]"
+#define KEY_AND(members) "{\"suite\":\"AEAD_AES_128_GCM\",\"key\":\"" KEY_TEXT "\"," members "}"
+#define KEY "{\"suite\":\"aead_aes_128_gcm\",\"key\":\"" KEY_TEXT "\"}"
 #define UPDATE(members) "\"op\":\"leg.update\",\"leg\":1," members
 const Case kCases[] = {
     {ADD(""), ""},
@@ -81,6 +86,34 @@ const Case kCases[] = {
     {ADD(",\"clock_rates\":[{\"payload_type\":0}]"), "legs[0].clock_rates.hz is missing"},
     {ADD(",\"clock_rates\":[1,2,3,4,5]"), "legs[0].clock_rates needs a list of at most 4"},
     {ADD(",\"clock_rates\":[1]"), "legs[0].clock_rates needs an object"},
+    {ADD(",\"srtp\":{}"), ""},
+    {ADD(",\"srtp\":null"), "legs[0].srtp needs an object"},
+    {ADD(",\"srtp\":{\"in\":" KEY "}"), ""},
+    {ADD(",\"srtp\":{\"on\":" KEY "}"), "legs[0].srtp.on is not a member of this operation"},
+    {ADD(",\"payload\":\"udptl\",\"srtp\":{}"), "legs[0].srtp protects RTP, not UDPTL"},
+    {ADD(",\"srtp\":{\"in\":{}}"), "legs[0].srtp.in.suite is missing"},
+    {ADD(",\"srtp\":{\"in\":{\"suite\":\"F8_128_HMAC_SHA1_80\",\"key\":\"c2VjcmV0\"}}"),
+     "legs[0].srtp.in.suite needs the name of a suite that we carry"},
+    {ADD(",\"srtp\":{\"in\":{\"suite\":\"AEAD_AES_128_GCM\",\"key\":\"c2VjcmV0\"}}"),
+     "legs[0].srtp.in.key needs base64 of key and salt, 28 bytes for this suite"},
+    {ADD(",\"srtp\":{\"out\":" KEY_AND("\"mki\":256,\"mki_bytes\":1") "}"),
+     "legs[0].srtp.out.mki does not fit mki_bytes"},
+    {ADD(",\"srtp\":{\"out\":" KEY_AND("\"mki\":255,\"mki_bytes\":1") "}"), ""},
+    {ADD(",\"srtp\":{\"out\":" KEY_AND("\"mki\":255") "}"),
+     "legs[0].srtp.out.mki_bytes is missing"},
+    {ADD(",\"srtp\":{\"out\":" KEY_AND("\"mki_bytes\":1") "}"),
+     "legs[0].srtp.out.mki is missing beside mki_bytes"},
+    {ADD(",\"srtp\":{\"out\":" KEY_AND("\"mki\":0,\"mki_bytes\":9") "}"),
+     "legs[0].srtp.out.mki_bytes needs a whole number from 1 to 8"},
+    {ADD(",\"srtp\":{\"out\":" KEY_AND("\"lifetime_packets\":0") "}"),
+     "legs[0].srtp.out.lifetime_packets needs a whole number from 1 to 281474976710656"},
+    {ADD(",\"srtp_checkpoint\":\"AA==\""),
+     "legs[0].srtp_checkpoint needs what srtp.checkpoints gave"},
+    {UPDATE("\"srtp\":null"), ""},
+    {UPDATE("\"srtp\":{\"in\":" KEY "}"), ""},
+    {UPDATE("\"srtp\":[]"), "srtp needs an object"},
+    {"\"op\":\"srtp.checkpoints\",\"after\":1,\"limit\":2048", ""},
+    {"\"op\":\"srtp.checkpoints\",\"limit\":0", "limit needs a whole number from 1 to 2048"},
     {ADD(",\"dcsp\":1"), "legs[0].dcsp is not a member of this operation"},
     {ADD("") ",\"resume\":true", ""},
     {ADD("") ",\"resume\":1", "resume needs true or false"},
@@ -190,6 +223,73 @@ TEST(Messages, AnUpdateSurvivesTheWire) {
   EXPECT_EQ(read.clock_rates.value().at(0).hz, 48000U);
 }
 
+media::SdesKey some_key(media::SrtpSuite suite, uint8_t first, media::SrtpMki mki = {}) {
+  std::array<uint8_t, media::kMaxSrtpMasterBytes> bytes{first, 2, 3};
+  const auto used = std::span(bytes).first(media::traits_of(suite).master_bytes());
+  return {std::move(*media::SrtpMasterKey::from_bytes(suite, used)), 1000, mki};
+}
+
+TEST(Messages, KeysSurviveTheWireAndAreWiped) {
+  auto srtp = std::make_shared<LegSrtp>();
+  srtp->in.emplace(some_key(media::SrtpSuite::aes_256_cm_hmac_sha1_32, 1, {UINT64_MAX, 8}));
+  srtp->out.emplace(some_key(media::SrtpSuite::aead_aes_256_gcm, 7));
+  CallAdd add{"call 1", {}};
+  add.legs[0].interface = add.legs[1].interface = "lan";
+  add.legs[1].srtp = srtp;
+  add.legs[1].srtp_checkpoint = media::advance_checkpoint("").value();
+  auto body = to_json(Operation(add));
+  body["id"] = 9;
+  body["op"] = operation_name(add);
+  const auto request = decode_request(body.dump());
+  ASSERT_TRUE(request) << request.error().error.message;
+  const auto& read = std::get<CallAdd>(request->operation);
+  EXPECT_EQ(read.legs[0].srtp, nullptr);
+  const LegSrtp& legs = *read.legs[1].srtp;
+  EXPECT_TRUE(legs.in->master.same_as(srtp->in->master));
+  EXPECT_TRUE(legs.out->master.same_as(srtp->out->master));
+  EXPECT_EQ(legs.in->mki, srtp->in->mki);
+  EXPECT_EQ(legs.out->lifetime_packets, 1000U);
+  EXPECT_EQ(read.legs[1].srtp_checkpoint, add.legs[1].srtp_checkpoint);
+
+  wipe_keys(body);
+  EXPECT_EQ(body["legs"][1]["srtp"]["in"]["key"], "");
+  EXPECT_EQ(body["legs"][1]["srtp"]["out"]["key"], "");
+  EXPECT_EQ(body["call"], "call 1");
+
+  LegUpdate update;
+  update.clear_srtp = true;
+  body = to_json(Operation(update));
+  EXPECT_TRUE(body["srtp"].is_null());
+}
+
+TEST(Messages, CheckpointsSurviveTheWire) {
+  const CheckpointPage page{{{"a", 1, "AQ=="}, {"b", UINT32_MAX, "Ag=="}}, 7};
+  const auto read = checkpoint_page_from(to_json(page));
+  ASSERT_TRUE(read) << read.error();
+  ASSERT_EQ(read->legs.size(), 2U);
+  EXPECT_EQ(read->legs[1].call, "b");
+  EXPECT_EQ(read->legs[1].leg, UINT32_MAX);
+  EXPECT_EQ(read->legs[1].checkpoint, "Ag==");
+  EXPECT_EQ(read->next, 7U);
+  EXPECT_FALSE(checkpoint_page_from(json{{"legs", {{{"leg", 1}}}}}));
+}
+
+// What a client has sent, and what the server has read, is in no buffer any more.
+TEST(Messages, FramesThatWereTakenAreWiped) {
+  FrameReader reader;
+  const std::string frame = encode_frame("{\"key\":\"" KEY_TEXT "\"}");
+  reader.append(frame + frame.substr(0, 2));
+  std::string_view body;
+  ASSERT_EQ(reader.next(body), FrameReader::Status::kFrame);
+  const char* const at = body.data();
+  EXPECT_NE(std::string_view(at, body.size()).find(KEY_TEXT), std::string_view::npos);
+  ASSERT_EQ(reader.next(body), FrameReader::Status::kNeedMore);
+  EXPECT_EQ(std::string_view(at, frame.size() - 4).find("key"), std::string_view::npos);
+  reader.append(frame.substr(2));
+  ASSERT_EQ(reader.next(body), FrameReader::Status::kFrame);
+  EXPECT_EQ(body, frame.substr(4));
+}
+
 CallReport full_report() {
   StreamReport stream;
   stream.ssrc = 0xffffffff;
@@ -228,6 +328,7 @@ CallReport full_report() {
   leg.far_end[0].statistics = StatisticsSums{5, 65535};
   leg.far_end[1].voip = VoipMetrics{};  // without what the endpoint does not know
   leg.far_end_ignored = {{"unknown_ssrc", 6}};
+  leg.srtp = SrtpReport{"AEAD_AES_128_GCM", ""};
   return {"call", 1, 2, {leg, leg}};
 }
 
@@ -257,6 +358,8 @@ TEST(Messages, AReportSurvivesTheWire) {
   EXPECT_EQ(read->legs[1].far_end[0].statistics->duplicates, 65535U);
   EXPECT_EQ(read->legs[1].far_end[1].voip->mos_lq, std::nullopt);
   EXPECT_EQ(read->legs[1].next_hop.gateway, IpAddress::parse("fe80::1"));
+  EXPECT_EQ(read->legs[1].srtp->in, "AEAD_AES_128_GCM");
+  EXPECT_EQ(read->legs[1].srtp->out, "");
 
   StatusReport status;
   status.version = "1";
@@ -267,6 +370,7 @@ TEST(Messages, AReportSurvivesTheWire) {
   status.warnings = {"w"};
   status.control = {{"accepted", 1}};
   status.resumed = {7, 1, 1500};
+  status.srtp = {"ipsec-mb 1.3 (AVX2)", "the CPU has AES-NI", 12};
   status.minutes_kept = 5;
   status.minutes_dropped = 6;
   const auto again = status_report_from(to_json(status));
@@ -274,6 +378,7 @@ TEST(Messages, AReportSurvivesTheWire) {
   EXPECT_EQ(to_json(*again), to_json(status));
   EXPECT_TRUE(again->ports[0].balanced());
   EXPECT_EQ(again->ports[0].joined, 4U);
+  EXPECT_EQ(again->srtp.legs, 12U);
 }
 
 TEST(Messages, MinutesSurviveTheWireAndFitAFrame) {
