@@ -9,6 +9,7 @@
 
 #include "media/rtcp_packet.hh"
 #include "media/rtp_packet.hh"
+#include "media/srtp/verdict.hh"
 
 namespace holdfast::dataplane {
 
@@ -53,20 +54,25 @@ namespace holdfast::dataplane {
   X(handover_full, "another lcore's inbox was full")               \
   X(tx_full, "the port's transmit queue was full")
 
+// Of packets from or to a leg with SRTP, which counts them too: media::SrtpVerdict without its
+// first.
 enum class DropReason : uint8_t {
   none,
 #define HOLDFAST_X(name, text) name,
-  HOLDFAST_PORT_DROPS(HOLDFAST_X) HOLDFAST_LEG_DROPS(HOLDFAST_X)
+  HOLDFAST_PORT_DROPS(HOLDFAST_X) HOLDFAST_LEG_DROPS(HOLDFAST_X) HOLDFAST_SRTP_REFUSALS(HOLDFAST_X)
 #undef HOLDFAST_X
       count
 };
 
 inline constexpr size_t kDropReasons = static_cast<size_t>(DropReason::count);
 inline constexpr size_t kFirstLegDrop = static_cast<size_t>(DropReason::udp_bad_checksum);
-inline constexpr size_t kLegDropReasons = kDropReasons - kFirstLegDrop;
+inline constexpr size_t kFirstSrtpDrop = static_cast<size_t>(DropReason::srtp_bad_packet);
+inline constexpr size_t kLegDropReasons = kFirstSrtpDrop - kFirstLegDrop;
+static_assert(kDropReasons - kFirstSrtpDrop + 1 == media::kSrtpVerdicts);
 
 constexpr bool is_leg_drop(DropReason reason) {
-  return static_cast<size_t>(reason) >= kFirstLegDrop;
+  return static_cast<size_t>(reason) >= kFirstLegDrop &&
+         static_cast<size_t>(reason) < kFirstSrtpDrop;
 }
 constexpr size_t leg_drop_index(DropReason reason) {
   return static_cast<size_t>(reason) - kFirstLegDrop;
@@ -84,6 +90,13 @@ constexpr DropReason drop_of(media::RtcpReject reject) {
   return static_cast<DropReason>(static_cast<size_t>(DropReason::rtcp_too_short) +
                                  static_cast<size_t>(reject));
 }
+// none: the packet goes on.
+constexpr DropReason drop_of(media::SrtpVerdict verdict) {
+  return verdict == media::SrtpVerdict::srtp_ok
+             ? DropReason::none
+             : static_cast<DropReason>(kFirstSrtpDrop + static_cast<size_t>(verdict) - 1);
+}
+static_assert(drop_of(media::SrtpVerdict::srtp_failed) == DropReason::srtp_failed);
 
 constexpr std::string_view name_of(DropReason reason) {
   switch (reason) {
@@ -92,6 +105,7 @@ constexpr std::string_view name_of(DropReason reason) {
     return #name;
     HOLDFAST_PORT_DROPS(HOLDFAST_X)
     HOLDFAST_LEG_DROPS(HOLDFAST_X)
+    HOLDFAST_SRTP_REFUSALS(HOLDFAST_X)
 #undef HOLDFAST_X
     case DropReason::none:
     case DropReason::count:
@@ -107,6 +121,7 @@ constexpr std::string_view text_of(DropReason reason) {
     return text;
     HOLDFAST_PORT_DROPS(HOLDFAST_X)
     HOLDFAST_LEG_DROPS(HOLDFAST_X)
+    HOLDFAST_SRTP_REFUSALS(HOLDFAST_X)
 #undef HOLDFAST_X
     case DropReason::none:
     case DropReason::count:

@@ -145,10 +145,17 @@ Answer<control::CallReport> CallBook::try_add(const control::CallAdd& request) {
   }
   const auto core = choose_core(request, setups);
   if (!core) return core.error();
+  SrtpChanges srtp;
+  for (size_t i = 0; i < 2; ++i) {
+    const LegIndex leg = legs_of(free_calls_[*core].front())[i];
+    auto planned = plan_srtp(leg, {}, request.legs[i].srtp, request.legs[i].srtp_checkpoint);
+    if (!planned) return planned.error();
+    srtp[i] = std::move(planned).value();
+  }
   if (auto refused = ports_.take(request, *core, setups)) return *refused;
   const uint64_t now_ms = unix_ms();
   if (minute_ == 0) take_minutes(now_ms);
-  const auto call = seat(*core, request.call, now_ms, setups, nullptr);
+  const auto call = seat(*core, request.call, now_ms, setups, nullptr, std::move(srtp));
   if (!call) return core_busy();
   const auto snapshots = ask_about(*call);
   if (snapshots.empty()) return core_busy();
@@ -158,7 +165,8 @@ Answer<control::CallReport> CallBook::try_add(const control::CallAdd& request) {
 // `setups` have their ports; the rest of the call's places are taken here. None when the lcore does
 // not answer.
 std::optional<CallNumber> CallBook::seat(uint32_t core, std::string_view key, uint64_t started_ms,
-                                         std::array<LegSetup, 2>& setups, const LeftCall* left) {
+                                         std::array<LegSetup, 2>& setups, const LeftCall* left,
+                                         SrtpChanges srtp) {
   const CallNumber call = free_calls_[core].front();
   free_calls_[core].pop_front();
   const uint64_t serial = next_serial_++;
@@ -166,12 +174,15 @@ std::optional<CallNumber> CallBook::seat(uint32_t core, std::string_view key, ui
   for (size_t i = 0; i < 2; ++i) {
     setups[i].call = serial;
     setups[i].peer = legs[1 - i];
-    legs_[legs[i]] = {setups[i].port, setups[i].address_index, setups[i].local_port[0]};
+    legs_[legs[i]] = {setups[i].port, setups[i].address_index, setups[i].local_port[0],
+                      setups[i].payload == PayloadKind::srtp};
   }
   write_down(call, key, started_ms);
   for (size_t i = 0; i < 2; ++i) {
     const LegSnapshot* before = left == nullptr ? nullptr : &left->legs[i];
-    if (lines_[core]->install(legs[i], setups[i], before)) continue;
+    const bool installed = lines_[core]->install(legs[i], setups[i], before, srtp[i].get());
+    if (srtp[i]) wipe(*srtp[i]);
+    if (installed) continue;
     doubtful_.push_back(call);
     return std::nullopt;
   }
@@ -191,6 +202,11 @@ std::optional<CallNumber> CallBook::seat(uint32_t core, std::string_view key, ui
 }
 
 Answer<control::LegReport> CallBook::update(const control::LegUpdate& request) {
+  return update(request, {});
+}
+
+Answer<control::LegReport> CallBook::update(const control::LegUpdate& request,
+                                            std::string_view srtp_checkpoint) {
   if (request.leg == kNoLeg || !is_there(call_of(request.leg)))
     return Error{ErrorCode::kUnknownLeg, "no leg " + std::to_string(request.leg)};
   CoreLine& line = *lines_[board_.owner_of_leg(request.leg)];
@@ -200,7 +216,12 @@ Answer<control::LegReport> CallBook::update(const control::LegUpdate& request) {
   const auto change = plan_update(before, request);
   if (!change) return change.error();
   const LegSetup& setup = change->setup;
-  if (!line.update(request.leg, setup, change->relearn, change->unset)) return core_busy();
+  const auto srtp = plan_srtp(request.leg, now[0].srtp, request.srtp, srtp_checkpoint);
+  if (!srtp) return srtp.error();
+  legs_[request.leg].srtp = setup.payload == PayloadKind::srtp;
+  const bool updated = line.update(request.leg, setup, change->relearn, change->unset, srtp->get());
+  if (*srtp) wipe(**srtp);
+  if (!updated) return core_busy();
   for (const PathKind path : {PathKind::rtp, PathKind::rtcp}) {
     const auto i = static_cast<size_t>(path);
     if (change->relearn && (change->unset || sends_to_remote(before, setup, i)))

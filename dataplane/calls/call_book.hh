@@ -19,6 +19,7 @@
 #include "dataplane/calls/leg_plan.hh"
 #include "dataplane/calls/minute_book.hh"
 #include "dataplane/calls/port_book.hh"
+#include "dataplane/calls/srtp_setup.hh"
 #include "dataplane/control/messages.hh"
 #include "dataplane/kernel/next_hops.hh"
 #include "dataplane/relay/switchboard.hh"
@@ -49,11 +50,14 @@ class CallBook {
            uint32_t max_legs, std::span<SavedCall> saved = {}, PortRest rest = {});
   // Before the first call. The book watches next hops through it.
   void set_next_hops(NextHops* next_hops) { next_hops_ = next_hops; }
+  // Before the first call; without it legs with SRTP are refused.
+  void set_srtp(SrtpSetup* srtp) { srtp_ = srtp; }
 
   Answer<control::CallReport> add(const control::CallAdd& request);
   Answer<control::LegReport> update(const control::LegUpdate& request);
   Answer<control::CallReport> remove(const std::string& call);
   Answer<control::CallPage> list(const control::CallList& request);
+  Answer<control::CheckpointPage> checkpoints(const control::CheckpointList& request);
 
   // Goes on with a call of the process before, on the same ports: sources, counters and streams are
   // as they were left. Empty, or why it cannot be, in one line. The lcores run.
@@ -66,6 +70,7 @@ class CallBook {
   void flush();
 
   uint32_t legs_in_use() const { return legs_in_use_; }
+  control::SrtpEngineStatus srtp_status() const;
   // Pairs of ports of an interface, over all of its media addresses.
   control::MediaPorts media_ports(size_t port) { return ports_.of_interface(port); }
   // Calls that add() refused, by the name of the refusal.
@@ -92,7 +97,9 @@ class CallBook {
     uint16_t interface = 0;
     uint16_t address_index = 0;
     uint16_t rtp_port = 0;
+    bool srtp = false;
   };
+  using SrtpChanges = std::array<std::unique_ptr<SrtpChange>, 2>;  // null: plain
   struct MinuteWalk {  // over the calls at the end of a minute
     uint64_t minute;   // that has ended, in minutes since 1970
     CallNumber next;   // the call that is to be shown next
@@ -103,12 +110,19 @@ class CallBook {
   std::string plan_left(const LeftCall& left, std::array<LegSetup, 2>& setups,
                         uint32_t& core) const;
   std::optional<CallNumber> seat(uint32_t core, std::string_view key, uint64_t started_ms,
-                                 std::array<LegSetup, 2>& setups, const LeftCall* left);
+                                 std::array<LegSetup, 2>& setups, const LeftCall* left,
+                                 SrtpChanges srtp);
   void write_down(CallNumber call, std::string_view key, uint64_t started_ms);
   void set_valid(CallNumber call, bool valid);
   std::optional<CallNumber> find(std::string_view key) const;
   bool is_there(CallNumber call) const { return call < serials_.size() && serials_[call] != 0; }
   Answer<LegSetup> plan_leg(const control::LegSpec& spec) const;
+  Answer<std::unique_ptr<SrtpChange>> plan_srtp(LegIndex leg, const SrtpLegSummary& has,
+                                                const control::SharedSrtp& wanted,
+                                                std::string_view checkpoint);
+  std::string plan_left_srtp(const LeftCall& left, CallNumber call, SrtpChanges& srtp);
+  Answer<control::LegReport> update(const control::LegUpdate& request,
+                                    std::string_view srtp_checkpoint);
   Answer<control::CallReport> try_add(const control::CallAdd& request);
   Answer<uint32_t> choose_core(const control::CallAdd& request, std::array<LegSetup, 2>& setups);
   static uint32_t token_of(LegIndex leg, PathKind path) {  // of its next hop
@@ -137,6 +151,7 @@ class CallBook {
   std::vector<CoreLine*> lines_;
   std::vector<BookInterface> interfaces_;
   NextHops* next_hops_ = nullptr;
+  SrtpSetup* srtp_ = nullptr;
   std::vector<BookLeg> legs_;                       // by LegIndex
   std::vector<uint64_t> serials_;                   // by call; 0: none is there
   std::vector<std::deque<CallNumber>> free_calls_;  // by lcore

@@ -34,6 +34,8 @@ control::LegUpdate difference(LegIndex leg, const LegSetup& now, const control::
   update.learn = spec.learn;
   update.dscp = spec.dscp;
   update.media = spec.media;
+  update.srtp = spec.srtp;
+  update.clear_srtp = spec.srtp == nullptr;
   if (!spec.clock_rates.empty()) update.clock_rates = spec.clock_rates;
   return update;
 }
@@ -60,8 +62,11 @@ std::string CallBook::restore(const LeftCall& left) {
   std::array<LegSetup, 2> setups;
   uint32_t core = 0;
   if (std::string why = plan_left(left, setups, core); !why.empty()) return why;
+  SrtpChanges srtp;
+  if (std::string why = plan_left_srtp(left, free_calls_[core].front(), srtp); !why.empty())
+    return why;
   if (!ports_.take_again(setups, core)) return "its port is taken";
-  const auto call = seat(core, left.key, left.started_ms, setups, &left);
+  const auto call = seat(core, left.key, left.started_ms, setups, &left, std::move(srtp));
   if (!call) return core_busy().message;
   for (size_t i = 0; i < 2; ++i) minutes_.adopt(legs_of(*call)[i], left.legs[i]);
   return {};
@@ -116,8 +121,9 @@ Answer<control::CallReport> CallBook::resume(const control::CallAdd& request, Ca
     }
     updates[i] = difference(now[i].index, setup, spec);
   }
-  for (const control::LegUpdate& each : updates) {
-    if (const auto updated = update(each); !updated) return updated.error();
+  for (size_t i = 0; i < 2; ++i) {
+    const auto updated = update(updates[i], request.legs[i].srtp_checkpoint);
+    if (!updated) return updated.error();
   }
   const auto snapshots = ask_about(call);
   if (snapshots.empty()) return core_busy();

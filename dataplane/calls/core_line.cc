@@ -16,13 +16,18 @@ constexpr auto kPatience =
 }  // namespace
 
 CoreLine::CoreLine(RelayCore& relay, Doorbell& bell)
-    : relay_(relay), bell_(bell), snapshots_(CoreRequest::kMaxRequestItems) {
+    : relay_(relay),
+      bell_(bell),
+      snapshots_(CoreRequest::kMaxRequestItems),
+      checkpoints_(CoreRequest::kMaxRequestItems) {
   updates_.reserve(CoreRequest::kMaxRequestItems);
 }
 
 bool CoreLine::is_free() {
   if (!lent_ || !request_.done.load(std::memory_order_acquire)) return !lent_;
   lent_ = false;
+  if (request_.srtp != nullptr) wipe(srtp_);
+  request_.srtp = nullptr;
   if (gave_up_ && request_.kind == CoreRequest::Kind::remove) {
     late_.assign(request_.snapshots.begin(), request_.snapshots.end());
   }
@@ -46,7 +51,14 @@ bool CoreLine::ask() {
   return true;
 }
 
-bool CoreLine::install(LegIndex leg, const LegSetup& setup, const LegSnapshot* left) {
+SrtpChange* CoreLine::keep(const SrtpChange* srtp) {
+  if (srtp == nullptr) return nullptr;
+  srtp_ = *srtp;
+  return &srtp_;
+}
+
+bool CoreLine::install(LegIndex leg, const LegSetup& setup, const LegSnapshot* left,
+                       const SrtpChange* srtp) {
   if (!is_free()) return false;
   request_.kind = CoreRequest::Kind::install;
   request_.left = nullptr;
@@ -56,16 +68,19 @@ bool CoreLine::install(LegIndex leg, const LegSetup& setup, const LegSnapshot* l
   }
   request_.leg = leg;
   request_.setup = setup;
+  request_.srtp = keep(srtp);
   return ask();
 }
 
-bool CoreLine::update(LegIndex leg, const LegSetup& setup, bool relearn, bool unset) {
+bool CoreLine::update(LegIndex leg, const LegSetup& setup, bool relearn, bool unset,
+                      const SrtpChange* srtp) {
   if (!is_free()) return false;
   request_.kind = CoreRequest::Kind::update;
   request_.leg = leg;
   request_.setup = setup;
   request_.relearn = relearn;
   request_.unset = unset;
+  request_.srtp = keep(srtp);
   return ask();
 }
 
@@ -90,6 +105,17 @@ bool CoreLine::capture(std::span<const LegIndex> legs, CaptureRing* ring) {
   request_.captured_legs = captured_;
   request_.capture = ring;
   return ask();
+}
+
+std::span<const media::SrtpLegCheckpoint> CoreLine::checkpoints(std::span<const LegIndex> legs) {
+  if (!is_free()) return {};
+  const size_t n = std::min(legs.size(), checkpoints_.size());
+  checked_.assign(legs.begin(), legs.begin() + static_cast<ptrdiff_t>(n));
+  request_.kind = CoreRequest::Kind::checkpoints;
+  request_.checked_legs = checked_;
+  request_.checkpoints = {checkpoints_.data(), n};
+  if (!ask()) return {};
+  return {checkpoints_.data(), n};
 }
 
 std::span<const LegSnapshot> CoreLine::snapshot(std::span<const LegIndex> legs,

@@ -18,14 +18,18 @@ class CoreLine {
  public:
   CoreLine(RelayCore& relay, Doorbell& bell);
 
-  // `left`: as CoreRequest has it.
-  bool install(LegIndex leg, const LegSetup& setup, const LegSnapshot* left = nullptr);
-  // As CoreRequest has it.
-  bool update(LegIndex leg, const LegSetup& setup, bool relearn, bool unset);
+  // `left`, `srtp`: as CoreRequest has them; copied, and the copy is wiped.
+  bool install(LegIndex leg, const LegSetup& setup, const LegSnapshot* left = nullptr,
+               const SrtpChange* srtp = nullptr);
+  bool update(LegIndex leg, const LegSetup& setup, bool relearn, bool unset,
+              const SrtpChange* srtp = nullptr);
   size_t next_hops(
       std::span<const NextHopUpdate> updates);  // any number; returns how many were carried out
   // As CoreRequest has it; null ends the copying.
   bool capture(std::span<const LegIndex> legs, CaptureRing* ring);
+  // One for each of at most CoreRequest::kMaxRequestItems legs, valid until the next question;
+  // empty on failure.
+  std::span<const media::SrtpLegCheckpoint> checkpoints(std::span<const LegIndex> legs);
   // False while the lcore still has a request that nobody waits for any more: everything asked now
   // fails at once.
   bool is_free();
@@ -39,6 +43,7 @@ class CoreLine {
 
  private:
   bool ask();
+  SrtpChange* keep(const SrtpChange* srtp);
   std::span<const LegSnapshot> ask_for(CoreRequest::Kind kind, std::span<const LegIndex> legs);
 
   RelayCore& relay_;
@@ -47,9 +52,12 @@ class CoreLine {
   bool lent_ = false;     // the lcore still has request_
   bool gave_up_ = false;  // ... and nobody waits for it any more
   LegSnapshot left_;
+  SrtpChange srtp_{};
   std::vector<LegSnapshot> snapshots_;
   std::vector<NextHopUpdate> updates_;
   std::vector<LegIndex> captured_;
+  std::vector<LegIndex> checked_;
+  std::vector<media::SrtpLegCheckpoint> checkpoints_;
   std::vector<LegSnapshot> late_;  // removed by a request that nobody waited for
 };
 

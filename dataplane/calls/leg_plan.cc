@@ -58,7 +58,7 @@ std::optional<Error> apply_spec(const control::LegSpec& spec, LegSetup& setup) {
   setup.media_class = class_of(spec.media);
   setup.payload = spec.payload == control::Payload::kUdptl ? PayloadKind::udptl : PayloadKind::rtp;
   set_clock_rates(spec.clock_rates, setup);
-  if (spec.srtp) return Error{ErrorCode::kNoSrtp, "this dataplane has no engine for SRTP"};
+  if (spec.srtp) setup.payload = PayloadKind::srtp;
   return check(setup);
 }
 
@@ -78,7 +78,10 @@ Answer<LegChange> plan_update(const LegSetup& before, const control::LegUpdate& 
   setup.rtcp_mux = update.rtcp_mux.value_or(setup.rtcp_mux);
   if (update.learn) setup.strict_source = *update.learn == control::Learn::kStrict;
   if (update.clock_rates) set_clock_rates(*update.clock_rates, setup);
-  if (update.srtp) return Error{ErrorCode::kNoSrtp, "this dataplane has no engine for SRTP"};
+  if (update.srtp && setup.payload == PayloadKind::udptl)
+    return Error{ErrorCode::kBadRequest, "srtp protects RTP, not UDPTL"};
+  if (update.srtp) setup.payload = PayloadKind::srtp;
+  if (update.clear_srtp && setup.payload == PayloadKind::srtp) setup.payload = PayloadKind::rtp;
   if (auto wrong = check(setup)) return *wrong;
   change.unset = update.clear_remote || update.clear_remote_rtcp;
   change.relearn = update.relearn || update.remote || update.remote_rtcp || change.unset ||

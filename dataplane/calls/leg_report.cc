@@ -123,6 +123,18 @@ void set_ignored(control::LegReport& out, const LegCounters& counters) {
   }
 }
 
+void set_srtp(control::LegReport& out, const LegSnapshot& snapshot) {
+  if (snapshot.leg.setup.payload != PayloadKind::srtp) return;
+  const SrtpLegSummary& srtp = snapshot.srtp;
+  for (size_t i = 1; i < media::kSrtpVerdicts; ++i) {
+    const auto verdict = static_cast<media::SrtpVerdict>(i);
+    if (srtp.refused[i] > 0) out.drops.push_back({std::string(name_of(verdict)), srtp.refused[i]});
+  }
+  out.srtp.emplace();
+  if (srtp.in_key != media::kNoSrtpKey) out.srtp->in = traits_of(srtp.in_suite).name;
+  if (srtp.out_key != media::kNoSrtpKey) out.srtp->out = traits_of(srtp.out_suite).name;
+}
+
 }  // namespace
 
 control::LegReport leg_report(const LegSnapshot& snapshot, const LegSnapshot& peer,
@@ -154,6 +166,7 @@ control::LegReport leg_report(const LegSnapshot& snapshot, const LegSnapshot& pe
     if (leg.counters.drops[i] > 0)
       out.drops.push_back({std::string(name_of(leg_drop_at(i))), leg.counters.drops[i]});
   }
+  set_srtp(out, snapshot);
   const uint64_t now_ns = steady_ns();
   for (uint32_t i = 0; i < snapshot.stream_count; ++i)
     out.streams.push_back(stream_report(snapshot.streams[i], now_ns));

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "dataplane/relay/leg.hh"
+#include "dataplane/relay/srtp_leg.hh"
 
 namespace holdfast::dataplane {
 
@@ -16,11 +17,14 @@ constexpr uint32_t stream_slots(uint32_t legs) {
   return legs + (legs + 7) / 8;
 }
 
-// Both spans empty: the lcore takes memory of its own. Else they are as long as its share of legs,
-// and stream_slots() of that, and stay until the lcore has ended.
+// All spans empty: the lcore takes memory of its own. Else they are as long as its share of legs,
+// stream_slots() of that, and its share of legs again, and stay until the lcore has ended. Of
+// `srtp` what belongs to a leg may be touched when the leg gets a change of its SRTP, and not
+// before.
 struct CoreMemory {
   std::span<Leg> legs;
   std::span<StreamSlot> slots;
+  std::span<SrtpLeg> srtp;
 };
 
 }  // namespace holdfast::dataplane

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "dataplane/relay/leg.hh"
+#include "dataplane/relay/srtp_leg.hh"
 
 namespace holdfast::dataplane {
 
@@ -34,13 +35,14 @@ struct PathEvent {
 // does not touch it. Spans have at most kMaxRequestItems items, so that no request holds up the
 // packets for long.
 struct CoreRequest {
-  enum class Kind : uint8_t { install, update, remove, next_hops, snapshot, capture };
+  enum class Kind : uint8_t { install, update, remove, next_hops, snapshot, capture, checkpoints };
   static constexpr size_t kMaxRequestItems = 32;
 
   Kind kind = Kind::snapshot;
   LegIndex leg = kNoLeg;              // install, update
   LegSetup setup;                     // install, update
   const LegSnapshot* left = nullptr;  // install: what another life left, to go on with
+  SrtpChange* srtp = nullptr;         // install, update: none: as it is; wiped by the asker
   bool relearn = false;               // update: forget the learned sources
   bool begin_interval = false;        // snapshot: the streams' maxima begin anew after it
   bool unset = false;  // update: with relearn, send nowhere that `setup.remote` does not name
@@ -51,6 +53,9 @@ struct CoreRequest {
   // lcore forgets the ring.
   std::span<const LegIndex> captured_legs;
   CaptureRing* capture = nullptr;
+  // checkpoints: of these legs, where they have SRTP.
+  std::span<const LegIndex> checked_legs;
+  std::span<media::SrtpLegCheckpoint> checkpoints;
   std::atomic<bool> done{false};
 };
 

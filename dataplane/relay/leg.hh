@@ -12,6 +12,7 @@
 #include "dataplane/frame/mark.hh"
 #include "dataplane/relay/far_end.hh"
 #include "dataplane/relay/leg_drops.hh"
+#include "dataplane/relay/srtp_leg.hh"
 #include "media/address.hh"
 #include "media/stream_account.hh"
 
@@ -31,8 +32,9 @@ inline constexpr size_t kMaxClockRates = 4;
 inline constexpr uint8_t kClassDscp = UINT8_MAX;
 
 // What a leg's datagrams are. UDPTL (T.38) comes on the RTP path only, is checked for its lengths
-// and counted in packets and octets: no streams, no RTCP.
-enum class PayloadKind : uint8_t { rtp, udptl };
+// and counted in packets and octets: no streams, no RTCP. SRTP is RTP that is protected, whatever
+// the call's other leg has.
+enum class PayloadKind : uint8_t { rtp, udptl, srtp };
 
 struct ClockRate {
   uint32_t payload_type : 8 = 0;
@@ -50,8 +52,8 @@ struct LegSetup {
   bool strict_source = false;  // only `remote` may send; else the first valid sender is learned
   uint8_t dscp = kClassDscp;   // of its own, for media and RTCP
   MediaClass media_class = MediaClass::audio;
-  PayloadKind payload = PayloadKind::rtp;  // of both legs of a call
-  uint64_t call = 0;                       // serial number of the call, for the slow thread's books
+  PayloadKind payload = PayloadKind::rtp;
+  uint64_t call = 0;  // serial number of the call, for the slow thread's books
   uint16_t address_index = 0;
   IpAddress local;
   std::array<SocketAddress, kPaths> remote{};  // from SDP; none: learn it
@@ -152,6 +154,7 @@ struct LegSnapshot {
   Leg leg;
   uint32_t stream_count = 0;
   std::array<StreamSlot, kMaxStreamsPerLeg> streams;
+  SrtpLegSummary srtp;  // of a leg with SRTP
 };
 
 static_assert(std::is_trivially_copyable_v<Leg>);

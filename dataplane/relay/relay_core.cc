@@ -27,7 +27,8 @@ constexpr size_t kEventQueue = 4096;  // what it does not hold is offered again
 
 }  // namespace
 
-RelayCore::RelayCore(Switchboard& board, uint32_t core, const CoreMemory& memory)
+RelayCore::RelayCore(Switchboard& board, uint32_t core, const CoreMemory& memory,
+                     std::unique_ptr<media::SrtpEngine> engine)
     : board_(board),
       core_(core),
       own_legs_(memory.legs.empty() ? board.legs_per_core() : 0),
@@ -36,6 +37,9 @@ RelayCore::RelayCore(Switchboard& board, uint32_t core, const CoreMemory& memory
                    ? StreamPool(stream_slots(board.legs_per_core()), board.legs_per_core())
                    : StreamPool(memory.slots, board.legs_per_core())),
       frames_(board.ports().size() * board.addresses()),
+      engine_(std::move(engine)),
+      own_srtp_(memory.srtp.empty() ? board.legs_per_core() : 0),
+      srtp_(memory.srtp.empty() ? own_srtp_.all() : memory.srtp),
       tx_(board.ports().size()),
       kernel_backlog_(board.ports().size()),
       kernel_backlog_count_(board.ports().size(), 0),
@@ -160,20 +164,23 @@ void RelayCore::take_burst(std::span<rte_mbuf*> frames, uint64_t now_ns, bool fr
 }
 
 // What is joined to another leg of this lcore comes round again, in order, until all of it has left
-// or was dropped.
+// or was dropped. All packets of a stream are held or none is, so its order stays.
 void RelayCore::relay_all(std::span<Work> work, uint64_t now_ns) {
   while (!work.empty()) {
-    for (const Work& each : work) {
-      const DropReason reason = relay(each, now_ns);
-      if (reason == DropReason::none) continue;
-      if (is_leg_drop(reason)) each.leg->counters.drops.add(reason);
-      drop(each.frame, reason);
-    }
+    for (const Work& each : work) settle(each, relay(each, now_ns));
+    if (opening_count_ > 0) open_held(now_ns);
+    if (protecting_count_ > 0) protect_held();
     if (joined_count_ == 0) break;
     std::copy_n(joined_.begin(), joined_count_, work.begin());
     work = work.first(joined_count_);
     joined_count_ = 0;
   }
+}
+
+void RelayCore::settle(const Work& work, DropReason reason) {
+  if (reason == DropReason::none) return;
+  if (is_leg_drop(reason)) work.leg->counters.drops.add(reason);
+  drop(work.frame, reason);
 }
 
 void RelayCore::drop(rte_mbuf* frame, DropReason reason) {

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "media/rtcp_packet.hh"
 #include "media/rtcp_xr.hh"
 #include "media/rtp_packet.hh"
+#include "media/srtp/engine.hh"
 
 namespace holdfast::dataplane {
 
@@ -28,8 +30,10 @@ namespace holdfast::dataplane {
 // once per burst).
 class RelayCore {
  public:
-  // `memory`: where legs and streams lie; empty: in memory of its own.
-  RelayCore(Switchboard& board, uint32_t core, const CoreMemory& memory = {});
+  // `memory`: where legs and streams lie; empty: in memory of its own. `engine`: for legs with
+  // SRTP, which are not installed without one.
+  RelayCore(Switchboard& board, uint32_t core, const CoreMemory& memory = {},
+            std::unique_ptr<media::SrtpEngine> engine = nullptr);
 
   // One round; `now_ns` is a steady clock, read once by the caller. Returns the frames and requests
   // handled, so 0 means that there was nothing to do.
@@ -62,6 +66,20 @@ class RelayCore {
     Leg* leg;
     uint8_t joins;  // how often it went from leg to leg of ours; 0: came from a wire
   };
+  // What is known of one that passed the first checks.
+  struct Arrival {
+    UdpChecksum checksum;
+    PathKind path = PathKind::rtp;
+    bool is_media = false;      // RTP or UDPTL; else RTCP
+    bool was_open = false;      // the path had no source yet
+    bool is_rewritten = false;  // its payload is not what the checksum was made of
+    uint16_t media_octets = 0;
+  };
+  // One that waits for the SRTP of its burst.
+  struct Held {
+    Work work;
+    Arrival arrival;
+  };
   // Two calls through a B2BUA join once, a spiral once more for each proxy that forks it.
   static constexpr uint8_t kMaxJoins = 8;
   static constexpr size_t kMaxReportsRead = 32;  // of one RTCP datagram: a full SR
@@ -72,6 +90,7 @@ class RelayCore {
   unsigned poll_from_kernel(size_t port);
   void take_burst(std::span<rte_mbuf*> frames, uint64_t now_ns, bool from_port);
   void relay_all(std::span<Work> work, uint64_t now_ns);
+  void settle(const Work& work, DropReason reason);  // of one that went no further
   // `leg`: whose books it goes into when the inbox is full; null: not known.
   void hand_over(rte_mbuf* frame, uint32_t core, const FrameNote& note, Leg* leg);
   void send_to_kernel(size_t port, std::span<rte_mbuf*> frames);
@@ -83,6 +102,16 @@ class RelayCore {
 
   // relay_media.cc: one packet
   DropReason relay(const Work& work, uint64_t now_ns);
+  DropReason go_on(const Work& work, Arrival& arrival, uint64_t now_ns);  // once it is opened
+  void leave(const Work& work, const Arrival& arrival, Leg& out_leg);     // once it is protected
+  // The parts of these, for relay_media.cc alone: one function for the plain packet.
+  [[gnu::always_inline]] DropReason receive(const Work& work, Arrival& arrival);
+  [[gnu::always_inline]] DropReason accept(const Work& work, Arrival& arrival, uint64_t now_ns);
+  [[gnu::always_inline]] DropReason forward(const Work& work, const Arrival& arrival);
+  [[gnu::always_inline]] void send(const Work& work, const Arrival& arrival, Leg& out_leg);
+  static PathKind way_out(const Leg& out_leg, const Arrival& arrival) {
+    return arrival.is_media || out_leg.setup.rtcp_mux ? PathKind::rtp : PathKind::rtcp;
+  }
   DropReason admit(const Leg& leg, const Work& work, PathKind path) const;
   void join(rte_mbuf* frame, const Path& out, Leg& from, uint8_t joins);
   void learn(Leg& leg, const Work& work, PathKind path);
@@ -98,6 +127,21 @@ class RelayCore {
   void tell_again();
   void account(Leg& leg, const FrameView& view, const media::RtpPacket& packet, uint64_t now_ns);
 
+  // relay_srtp.cc: legs with SRTP
+  SrtpLeg& srtp_of(const Leg& leg) { return srtp_[static_cast<size_t>(&leg - legs_.data())]; }
+  void hold_to_open(const Work& work, const Arrival& arrival);
+  void hold_to_protect(const Work& work, const Arrival& arrival);
+  void open_held(uint64_t now_ns);
+  void protect_held();
+  void run_srtp(size_t count);
+  void refuse(const Work& work, const Leg& leg, media::SrtpVerdict verdict);
+  template <typename State>
+  void take_over(State& state, media::SrtpFingerprint& key, const State& from,
+                 const media::SrtpFingerprint& from_key);
+  void change_srtp(const Leg& leg, const SrtpChange& change);
+  void end_srtp(const Leg& leg);
+  void check(std::span<const LegIndex> legs, std::span<media::SrtpLegCheckpoint> checkpoints);
+
   // relay_rtcp.cc: what endpoints say of streams; `left`: how many blocks are looked at still
   void read_rtcp(Leg& leg, const media::RtcpCompound& compound, uint64_t now_ns);
   void read_xr(Leg& leg, const media::RtcpPacket& packet, size_t& left, uint64_t now_ns);
@@ -112,7 +156,8 @@ class RelayCore {
   // relay_requests.cc: what the slow thread asks
   unsigned serve_requests();
   void serve(CoreRequest& request);
-  void install(LegIndex index, const LegSetup& setup);
+  void install(const CoreRequest& request);
+  void snapshot(const Leg& leg, LegSnapshot& out);
   void restore(Leg& leg, const LegSnapshot& left);
   void update(const CoreRequest& request);
   Marks marks_of(const LegSetup& setup) const;
@@ -142,6 +187,14 @@ class RelayCore {
   std::array<Work, kBurst> work_;    // of take_burst()
   std::array<Work, kBurst> joined_;  // what relay_all() does next: at most one for each of a burst
   size_t joined_count_ = 0;
+  std::unique_ptr<media::SrtpEngine> engine_;
+  SrtpLegs own_srtp_;
+  std::span<SrtpLeg> srtp_;  // by leg
+  std::array<Held, kBurst> opening_;
+  std::array<Held, kBurst> protecting_;
+  std::array<media::SrtpTask, kBurst> tasks_;
+  size_t opening_count_ = 0;
+  size_t protecting_count_ = 0;
   std::vector<TxBatch> tx_;  // by port
   CaptureRing* capture_ = nullptr;
   std::vector<std::array<rte_mbuf*, kBurst>>

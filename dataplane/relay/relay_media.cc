@@ -43,63 +43,77 @@ DropReason drop_of(media::MediaKind kind) {
 
 }  // namespace
 
-DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
-  rte_mbuf* frame = work.frame;
+// Whether its source may send, and what it seems to be: all that can be said of what is encrypted.
+inline DropReason RelayCore::receive(const Work& work, Arrival& arrival) {
+  const FrameView& view = work.view;
+  const Leg& leg = *work.leg;
+  const uint8_t* bytes = rte_pktmbuf_mtod(work.frame, const uint8_t*);
+  if (leg.captured) [[unlikely]]
+    copy_frame(leg, work.frame, /*out=*/false);
+  arrival.checksum = check_udp(bytes, view);
+  if (!arrival.checksum.good) return DropReason::udp_bad_checksum;
+  arrival.path = view.destination_port == leg.setup.local_port[0] ? PathKind::rtp : PathKind::rtcp;
+  if (const DropReason reason = admit(leg, work, arrival.path); reason != DropReason::none)
+    return reason;
+  arrival.was_open = leg.paths[static_cast<size_t>(arrival.path)].source.is_none();
+
+  const std::span<const uint8_t> payload(bytes + view.payload_offset, view.payload_size);
+  if (leg.setup.payload == PayloadKind::udptl) [[unlikely]] {
+    arrival.is_media = true;
+    return arrival.path == PathKind::rtp && media::is_udptl(payload) ? DropReason::none
+                                                                     : DropReason::unknown_payload;
+  }
+  const media::MediaKind kind = media::classify(payload);
+  arrival.is_media = kind == media::MediaKind::rtp;
+  if (arrival.is_media)
+    return arrival.path == PathKind::rtp ? DropReason::none : DropReason::rtp_on_rtcp_port;
+  return kind == media::MediaKind::rtcp ? DropReason::none : drop_of(kind);
+}
+
+// Parses, counts, and learns the source of what is authentic, or cannot be told to be.
+inline DropReason RelayCore::accept(const Work& work, Arrival& arrival, uint64_t now_ns) {
   const FrameView& view = work.view;
   Leg& leg = *work.leg;
-  const uint8_t* bytes = rte_pktmbuf_mtod(frame, const uint8_t*);
+  const uint8_t* bytes = rte_pktmbuf_mtod(work.frame, const uint8_t*);
   const std::span<const uint8_t> payload(bytes + view.payload_offset, view.payload_size);
-
-  if (leg.captured) [[unlikely]]
-    copy_frame(leg, frame, /*out=*/false);
-  const UdpChecksum checksum = check_udp(bytes, view);
-  if (!checksum.good) return DropReason::udp_bad_checksum;
-  const PathKind path =
-      view.destination_port == leg.setup.local_port[0] ? PathKind::rtp : PathKind::rtcp;
-  if (const DropReason reason = admit(leg, work, path); reason != DropReason::none) return reason;
-
-  const bool is_udptl = leg.setup.payload == PayloadKind::udptl;
-  const media::MediaKind kind = is_udptl ? media::MediaKind::other : media::classify(payload);
-  const bool is_media = is_udptl || kind == media::MediaKind::rtp;
-  uint16_t media_octets = 0;
-  if (is_udptl) [[unlikely]] {
-    if (path == PathKind::rtcp || !media::is_udptl(payload)) return DropReason::unknown_payload;
-    media_octets = view.payload_size;
+  if (leg.setup.payload == PayloadKind::udptl) [[unlikely]] {
+    arrival.media_octets = view.payload_size;
     ++leg.counters.rx_packets;
-    leg.counters.rx_octets += media_octets;
-  } else if (is_media) {
-    if (path == PathKind::rtcp) return DropReason::rtp_on_rtcp_port;
+    leg.counters.rx_octets += arrival.media_octets;
+  } else if (arrival.is_media) {
     const auto packet = media::parse_rtp(payload);
     if (!packet) return dataplane::drop_of(packet.error());
     account(leg, view, *packet, now_ns);
-    media_octets = packet->payload_length;
-  } else if (kind == media::MediaKind::rtcp) {
+    arrival.media_octets = packet->payload_length;
+  } else {
     const auto compound = media::parse_rtcp(payload);
     if (!compound) return dataplane::drop_of(compound.error());
     ++leg.counters.rtcp_rx_packets;
     read_rtcp(leg, *compound, now_ns);
-  } else {
-    return drop_of(kind);
   }
-  if (leg.paths[static_cast<size_t>(path)].source.is_none()) learn(leg, work, path);
+  if (arrival.was_open && leg.paths[static_cast<size_t>(arrival.path)].source.is_none())
+    learn(leg, work, arrival.path);
   if (work.joins > 0) [[unlikely]]
     ++leg.counters.joined_rx_packets;
+  return DropReason::none;
+}
 
-  Leg& out_leg = *leg_of(leg.setup.peer);
-  const PathKind out_path = is_media || out_leg.setup.rtcp_mux ? PathKind::rtp : PathKind::rtcp;
+inline void RelayCore::send(const Work& work, const Arrival& arrival, Leg& out_leg) {
+  rte_mbuf* frame = work.frame;
+  const FrameView& view = work.view;
+  const PathKind out_path = way_out(out_leg, arrival);
   const Path& out = out_leg.paths[static_cast<size_t>(out_path)];
-  const bool joined = out.own_port != kNotOurs;
-  if (out.destination.is_none()) return DropReason::no_remote;
-  if (joined && work.joins == kMaxJoins) return DropReason::join_loop;
-  if (!out.out.is_ready()) return DropReason::no_next_hop;
   const HeaderFrame& header = frame_of(out_leg, out);
-  if (header.ip_size() + view.payload_size > board_.ports()[out_leg.setup.port].mtu)
-    return DropReason::too_big;
+  const UdpChecksum& checksum = arrival.checksum;
+  ChecksumSum payload_sum = checksum.payload_sum;
+  if (arrival.is_rewritten && !checksum.absent)
+    payload_sum = checksum_add(rte_pktmbuf_mtod(frame, const uint8_t*) + view.payload_offset,
+                               view.payload_size);
 
   // Old headers off, Ethernet padding off, new headers on: the mbuf's headroom holds the longest of
   // ours.
   static_assert(RTE_PKTMBUF_HEADROOM >= kMaxHeaderSize);
-  const Mark mark = is_media ? out_leg.marks.media : out_leg.marks.rtcp;
+  const Mark mark = arrival.is_media ? out_leg.marks.media : out_leg.marks.rtcp;
   const uint8_t traffic_class = mark.traffic_class(view.traffic_class);
   frame->data_off = static_cast<uint16_t>(frame->data_off + view.payload_offset - header.size());
   frame->data_len = static_cast<uint16_t>(header.size() + view.payload_size);
@@ -107,22 +121,63 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
   frame->ol_flags = 0;
   out.out.write(header, {out_leg.setup.local_port[static_cast<size_t>(out_path)], out.destination},
                 rte_pktmbuf_mtod(frame, uint8_t*), view.payload_size, traffic_class, mark.pcp(),
-                checksum.payload_sum, checksum.absent);
+                payload_sum, checksum.absent);
 
-  if (is_media) {
+  if (arrival.is_media) {
     ++out_leg.counters.tx_packets;
-    out_leg.counters.tx_octets += media_octets;
+    out_leg.counters.tx_octets += arrival.media_octets;
   } else {
     ++out_leg.counters.rtcp_tx_packets;
   }
   if (out_leg.captured) [[unlikely]]
     copy_frame(out_leg, frame, /*out=*/true);
-  if (joined) [[unlikely]] {
+  if (out.own_port != kNotOurs) [[unlikely]] {
     join(frame, out, out_leg, static_cast<uint8_t>(work.joins + 1));
   } else {
-    queue_tx(frame, out_leg.setup.port, leg.setup.peer);
+    queue_tx(frame, out_leg.setup.port, work.leg->setup.peer);
   }
+}
+
+// Out of the other leg, or to wait there for what else is to be protected.
+inline DropReason RelayCore::forward(const Work& work, const Arrival& arrival) {
+  Leg& out_leg = *leg_of(work.leg->setup.peer);
+  const Path& out = out_leg.paths[static_cast<size_t>(way_out(out_leg, arrival))];
+  if (out.destination.is_none()) return DropReason::no_remote;
+  if (out.own_port != kNotOurs && work.joins == kMaxJoins) return DropReason::join_loop;
+  if (!out.out.is_ready()) return DropReason::no_next_hop;
+  const bool is_secure = out_leg.setup.payload == PayloadKind::srtp;
+  const size_t trailer =
+      is_secure ? media::srtp_trailer_bytes(srtp_of(out_leg).out.keys, !arrival.is_media) : 0;
+  if (frame_of(out_leg, out).ip_size() + work.view.payload_size + trailer >
+      board_.ports()[out_leg.setup.port].mtu)
+    return DropReason::too_big;
+  if (is_secure)
+    hold_to_protect(work, arrival);
+  else
+    send(work, arrival, out_leg);
   return DropReason::none;
+}
+
+DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
+  Arrival arrival;
+  if (const DropReason reason = receive(work, arrival); reason != DropReason::none) return reason;
+  if (work.leg->setup.payload == PayloadKind::srtp) {
+    hold_to_open(work, arrival);
+    return DropReason::none;
+  }
+  if (const DropReason reason = accept(work, arrival, now_ns); reason != DropReason::none)
+    return reason;
+  return forward(work, arrival);
+}
+
+DropReason RelayCore::go_on(const Work& work, Arrival& arrival, uint64_t now_ns) {
+  if (const DropReason reason = accept(work, arrival, now_ns); reason != DropReason::none)
+    return reason;
+  return forward(work, arrival);
+}
+
+void RelayCore::leave(const Work& work, const Arrival& arrival, Leg& out_leg) {
+  send(work, arrival, out_leg);
 }
 
 // To a leg of our own, as if it came from the wire there: with new headers, through the same

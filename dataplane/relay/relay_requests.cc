@@ -24,7 +24,7 @@ unsigned RelayCore::serve_requests() {
 void RelayCore::serve(CoreRequest& request) {
   switch (request.kind) {
     case CoreRequest::Kind::install:
-      install(request.leg, request.setup);
+      install(request);
       if (request.left != nullptr) restore(*leg_of(request.leg), *request.left);
       break;
     case CoreRequest::Kind::update:
@@ -39,18 +39,28 @@ void RelayCore::serve(CoreRequest& request) {
     case CoreRequest::Kind::capture:
       capture(request);
       break;
+    case CoreRequest::Kind::checkpoints:
+      check(request.checked_legs, request.checkpoints);
+      break;
     case CoreRequest::Kind::snapshot:
       for (LegSnapshot& snapshot : request.snapshots) {
         const Leg* leg = leg_of(snapshot.index);
         if (leg == nullptr) continue;
-        streams_.snapshot(*leg, snapshot);
+        this->snapshot(*leg, snapshot);
         if (request.begin_interval) streams_.begin_interval(*leg);
       }
       break;
   }
 }
 
-void RelayCore::install(LegIndex index, const LegSetup& setup) {
+void RelayCore::snapshot(const Leg& leg, LegSnapshot& out) {
+  streams_.snapshot(leg, out);
+  out.srtp = leg.setup.payload == PayloadKind::srtp ? summary_of(srtp_of(leg)) : SrtpLegSummary{};
+}
+
+void RelayCore::install(const CoreRequest& request) {
+  const LegIndex index = request.leg;
+  const LegSetup& setup = request.setup;
   Leg& leg = *leg_of(index);
   leg = Leg{};
   leg.in_use = true;
@@ -62,6 +72,7 @@ void RelayCore::install(LegIndex index, const LegSetup& setup) {
     lock(leg, kind);
     board_.seat(setup.address_index, setup.local_port[path], index);
   }
+  if (request.srtp != nullptr) change_srtp(leg, *request.srtp);
   legs_in_use_.add(1);
 }
 
@@ -101,8 +112,10 @@ void RelayCore::update(const CoreRequest& request) {
   const LegSetup& setup = request.setup;
   const bool relearn = request.relearn;
   const LegSetup before = leg.setup;
+  if (setup.payload != PayloadKind::srtp) end_srtp(leg);
   leg.setup = setup;
   leg.marks = marks_of(setup);
+  if (request.srtp != nullptr) change_srtp(leg, *request.srtp);
   streams_.learn_clock_rates(leg);
   for (const PathKind kind : {PathKind::rtp, PathKind::rtcp}) {
     Path& target = leg.paths[static_cast<size_t>(kind)];
@@ -121,7 +134,8 @@ void RelayCore::remove(std::span<LegSnapshot> legs) {
   for (LegSnapshot& last : legs) {
     Leg& leg = *leg_of(last.index);
     if (!leg.in_use) continue;  // never installed, or removed by a request that nobody waited for
-    streams_.snapshot(leg, last);
+    snapshot(leg, last);
+    end_srtp(leg);
     for (const uint16_t udp_port : leg.setup.local_port)
       board_.seat(leg.setup.address_index, udp_port, kEndedLeg);
     streams_.release_all(leg);

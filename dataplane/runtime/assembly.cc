@@ -32,6 +32,9 @@ static_assert(kMaxCores <= 32);  // RelayCore's wake mask has 32 bits
 constexpr uint32_t kFramesPerQueue =
     8192;  // receive and transmit queue of a port, the rings, and bursts under way
 constexpr uint32_t kFramesPerCore = 4096;
+// Behind the longest frame: what SRTP adds, where the headers it came with were longer than those
+// it leaves with.
+constexpr size_t kSrtpRoom = media::kMaxSrtpTrailerBytes + kIpv6Size - kIpv4Size;
 constexpr uint64_t kMaxRefusalWarnings = 8;
 constexpr uint64_t kNsPerS = 1'000'000'000;
 constexpr uint64_t kUnknownLinkMbps = 1000;
@@ -122,7 +125,8 @@ std::string make_pool(const config::DataplaneConfig& config, Assembly& parts) {
   uint32_t frames = static_cast<uint32_t>(config.cpus.size()) * kFramesPerCore;
   for (const InterfaceConfig& i : config.interfaces) frames += i.queues * kFramesPerQueue;
   std::string error;
-  parts.pool = make_packet_pool(frames, longest_frame(config), error);
+  parts.pool =
+      make_packet_pool(frames, static_cast<uint16_t>(longest_frame(config) + kSrtpRoom), error);
   return error;
 }
 
@@ -250,7 +254,8 @@ void build_board(const config::DataplaneConfig& config, Assembly& parts) {
   parts.slow_counters = std::vector<PortCounters>(config.interfaces.size());
   for (uint32_t core = 0; core < cores; ++core) {
     parts.cores.push_back(std::make_unique<RelayCore>(
-        *parts.board, core, parts.state == nullptr ? CoreMemory{} : parts.state->core(core)));
+        *parts.board, core, parts.state == nullptr ? CoreMemory{} : parts.state->core(core),
+        media::make_srtp_engine().engine));
     parts.lines.push_back(
         std::make_unique<CoreLine>(*parts.cores[core], parts.board->core_bell(core)));
     std::vector<int> wake_fds;
@@ -312,6 +317,14 @@ std::string open_book(const config::DataplaneConfig& config, Assembly& parts) {
       *parts.board, lines, interfaces, config.max_legs,
       parts.state == nullptr ? std::span<SavedCall>{} : parts.state->calls(),
       PortRest{.ns = config.port_rest_s * kNsPerS});
+  // The lcores' own memory is there when it is touched.
+  parts.srtp = std::make_unique<SrtpSetup>(media::make_srtp_engine(),
+                                           [state = parts.state.get()](LegIndex leg) {
+                                             return state == nullptr || state->reserve_srtp(leg);
+                                           });
+  if (const auto srtp = parts.srtp->status(); srtp.name.empty())
+    parts.warnings.push_back("legs with SRTP are refused: " + srtp.why);
+  parts.book->set_srtp(parts.srtp.get());
   parts.captures = std::make_unique<CaptureDesk>(*parts.board, lines, *parts.book);
   auto next_hops = NextHops::open([book = parts.book.get()](uint32_t token, const NextHop& hop) {
     book->on_next_hop(token, hop);

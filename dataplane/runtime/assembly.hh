@@ -47,6 +47,7 @@ struct Assembly {
   std::vector<PortCounters> slow_counters;                 // what the slow thread did, by port
   std::vector<std::unique_ptr<ExceptionPath>> exceptions;  // by port; null for a shared one
   std::vector<std::unique_ptr<CoreLine>> lines;
+  std::unique_ptr<SrtpSetup> srtp;
   std::unique_ptr<CallBook> book;
   std::unique_ptr<CaptureDesk> captures;
   std::unique_ptr<NextHops> next_hops;

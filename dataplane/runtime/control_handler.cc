@@ -106,7 +106,7 @@ void ControlRequests::handle(const control::Request& request, control::Reply rep
         } else if constexpr (std::is_same_v<T, control::MinuteList>) {
           reply.send(book.minutes().list(operation));
         } else if constexpr (std::is_same_v<T, control::CheckpointList>) {
-          reply.send(control::CheckpointPage{});
+          answer(reply, book.checkpoints(operation));
         } else if constexpr (std::is_same_v<T, control::CaptureStart>) {
           answer(reply, parts_->captures->start(operation, reply.client(), steady_ns()));
         } else if constexpr (std::is_same_v<T, control::CaptureRead>) {
@@ -163,6 +163,7 @@ control::StatusReport ControlRequests::status() {
     lcore.heap_allocated_bytes = parts_->loops[i]->heap_allocated_bytes();
     out.lcores.push_back(lcore);
   }
+  out.srtp = parts_->book->srtp_status();
   out.resumed = parts_->resumed;
   out.minutes_kept = parts_->book->minutes().kept();
   out.minutes_dropped = parts_->book->minutes().dropped();

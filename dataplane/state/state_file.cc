@@ -20,7 +20,7 @@ namespace holdfast::dataplane {
 namespace {
 
 // Raised whenever a structure in the file changes its meaning without its size.
-constexpr uint32_t kLayout = 3;
+constexpr uint32_t kLayout = 4;
 constexpr std::array<char, 8> kMagic = {'h', 'f', 's', 't', 'a', 't', 'e', '\n'};
 constexpr size_t kMaxCores = 16;
 constexpr size_t kMaxInterfaces = 16;
@@ -35,6 +35,7 @@ struct Header {
   uint32_t leg_size;
   uint32_t slot_size;
   uint32_t call_size;
+  uint32_t srtp_size;
   uint32_t cores;
   uint32_t legs_per_core;
   uint32_t interfaces;
@@ -49,18 +50,22 @@ constexpr size_t pages(size_t bytes) {
   return (bytes + kPage - 1) / kPage * kPage;
 }
 
-// Offsets of the tables: header, calls, then each core's legs and slots.
+// Offsets of the tables: header, calls, then each core's legs and slots; and behind all that each
+// core's SRTP.
 struct Layout {
   explicit Layout(const StateShape& shape)
       : legs_bytes(pages(size_t{shape.legs_per_core} * sizeof(Leg))),
         slots_bytes(pages(stream_slots(shape.legs_per_core) * sizeof(StreamSlot))),
         call_count(size_t{shape.cores} * shape.legs_per_core / 2),
         first_core(kPage + pages(call_count * sizeof(SavedCall))),
-        size(first_core + shape.cores * (legs_bytes + slots_bytes)) {}
+        srtp_bytes(pages(size_t{shape.legs_per_core} * sizeof(SrtpLeg))),
+        dense_size(first_core + shape.cores * (legs_bytes + slots_bytes)),
+        size(dense_size + shape.cores * srtp_bytes) {}
   size_t legs_at(uint32_t core) const { return first_core + core * (legs_bytes + slots_bytes); }
   size_t slots_at(uint32_t core) const { return legs_at(core) + legs_bytes; }
+  size_t srtp_at(uint32_t core) const { return dense_size + core * srtp_bytes; }
 
-  size_t legs_bytes, slots_bytes, call_count, first_core, size;
+  size_t legs_bytes, slots_bytes, call_count, first_core, srtp_bytes, dense_size, size;
 };
 
 std::array<char, kBootId> boot_id() {
@@ -93,6 +98,7 @@ Header header_of(const StateShape& shape) {
   header.leg_size = sizeof(Leg);
   header.slot_size = sizeof(StreamSlot);
   header.call_size = sizeof(SavedCall);
+  header.srtp_size = sizeof(SrtpLeg);
   header.cores = shape.cores;
   header.legs_per_core = shape.legs_per_core;
   header.interfaces = static_cast<uint32_t>(std::min(shape.interfaces.size(), kMaxInterfaces));
@@ -122,7 +128,8 @@ void mend_flags(Leg& leg) {
 std::string why_not(const Header& header, size_t size) {
   if (header.magic != kMagic) return "it is no state file";
   if (header.layout != kLayout || header.leg_size != sizeof(Leg) ||
-      header.slot_size != sizeof(StreamSlot) || header.call_size != sizeof(SavedCall))
+      header.slot_size != sizeof(StreamSlot) || header.call_size != sizeof(SavedCall) ||
+      header.srtp_size != sizeof(SrtpLeg))
     return "it is of another version";
   if (header.boot_id != boot_id()) return "it is of another boot";
   const bool sane = header.cores > 0 && header.cores <= kMaxCores && header.legs_per_core > 0 &&
@@ -143,25 +150,41 @@ Result<StateFile, std::string> StateFile::create(const std::string& path, const 
   ::unlink(fresh.c_str());
   const int fd = ::open(fresh.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return problem(fresh, "cannot be made");
-  const size_t size = Layout(shape).size;
+  const Layout layout(shape);
+  const size_t size = layout.dense_size;
+  const size_t srtp_size = layout.size - size;
+  constexpr int kAccess = PROT_READ | PROT_WRITE;
   // Reserved now: a store into a page that the file system has no room for would end the process.
+  // The rest is reserved leg by leg.
   const int full = ::posix_fallocate(fd, 0, static_cast<off_t>(size));
+  const bool room = full == 0 && ::ftruncate(fd, static_cast<off_t>(layout.size)) == 0;
   void* memory =
-      full != 0 ? MAP_FAILED
-                : ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
-  if (memory == MAP_FAILED) {
+      !room ? MAP_FAILED : ::mmap(nullptr, size, kAccess, MAP_SHARED | MAP_POPULATE, fd, 0);
+  void* srtp_memory = memory == MAP_FAILED ? MAP_FAILED
+                                           : ::mmap(nullptr, srtp_size, kAccess, MAP_SHARED, fd,
+                                                    static_cast<off_t>(size));
+  if (srtp_memory == MAP_FAILED) {
     if (full != 0) errno = full;
     std::string error = problem(fresh, "has no room");
+    if (memory != MAP_FAILED) ::munmap(memory, size);
     ::close(fd);
     ::unlink(fresh.c_str());
     return error;
   }
   static_cast<void>(::madvise(memory, size, MADV_HUGEPAGE));  // where the kernel has them for files
-  return StateFile(path, fd, memory, size, shape);
+  static_cast<void>(::madvise(srtp_memory, srtp_size, MADV_DONTDUMP));
+  return StateFile(path, fd, memory, size, srtp_memory, shape);
 }
 
-StateFile::StateFile(std::string path, int fd, void* memory, size_t size, const StateShape& shape)
-    : path_(std::move(path)), fd_(fd), memory_(memory), size_(size), shape_(shape) {
+StateFile::StateFile(std::string path, int fd, void* memory, size_t size, void* srtp_memory,
+                     const StateShape& shape)
+    : path_(std::move(path)),
+      fd_(fd),
+      memory_(memory),
+      size_(size),
+      srtp_memory_(srtp_memory),
+      shape_(shape),
+      srtp_reserved_(size_t{shape.cores} * shape.legs_per_core + 1) {
   const Layout layout(shape_);
   new (memory_) Header(header_of(shape_));
   std::uninitialized_value_construct_n(at<SavedCall>(memory_, kPage), layout.call_count);
@@ -178,12 +201,15 @@ StateFile::StateFile(StateFile&& other) noexcept
       fd_(std::exchange(other.fd_, -1)),
       memory_(std::exchange(other.memory_, nullptr)),
       size_(other.size_),
+      srtp_memory_(std::exchange(other.srtp_memory_, nullptr)),
       shape_(std::move(other.shape_)),
+      srtp_reserved_(std::move(other.srtp_reserved_)),
       published_(other.published_) {}
 
 StateFile::~StateFile() {
   if (memory_ == nullptr) return;
   ::munmap(memory_, size_);
+  ::munmap(srtp_memory_, Layout(shape_).size - size_);
   ::close(fd_);
   if (!published_) ::unlink((path_ + ".new").c_str());
 }
@@ -191,7 +217,25 @@ StateFile::~StateFile() {
 CoreMemory StateFile::core(uint32_t core) {
   const Layout layout(shape_);
   return {{at<Leg>(memory_, layout.legs_at(core)), shape_.legs_per_core},
-          {at<StreamSlot>(memory_, layout.slots_at(core)), stream_slots(shape_.legs_per_core)}};
+          {at<StreamSlot>(memory_, layout.slots_at(core)), stream_slots(shape_.legs_per_core)},
+          {at<SrtpLeg>(srtp_memory_, layout.srtp_at(core) - size_), shape_.legs_per_core}};
+}
+
+// Pages that a neighbour has already are reserved once more, which does nothing to them. (What
+// posix_fallocate() does where the file system cannot would: it writes.)
+bool StateFile::reserve_srtp(LegIndex leg) {
+  if (srtp_reserved_[leg]) return true;
+  const Layout layout(shape_);
+  const uint32_t core = (leg - 1) / shape_.legs_per_core;
+  const size_t start = layout.srtp_at(core) + (leg - 1) % shape_.legs_per_core * sizeof(SrtpLeg);
+  const size_t first = start / kPage * kPage;
+  const size_t bytes = pages(start + sizeof(SrtpLeg)) - first;
+  if (::fallocate(fd_, 0, static_cast<off_t>(first), static_cast<off_t>(bytes)) != 0) return false;
+  // Where the kernel can, here and not at the lcore's first store.
+  static_cast<void>(
+      ::madvise(at<std::byte>(srtp_memory_, first - size_), bytes, MADV_POPULATE_WRITE));
+  srtp_reserved_[leg] = true;
+  return true;
 }
 
 std::span<SavedCall> StateFile::calls() {
@@ -272,12 +316,20 @@ bool LeftState::read(CallNumber number, const SavedCall& saved, LeftCall& call) 
   call.started_ms = saved.started_ms;
   if (call.key.empty()) return false;
   for (size_t i = 0; i < 2; ++i) {
-    if (!read_leg(legs_of(number)[i], call.legs[i])) return false;
+    const LegIndex leg = legs_of(number)[i];
+    if (!read_leg(leg, call.legs[i])) return false;
+    const bool is_secure = call.legs[i].leg.setup.payload == PayloadKind::srtp;
+    call.srtp[i] = is_secure ? srtp_of(leg) : nullptr;
     const size_t interface = call.legs[i].leg.setup.port;
     if (interface >= shape_.interfaces.size()) return false;
     call.interfaces[i] = shape_.interfaces[interface];
   }
   return true;
+}
+
+const SrtpLeg* LeftState::srtp_of(LegIndex leg) const {
+  const uint32_t core = (leg - 1) / shape_.legs_per_core;
+  return at<SrtpLeg>(memory_, Layout(shape_).srtp_at(core)) + (leg - 1) % shape_.legs_per_core;
 }
 
 bool LeftState::read_leg(LegIndex index, LegSnapshot& out) const {

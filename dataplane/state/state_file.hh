@@ -4,8 +4,9 @@
 //
 // The file is mapped and written by plain stores: what was stored is there for the successor,
 // whatever ended the process. Nothing in it is trusted further than its bounds: a process dies
-// between any two stores. It lies on a memory file system, root only (0600); an addresses' and
-// counters' copy of the live calls is all that is in it, no keys.
+// between any two stores. It lies on a memory file system, root only (0600): beside the addresses
+// and counters of the live calls it has the keys of those with SRTP. Their part of the file has
+// holes where no leg has keys.
 #pragma once
 
 #include <array>
@@ -60,6 +61,8 @@ class StateFile {
   ~StateFile();  // the file stays; one that was not published goes
 
   CoreMemory core(uint32_t core);
+  // Before a leg gets keys: memory for its SRTP, which stays. False: there is none. Slow thread.
+  bool reserve_srtp(LegIndex leg);
   std::span<SavedCall> calls();  // by number, as many as there are pairs of legs
   // Says that the process lives, and what the steady clock shows; a successor measures from there
   // how long nobody counted.
@@ -67,13 +70,16 @@ class StateFile {
   std::string publish();  // empty, or an error in one line
 
  private:
-  StateFile(std::string path, int fd, void* memory, size_t size, const StateShape& shape);
+  StateFile(std::string path, int fd, void* memory, size_t size, void* srtp_memory,
+            const StateShape& shape);
 
   std::string path_;
   int fd_;
   void* memory_;
-  size_t size_;
+  size_t size_;  // of what has no holes
+  void* srtp_memory_;
   StateShape shape_;
+  std::vector<bool> srtp_reserved_;  // by leg
   bool published_ = false;
 };
 
@@ -82,7 +88,8 @@ struct LeftCall {
   std::string key;
   uint64_t started_ms = 0;
   std::array<std::string, 2> interfaces;
-  std::array<LegSnapshot, 2> legs;  // `index` as it was there
+  std::array<LegSnapshot, 2> legs;       // `index` as it was there
+  std::array<const SrtpLeg*, 2> srtp{};  // of those with SRTP, unchecked, in the file; else null
 };
 
 // The file of the process before, read only.
@@ -107,6 +114,7 @@ class LeftState {
   LeftState(const void* memory, size_t size, StateShape shape, uint64_t silent_ns);
   bool read(CallNumber number, const SavedCall& saved, LeftCall& call) const;
   bool read_leg(LegIndex index, LegSnapshot& out) const;
+  const SrtpLeg* srtp_of(LegIndex leg) const;
 
   const void* memory_;
   size_t size_;

@@ -26,11 +26,31 @@ void wipe_state(State& state) {
   wipe(std::span(reinterpret_cast<uint8_t*>(&state), sizeof state));
 }
 
+// Whether a byte that another life left is a flag.
+bool is_flag(const bool& flag) {
+  uint8_t byte = 0;
+  std::memcpy(&byte, &flag, sizeof byte);
+  return byte <= 1;
+}
+
+bool usable(const SrtpInbound::Stream& s) {
+  return s.index <= kMaxSrtpIndex && s.rtcp_index <= kMaxSrtcpIndex && is_flag(s.rtp_seen) &&
+         is_flag(s.rtcp_seen);
+}
+
+bool usable(const SrtpOutbound::Stream& s) {
+  return s.index <= kMaxSrtpIndex && s.rtcp_index <= kMaxSrtcpIndex && is_flag(s.rtp_sent) &&
+         is_flag(s.restored);
+}
+
 // Whether its numbers are such that nothing can go wrong with them, whoever wrote them.
 template <typename State>
 bool usable(const State& state) {
-  return state.stream_count <= kMaxSrtpSsrcs && state.keys.mki_bytes <= kMaxMkiBytes &&
-         static_cast<size_t>(state.keys.suite) < kSrtpSuites;
+  if (state.stream_count > kMaxSrtpSsrcs || state.keys.mki_bytes > kMaxMkiBytes ||
+      static_cast<size_t>(state.keys.suite) >= kSrtpSuites)
+    return false;
+  const std::span streams = std::span(state.streams).first(state.stream_count);
+  return std::all_of(streams.begin(), streams.end(), [](const auto& s) { return usable(s); });
 }
 
 void set_mki(SrtpKeys& keys, SrtpMki mki) {
@@ -65,6 +85,12 @@ std::string_view text_of(SrtpVerdict verdict) {
 #undef HOLDFAST_X
   }
   return {};
+}
+
+size_t srtp_trailer_bytes(const SrtpKeys& keys, bool rtcp) {
+  const SrtpSuiteTraits& traits = traits_of(keys.suite);
+  return size_t{keys.mki_bytes} +
+         (rtcp ? traits.rtcp_tag_bytes + kIndexWordBytes : traits.rtp_tag_bytes);
 }
 
 bool SrtpEngine::open_keys(SrtpKeys& keys, const SdesKey& key, bool outbound) {
@@ -157,8 +183,7 @@ SrtpVerdict SrtpEngine::prepare_in(const SrtpTask& task, SrtpWork& work) {
   const SrtpSuiteTraits& traits = traits_of(work.keys->suite);
   const std::span<const uint8_t> bytes(task.data, task.length);
   const size_t tag_bytes = work.rtcp ? traits.rtcp_tag_bytes : traits.rtp_tag_bytes;
-  const size_t word_bytes = work.rtcp ? kIndexWordBytes : 0;
-  const size_t trailer = tag_bytes + word_bytes + work.keys->mki_bytes;
+  const size_t trailer = srtp_trailer_bytes(*work.keys, work.rtcp);
   size_t clear = kRtcpClearBytes;
   uint16_t sequence = 0;
   if (work.rtcp) {
@@ -195,12 +220,10 @@ SrtpVerdict SrtpEngine::prepare_in(const SrtpTask& task, SrtpWork& work) {
 
 // Nothing is numbered before all that can be wrong was looked at.
 SrtpVerdict SrtpEngine::prepare_out(SrtpTask& task, SrtpWork& work) {
-  const SrtpSuiteTraits& traits = traits_of(work.keys->suite);
   const std::span<const uint8_t> bytes(task.data, task.length);
-  const size_t mki_bytes = work.keys->mki_bytes;
+  const size_t trailer = srtp_trailer_bytes(*work.keys, work.rtcp);
   if (work.rtcp) {
     if (!has_rtcp_header(bytes)) return SrtpVerdict::srtp_bad_packet;
-    const size_t trailer = traits.rtcp_tag_bytes + kIndexWordBytes + mki_bytes;
     if (bytes.size() + trailer > task.capacity) return SrtpVerdict::srtp_no_room;
     work.ssrc = load_be32(task.data + 4);
     work.clear_bytes = kRtcpClearBytes;
@@ -211,7 +234,6 @@ SrtpVerdict SrtpEngine::prepare_out(SrtpTask& task, SrtpWork& work) {
   } else {
     const auto rtp = parse_rtp_header(bytes);
     if (!rtp) return SrtpVerdict::srtp_bad_packet;
-    const size_t trailer = traits.rtp_tag_bytes + mki_bytes;
     if (bytes.size() + trailer > task.capacity) return SrtpVerdict::srtp_no_room;
     work.ssrc = rtp->ssrc;
     work.clear_bytes = rtp->payload_offset;
@@ -225,11 +247,9 @@ SrtpVerdict SrtpEngine::prepare_out(SrtpTask& task, SrtpWork& work) {
 
 SrtpVerdict SrtpEngine::finish(SrtpWork& work) {
   if (work.verdict != SrtpVerdict::srtp_ok) return work.verdict;
-  const SrtpSuiteTraits& traits = traits_of(work.keys->suite);
   size_t length = size_t{work.clear_bytes} + work.payload_bytes;
   if (work.protect) {
-    length += size_t{work.keys->mki_bytes} +
-              (work.rtcp ? traits.rtcp_tag_bytes + kIndexWordBytes : traits.rtp_tag_bytes);
+    length += srtp_trailer_bytes(*work.keys, work.rtcp);
     work.task->length = static_cast<uint16_t>(length);
     return SrtpVerdict::srtp_ok;
   }

@@ -23,6 +23,9 @@ enum class SrtpOp : uint8_t { protect_rtp, protect_rtcp, unprotect_rtp, unprotec
 // What may be added to a packet: the tag of GCM, the SRTCP index, the longest MKI.
 inline constexpr size_t kMaxSrtpTrailerBytes = 16 + 4 + kMaxMkiBytes;
 
+// What is added to a packet under these keys.
+size_t srtp_trailer_bytes(const SrtpKeys& keys, bool rtcp);
+
 // One packet. Its bytes are rewritten in place; those of a packet that is not srtp_ok are without
 // meaning afterwards. RTP headers stay, but for the sequence number on the way out.
 struct SrtpTask {

@@ -10,9 +10,8 @@
 
 namespace holdfast::media {
 
-// X(name, what is wrong). All but the first are drop names.
-#define HOLDFAST_SRTP_VERDICTS(X)                                                                 \
-  X(srtp_ok, "protected or unprotected")                                                          \
+// X(name, what is wrong): names of drops.
+#define HOLDFAST_SRTP_REFUSALS(X)                                                                 \
   X(srtp_bad_packet, "no RTP or RTCP header, or too short for the trailer of its suite")          \
   X(srtp_bad_mki, "another MKI than that of the key")                                             \
   X(srtp_not_encrypted, "SRTCP whose E bit says that it is not encrypted")                        \
@@ -25,6 +24,9 @@ namespace holdfast::media {
   X(srtp_no_room, "no room for the trailer behind the packet")                                    \
   X(srtp_no_key, "no keys, or those of another engine")                                           \
   X(srtp_failed, "the crypto library failed")
+#define HOLDFAST_SRTP_VERDICTS(X)        \
+  X(srtp_ok, "protected or unprotected") \
+  HOLDFAST_SRTP_REFUSALS(X)
 
 enum class SrtpVerdict : uint8_t {
 #define HOLDFAST_X(name, text) name,

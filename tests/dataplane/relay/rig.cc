@@ -11,6 +11,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "media/srtp/choose.hh"
+
 namespace holdfast::dataplane::test_rig {
 namespace {
 
@@ -102,7 +104,8 @@ Rig::Rig(const RigOptions& options) : queues_(options.queues) {
   }
   board_ = std::make_unique<Switchboard>(options.cores, options.max_legs, std::move(ports));
   for (uint32_t i = 0; i < options.cores; ++i)
-    cores_.push_back(std::make_unique<RelayCore>(*board_, i, options.memory));
+    cores_.push_back(std::make_unique<RelayCore>(
+        *board_, i, options.memory, options.srtp ? media::make_srtp_engine().engine : nullptr));
 }
 
 Rig::~Rig() {
@@ -219,12 +222,15 @@ void Rig::resolve(LegIndex leg) {
   request(r, leg);
 }
 
-void Rig::add_call(LegIndex lan, LegIndex wan, LegSetup lan_setup, LegSetup wan_setup) {
+void Rig::add_call(LegIndex lan, LegIndex wan, LegSetup lan_setup, LegSetup wan_setup,
+                   SrtpChange* lan_srtp, SrtpChange* wan_srtp) {
   lan_setup.peer = wan;
   wan_setup.peer = lan;
-  const std::pair<LegIndex, LegSetup*> legs[] = {{lan, &lan_setup}, {wan, &wan_setup}};
-  for (const auto& [leg, leg_setup] : legs) {
+  const std::tuple<LegIndex, LegSetup*, SrtpChange*> legs[] = {{lan, &lan_setup, lan_srtp},
+                                                               {wan, &wan_setup, wan_srtp}};
+  for (const auto& [leg, leg_setup, srtp] : legs) {
     CoreRequest r;
+    r.srtp = srtp;
     r.kind = CoreRequest::Kind::install;
     r.leg = leg;
     r.setup = *leg_setup;

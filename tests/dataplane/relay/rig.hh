@@ -29,6 +29,7 @@ struct RigOptions {
   CoreMemory memory = {};  // of the only core; empty: its own
   uint16_t queues = 1;     // pairs of each port
   uint16_t last_media_port = 20199;
+  bool srtp = false;            // each core has an engine
   bool second_address = false;  // 198.18.1.3 and 198.18.2.3 as well
 };
 
@@ -64,7 +65,8 @@ class Rig {
 
   // A call with a leg on each port; the remotes may be none. Next hops are resolved to ...:a0 +
   // port.
-  void add_call(LegIndex lan, LegIndex wan, LegSetup lan_setup, LegSetup wan_setup);
+  void add_call(LegIndex lan, LegIndex wan, LegSetup lan_setup, LegSetup wan_setup,
+                SrtpChange* lan_srtp = nullptr, SrtpChange* wan_srtp = nullptr);
   LegSetup setup(size_t port, uint16_t local_port, const char* remote, bool ipv6 = false);
   void resolve(LegIndex leg);
   void request(CoreRequest& request, LegIndex leg);

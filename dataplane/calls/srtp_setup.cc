@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// From keys of a request to the state of an lcore.
+#include "dataplane/calls/srtp_setup.hh"
+
+#include <cstring>
+
+namespace holdfast::dataplane {
+namespace {
+
+using control::Error;
+using control::ErrorCode;
+
+constexpr const char* kNoMemory = "no memory for the SRTP of one more leg";
+
+media::SrtpFingerprint fingerprint_of(const std::optional<media::SdesKey>& key) {
+  return key ? media::fingerprint_of(*key) : media::kNoSrtpKey;
+}
+
+// What a state under `key` goes on from. Of a key that is younger than the checkpoint no more is
+// known than that SRTCP may have been sent under it.
+media::SrtpCheckpoint checkpoint_for(const media::SrtpFingerprint& key,
+                                     const media::SrtpKeyMark& mark,
+                                     const media::SrtpCheckpoint& kept) {
+  return media::mark_of(key) == mark ? kept : media::advanced({});
+}
+
+}  // namespace
+
+SrtpSetup::SrtpSetup(media::SrtpChosen engine, Reserve reserve)
+    : chosen_(std::move(engine)),
+      reserve_(std::move(reserve)),
+      scratch_(std::make_unique<SrtpLeg>()) {}
+
+std::optional<Error> SrtpSetup::plan(LegIndex leg, const SrtpLegSummary& has,
+                                     const control::LegSrtp& wanted, std::string_view checkpoint,
+                                     SrtpChange& change) {
+  wipe(change);
+  if (chosen_.engine == nullptr)
+    return Error{ErrorCode::kNoSrtp, "this dataplane has no engine for SRTP: " + chosen_.why};
+  if (!reserve_(leg)) return Error{ErrorCode::kNoSrtp, kNoMemory};
+
+  const media::SrtpFingerprint in_key = fingerprint_of(wanted.in);
+  const media::SrtpFingerprint out_key = fingerprint_of(wanted.out);
+  change.in = in_key != has.in_key;
+  change.out = out_key != has.out_key;
+  const auto kept = media::checkpoint_from_text(checkpoint);
+  bool opened = true;
+  if (change.in && wanted.in) {
+    opened = chosen_.engine->open(scratch_->in, *wanted.in);
+    if (kept && media::mark_of(in_key) == kept->in_key) media::restore(scratch_->in, kept->in);
+    change.state.in = scratch_->in;
+    change.state.in_key = in_key;
+    chosen_.engine->release(scratch_->in);
+  }
+  if (change.out && wanted.out) {
+    opened = chosen_.engine->open(scratch_->out, *wanted.out) && opened;
+    if (kept) media::restore(scratch_->out, checkpoint_for(out_key, kept->out_key, kept->out));
+    change.state.out = scratch_->out;
+    change.state.out_key = out_key;
+    chosen_.engine->release(scratch_->out);
+  }
+  if (opened) return std::nullopt;
+  wipe(change);
+  return Error{ErrorCode::kNoSrtp, "the SRTP library failed to take a key"};
+}
+
+std::string SrtpSetup::take_over(LegIndex leg, const SrtpLeg& left, SrtpChange& change) {
+  wipe(change);
+  if (chosen_.engine == nullptr) return "there is no engine for its SRTP: " + chosen_.why;
+  if (!reserve_(leg)) return kNoMemory;
+  change.in = change.out = change.with_refused = true;
+  std::memcpy(&change.state, &left, sizeof left);  // its flags may be none: it is judged by adopt()
+  return {};
+}
+
+control::SrtpEngineStatus SrtpSetup::status() const {
+  return {chosen_.engine == nullptr ? std::string() : std::string(chosen_.engine->name()),
+          chosen_.why, 0};
+}
+
+}  // namespace holdfast::dataplane
