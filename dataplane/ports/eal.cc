@@ -6,9 +6,10 @@
 #include <rte_errno.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <fstream>
 #include <thread>
+
+#include "dataplane/ports/lcore_map.hh"
 
 namespace holdfast::dataplane {
 namespace {
@@ -20,15 +21,6 @@ uint64_t free_huge_memory_mib() {
   std::ifstream file(std::string(kHugePages) + "/free_hugepages");
   uint64_t pages = 0;
   return file >> pages ? pages * kHugePageMib : 0;
-}
-
-// lcore 0 is this thread and may run anywhere; the packet lcores are pinned.
-std::string lcore_map(const std::vector<uint16_t>& cpus) {
-  const unsigned online = std::max(1u, std::thread::hardware_concurrency());
-  std::string map = "0@(0-" + std::to_string(online - 1) + ")";
-  for (size_t i = 0; i < cpus.size(); ++i)
-    map += "," + std::to_string(i + 1) + "@" + std::to_string(cpus[i]);
-  return map;
 }
 
 }  // namespace
@@ -51,7 +43,7 @@ Result<Eal, std::string> Eal::start(const EalOptions& options) {
 
   std::vector<std::string> words = {"holdfast-dataplane",
                                     "--lcores",
-                                    lcore_map(options.cpus),
+                                    lcore_map(options.cpus, allowed_cpus()),
                                     "--main-lcore",
                                     "0",
                                     "--no-telemetry",

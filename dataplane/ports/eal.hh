@@ -17,7 +17,7 @@ struct EalOptions {
   HugePages huge_pages = HugePages::automatic;
   uint32_t memory_mib = 512;
   std::vector<uint16_t>
-      cpus;  // lcore i + 1 runs on cpus[i]; lcore 0 is the calling thread, unpinned
+      cpus;  // lcore i + 1 runs on cpus[i]; lcore 0 is the calling thread, on the others
   std::vector<std::string> pci_addresses;  // devices to probe; none: PCI is left alone
 };
 

@@ -68,17 +68,17 @@ bool RelayCore::has_messages() const {
   return false;
 }
 
-unsigned RelayCore::poll(uint64_t now_ns) {
-  unsigned done = serve_requests();
+Round RelayCore::poll(uint64_t now_ns) {
+  Round done{0, serve_requests()};
   if (tell_left_ > 0) [[unlikely]]
     tell_again();
-  for (const size_t port : own_ports_) done += poll_port(port, now_ns);
-  if (board_.cores() > 1) done += poll_inbox(now_ns);
+  for (const size_t port : own_ports_) done.frames += poll_port(port, now_ns);
+  if (board_.cores() > 1) done.frames += poll_inbox(now_ns);
   for (size_t port = 0; port < tx_.size(); ++port) flush_tx(port);
   for (; to_wake_ != 0; to_wake_ &= to_wake_ - 1)
     board_.core_bell(static_cast<uint32_t>(std::countr_zero(to_wake_))).ring();
   // Media first: the kernel's frames take what is left of this round.
-  for (const size_t port : own_ports_) done += poll_from_kernel(port);
+  for (const size_t port : own_ports_) done.frames += poll_from_kernel(port);
   return done;
 }
 

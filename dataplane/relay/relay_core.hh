@@ -25,6 +25,14 @@
 
 namespace holdfast::dataplane {
 
+// What one round of a packet loop found to do.
+struct Round {
+  unsigned frames = 0;    // from ports, from other lcores, from the kernel
+  unsigned requests = 0;  // of the slow thread
+
+  bool idle() const { return frames == 0 && requests == 0; }
+};
+
 // poll() belongs to one lcore. The queues and counters are the only parts that the slow thread
 // touches. Nothing in poll() allocates, locks, logs, or calls the kernel by itself (a driver may,
 // once per burst).
@@ -35,9 +43,8 @@ class RelayCore {
   RelayCore(Switchboard& board, uint32_t core, const CoreMemory& memory = {},
             std::unique_ptr<media::SrtpEngine> engine = nullptr);
 
-  // One round; `now_ns` is a steady clock, read once by the caller. Returns the frames and requests
-  // handled, so 0 means that there was nothing to do.
-  unsigned poll(uint64_t now_ns);
+  // One round; `now_ns` is a steady clock, read once by the caller.
+  Round poll(uint64_t now_ns);
   // Whether poll() would find something that came from another thread; for the last look before
   // sleeping.
   bool has_messages() const;

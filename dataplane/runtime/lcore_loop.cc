@@ -62,9 +62,9 @@ void LcoreLoop::run() {
     if (paused_ns != 0) counters.slept_ns.add(now_ns - paused_ns);
     paused_ns = 0;
     counters.polls.add(1);
-    const unsigned frames = relay_.poll(now_ns);
-    const Gears::Gear gear = gears_.polled(now_ns, frames);
-    if (frames > 0) continue;
+    const Round done = relay_.poll(now_ns);
+    const Gears::Gear gear = gears_.polled(now_ns, done.frames, done.requests);
+    if (!done.idle()) continue;
     counters.empty_polls.add(1);
     if (gear == Gears::Gear::poll) {
       rte_pause();

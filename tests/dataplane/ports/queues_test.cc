@@ -156,10 +156,10 @@ TEST_P(QueuesTest, EachLcoreServesItsOwnPair) {
     for (uint16_t queue = 0; queue < kQueues; ++queue) {
       say(queue, core, seq++);
       const uint32_t taker = queue;  // the port's first queue is lcore 0's
-      ASSERT_TRUE(within_seconds(5, [&] { return cores_[taker]->poll(kNow) == 1; }))
+      ASSERT_TRUE(within_seconds(5, [&] { return cores_[taker]->poll(kNow).frames == 1; }))
           << "call of lcore " << core << ", queue " << queue;
       if (taker != core) {
-        EXPECT_EQ(cores_[core]->poll(kNow), 1u) << "handed over by ring";
+        EXPECT_EQ(cores_[core]->poll(kNow).frames, 1u) << "handed over by ring";
       }
       const auto out = board_->queue_of(0, core);
       EXPECT_TRUE(within_seconds(5, [&] { return heard(out) == 1; }));

@@ -168,9 +168,9 @@ void Rig::collect(size_t port, std::vector<rte_mbuf*>& frames) {
 }
 
 void Rig::run(uint64_t now_ns) {
-  for (unsigned done = 1; done > 0;) {
-    done = 0;
-    for (const auto& core : cores_) done += core->poll(now_ns);
+  for (bool busy = true; busy;) {
+    busy = false;
+    for (const auto& core : cores_) busy = !core->poll(now_ns).idle() || busy;
   }
 }
 

@@ -131,7 +131,7 @@ TEST(TwoLcoresWithQueues, WhatIsSteeredRightStaysWithItsLcore) {
   for (const uint16_t queue :
        {rig.board().queue_of(0, owner), rig.board().queue_of(0, 1 - owner)}) {
     ASSERT_TRUE(rig.inject(rig.prepare(0, frame(c, true, queue), queue)));
-    const unsigned here = rig.core(owner).poll(1'000'000'000);
+    const unsigned here = rig.core(owner).poll(1'000'000'000).frames;
     const bool steered = queue == rig.board().queue_of(0, owner);
     EXPECT_EQ(here, steered ? 1u : 0u);
     EXPECT_EQ(rig.departed(1).size(), steered ? 1u : 0u);
