@@ -14,6 +14,26 @@ constexpr uint8_t kTimeToLive =
 constexpr size_t kIpv4Source = 12;  // offset of the source address; the destination follows
 constexpr size_t kIpv6Source = 8;
 
+constexpr size_t kSize4 = kEthernetSize + kIpv4Size + kUdpSize;
+constexpr size_t kSize6 = kEthernetSize + kIpv6Size + kUdpSize;
+
+// There are four sizes: a copy of a size that the compiler knows is a few moves.
+void copy_header(uint8_t* to, const uint8_t* from, size_t size) {
+  switch (size) {
+    case kSize4:
+      std::memcpy(to, from, kSize4);
+      break;
+    case kSize4 + kVlanSize:
+      std::memcpy(to, from, kSize4 + kVlanSize);
+      break;
+    case kSize6:
+      std::memcpy(to, from, kSize6);
+      break;
+    default:
+      std::memcpy(to, from, kSize6 + kVlanSize);
+  }
+}
+
 void store_be16(uint8_t* p, uint16_t host) {
   p[0] = static_cast<uint8_t>(host >> 8);
   p[1] = static_cast<uint8_t>(host);
@@ -75,7 +95,7 @@ HeaderTemplate::HeaderTemplate(const HeaderFrame& frame, const HeaderEnds& ends,
 void HeaderTemplate::write(const HeaderFrame& frame, const HeaderEnds& ends, uint8_t* out,
                            uint16_t payload_size, uint8_t traffic_class, uint8_t pcp,
                            ChecksumSum payload_sum, bool no_checksum) const {
-  std::memcpy(out, frame.bytes_.data(), frame.size_);
+  copy_header(out, frame.bytes_.data(), frame.size_);
   std::memcpy(out, next_hop_.bytes.data(), 6);
   if (frame.l3_offset_ != kEthernetSize)
     out[kEthernetSize] = static_cast<uint8_t>(out[kEthernetSize] | pcp << 5);

@@ -110,6 +110,7 @@ inline constexpr uint32_t kNoStream = UINT32_MAX;
 inline constexpr uint32_t kMaxStreamsPerLeg = 8;
 
 // Its packets touch the first three cache lines.
+inline constexpr size_t kHotSlotBytes = 192;
 struct alignas(64) StreamSlot {
   uint32_t next = kNoStream;  // of the same leg, most recently used first
   // Of its packets as they came: how many had no DSCP, and how many another than

@@ -159,8 +159,21 @@ void RelayCore::take_burst(std::span<rte_mbuf*> frames, uint64_t now_ns, bool fr
       ++works;
     }
   }
+  for (size_t i = 0; i < works; ++i) prefetch_behind(*work_[i].leg);
   relay_all({work_.data(), works}, now_ns);
   if (kernel_frames > 0) send_to_kernel(port, {for_kernel.data(), kernel_frames});
+}
+
+// What a packet touches that its leg names: the stream used last, and the leg that it leaves by.
+void RelayCore::prefetch_behind(const Leg& leg) {
+  if (leg.streams != kNoStream) {
+    const auto* slot = reinterpret_cast<const uint8_t*>(&streams_[leg.streams]);
+    for (size_t at = 0; at < kHotSlotBytes; at += RTE_CACHE_LINE_SIZE) rte_prefetch0(slot + at);
+  }
+  if (const Leg* peer = leg_of(leg.setup.peer)) {
+    rte_prefetch0(peer->hot());
+    rte_prefetch0(peer->paths.data());
+  }
 }
 
 // What is joined to another leg of this lcore comes round again, in order, until all of it has left

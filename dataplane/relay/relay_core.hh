@@ -98,6 +98,7 @@ class RelayCore {
   void take_burst(std::span<rte_mbuf*> frames, uint64_t now_ns, bool from_port);
   void relay_all(std::span<Work> work, uint64_t now_ns);
   void settle(const Work& work, DropReason reason);  // of one that went no further
+  void prefetch_behind(const Leg& leg);
   // `leg`: whose books it goes into when the inbox is full; null: not known.
   void hand_over(rte_mbuf* frame, uint32_t core, const FrameNote& note, Leg* leg);
   void send_to_kernel(size_t port, std::span<rte_mbuf*> frames);
@@ -172,9 +173,8 @@ class RelayCore {
   void apply(const NextHopUpdate& update);
 
   Leg* leg_of(LegIndex index) {
-    return index != kNoLeg && board_.owner_of_leg(index) == core_
-               ? &legs_[board_.slot_of_leg(index)]
-               : nullptr;
+    const uint32_t slot = index - 1 - core_ * board_.legs_per_core();  // of kNoLeg: past the end
+    return slot < board_.legs_per_core() ? &legs_[slot] : nullptr;
   }
 
   LegIndex index_of(const Leg& leg) const {

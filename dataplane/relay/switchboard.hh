@@ -90,6 +90,7 @@ class Switchboard {
   // The media ports of a core on one interface: a contiguous slice, so that the port alone names
   // the core.
   uint32_t owner_of_port(const PortFilter& filter, uint16_t udp_port) const {
+    if (cores_ == 1) return 0;  // divisions are slow
     const uint32_t pair = static_cast<uint32_t>(udp_port - filter.first_port) / 2;
     const uint32_t per_core = pairs(filter) / cores_;
     const uint32_t owner = per_core == 0 ? 0 : pair / per_core;
