@@ -8,11 +8,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 import pytest
 from appliance import Crowd, host_port, to_text
-from conftest import ROOT
+from conftest import PYTHON, ROOT
 
 # Another build may be put in its place, for instance one with sanitizers.
 DATAPLANE = os.environ.get("HF_DATAPLANE", ROOT / "build" / "dataplane" / "holdfast-dataplane")
@@ -220,3 +221,19 @@ def test_clean_stop_in_the_middle_of_calls(lab, tmp_path, take, how):
         left = place.traces()
         assert not [link for link in left["links"] if link[1]], "an XDP program is left"
         assert str(socket) not in left["sockets"] and not left["raw"]
+
+
+def test_a_queue_that_a_dead_process_had_is_waited_for(lab):
+    """The kernel gives it back some time after the process has ended; a successor comes at once."""
+    box = lab(take="owned")
+    holder = box.popen("edge", PYTHON, ROOT / "tests" / "lab" / "queue_holder.py", "lan0", 0,
+                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "ready\n"
+    ends = threading.Timer(0.4, holder.stdin.close)
+    ends.start()
+    try:
+        box.run("appliance", "start", "dataplane")
+    finally:
+        ends.join()
+        holder.wait(5)
+    box.run("appliance", "stop", "dataplane")
