@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "control/cli/srtp_file.hh"
+
 namespace holdfast::cli {
 namespace {
 
@@ -50,6 +52,12 @@ Result<LegSpec, std::string> parse_leg(std::string_view argument) {
     const auto key = part.substr(0, equals);
     const auto value = has_value ? part.substr(equals + 1) : std::string_view{};
     bool good = false;
+    if (!first && has_value && key == "srtp") {
+      auto srtp = read_srtp_file(std::string(value));
+      if (!srtp) return srtp.error();
+      leg.srtp = std::move(srtp).value();
+      continue;
+    }
     if (first) {
       leg.interface = key;
       good = !key.empty() && (!has_value || (leg.remote = SocketAddress::parse(value)).has_value());

@@ -11,7 +11,8 @@
 namespace holdfast::cli {
 
 inline constexpr std::string_view kLegSyntax =
-    "INTERFACE[=ADDRESS:PORT][,rtcp=ADDRESS:PORT][,port=LOCAL][,clock=PAYLOAD_TYPE/HZ]";
+    "INTERFACE[=ADDRESS:PORT][,rtcp=ADDRESS:PORT][,port=LOCAL][,clock=PAYLOAD_TYPE/HZ]"
+    "[,srtp=FILE]";
 
 // The error says what is wrong with the argument, in one line.
 Result<control::LegSpec, std::string> parse_leg(std::string_view argument);

@@ -5,6 +5,7 @@
 
 #include "control/cli/command.hh"
 #include "control/cli/leg_argument.hh"
+#include "control/cli/srtp_file.hh"
 #include "control/cli/table.hh"
 
 namespace holdfast::cli {
@@ -29,14 +30,21 @@ uint64_t dropped(const LegReport& leg) {
   return sum;
 }
 
+// The suite of both ways, or each: in / out.
+std::string srtp_text(const std::optional<control::SrtpReport>& srtp) {
+  if (!srtp) return "";
+  const auto name = [](const std::string& suite) { return suite.empty() ? "no key" : suite; };
+  return srtp->in == srtp->out ? name(srtp->in) : name(srtp->in) + " / " + name(srtp->out);
+}
+
 void print_legs(const std::vector<CallReport>& calls) {
   Table table({"CALL", ">LEG", "INTERFACE", "LOCAL", "LOCAL RTCP", "REMOTE", "SOURCE", "NEXT HOP",
-               ">RX", ">TX", ">DROPPED"});
+               "SRTP", ">RX", ">TX", ">DROPPED"});
   for (const auto& call : calls) {
     for (const auto& leg : call.legs) {
       table.add({call.call, std::to_string(leg.leg), leg.interface, leg.local.to_string(),
                  leg.local_rtcp.to_string(), text_of(leg.remote), text_of(leg.learned_source),
-                 next_hop_text(leg.next_hop), std::to_string(leg.rx.packets),
+                 next_hop_text(leg.next_hop), srtp_text(leg.srtp), std::to_string(leg.rx.packets),
                  std::to_string(leg.tx.packets), std::to_string(dropped(leg))});
     }
   }
@@ -104,7 +112,7 @@ void run_list(Context& context, bool finished, bool as_json) {
 struct UpdateOptions {
   control::LegUpdate update;
   std::string remote, remote_rtcp;
-  std::string media, rtcp_mux, learn;  // empty: not given
+  std::string media, rtcp_mux, learn, srtp;  // empty: not given
   bool as_json = false;
 };
 
@@ -127,12 +135,18 @@ void run_update(Context& context, const UpdateOptions& options) {
   if (!options.learn.empty())
     update.learn = options.learn == "strict" ? control::Learn::kStrict : control::Learn::kLock;
   update.media = control::media_from(options.media);
+  update.clear_srtp = options.srtp == kNone;
+  if (!options.srtp.empty() && !update.clear_srtp) {
+    auto srtp = read_srtp_file(options.srtp);
+    if (!srtp) return context.fail(kWrongUse, srtp.error());
+    update.srtp = std::move(srtp).value();
+  }
   const bool addressed = !options.remote.empty() || !options.remote_rtcp.empty();
   if (!addressed && !update.dscp && !update.media && !update.relearn && !update.rtcp_mux &&
-      !update.learn) {
+      !update.learn && options.srtp.empty()) {
     return context.fail(kWrongUse,
                         "nothing to change: give --remote, --remote-rtcp, --media, --dscp, "
-                        "--rtcp-mux, --learn or --relearn");
+                        "--rtcp-mux, --learn, --srtp or --relearn");
   }
   const auto client = context.connect();
   if (!client) return;
@@ -213,6 +227,10 @@ void add_relay_commands(CLI::App& app, Context& context) {
       ->check(CLI::IsMember({"on", "off"}));
   update->add_option("--learn", update_options->learn, "whose media is taken")
       ->check(CLI::IsMember({"lock", "strict"}));
+  update->add_option(
+      "--srtp", update_options->srtp,
+      "FILE with keys: a line \"in\" and a line \"out\", each as a=crypto has it; or "
+      "none: plain RTP");
   update->add_option("--media", update_options->media, "what it carries")
       ->check(CLI::IsMember({"audio", "video", "fax"}));
   update->add_option("--dscp", update_options->update.dscp, "0 to 63")->check(CLI::Range(0, 63));

@@ -62,6 +62,12 @@ void print_status(const StatusReport& status) {
         duration_text(status.uptime_s) + ", legs " + std::to_string(status.legs_in_use) + " of " +
         std::to_string(status.legs_max) + ", huge pages " + (status.huge_pages ? "yes" : "no") +
         "\n");
+  if (!status.srtp.name.empty()) {
+    print("SRTP by " + status.srtp.name + ", since " + status.srtp.why +
+          "; legs with it: " + std::to_string(status.srtp.legs) + "\n");
+  } else if (!status.srtp.why.empty()) {
+    print("no SRTP: " + status.srtp.why + "\n");
+  }
   for (const auto& warning : status.warnings) print("warning: " + warning + "\n");
   print_ports(status);
   print_books(status);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The holdfast program as an operator runs it: output, JSON, and exit status.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -161,6 +162,33 @@ TEST_F(Cli, UpdatesALeg) {
   EXPECT_EQ(run("relay update 9 --relearn 2>&1").out, "holdfast: no leg 9 (unknown_leg)\n");
 }
 
+TEST_F(Cli, KeysComeFromAFileOfOurOwn) {
+  start();
+  const std::string path = testing::TempDir() + "hf-keys-" + std::to_string(::getpid());
+  const std::string key = "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3Bxcg==";
+  const auto write = [&](const std::string& text) { std::ofstream(path) << text; };
+  write("in 1 AEAD_AES_128_GCM inline:" + key + "\nout 2 AEAD_AES_128_GCM inline:" + key +
+        "|2^31\n");
+  const std::string add = "relay add a --leg lan,srtp=" + path + " --leg wan";
+  EXPECT_EQ(run(add + " 2>&1").out,
+            "holdfast: " + path + ": others can read these keys; chmod 600 it\n");
+  ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+  EXPECT_NE(run(add).out.find("  AEAD_AES_128_GCM  "), std::string::npos);
+  write("in 1 AEAD_AES_256_GCM inline:" + key + "\n");
+  const auto wrong = run("relay update 1 --srtp " + path + " 2>&1");
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_EQ(wrong.out, "holdfast: " + path + ": in: key and salt are not as long as the suite's\n");
+  write("out 1 AEAD_AES_128_GCM inline:" + key + "\n");
+  EXPECT_EQ(run("relay update 1 --srtp " + path).status, 0);
+  EXPECT_NE(run("relay list").out.find("no key / AEAD_AES_128_GCM"), std::string::npos);
+  EXPECT_EQ(run("relay update 1 --srtp none").status, 0);
+  EXPECT_EQ(run("relay list").out.find("GCM"), std::string::npos);
+  write("both 1 AEAD_AES_128_GCM inline:" + key + "\n");
+  EXPECT_EQ(run("relay update 1 --srtp " + path + " 2>&1").out,
+            "holdfast: " + path + ": needs lines that begin with in or out\n");
+  ::unlink(path.c_str());
+}
+
 TEST_F(Cli, DeletesAllOverSeveralPages) {
   start();
   auto client = DataplaneClient::connect(path_);
@@ -182,6 +210,9 @@ TEST_F(Cli, DeletesAllOverSeveralPages) {
 TEST_F(Cli, StatusBalancesTheBooks) {
   start();
   const auto good = run("status");
+  EXPECT_NE(good.out.find("SRTP by ipsec-mb 1.3.0 (AVX2), since the CPU has AES-NI and PCLMULQDQ; "
+                          "legs with it: 3\n"),
+            std::string::npos);
   EXPECT_EQ(good.status, 0);
   for (const char* part : {"holdfast-dataplane 0.1.0, pid 42, up 1 h 2 min, legs 0 of 4096",
                            "warning: no huge pages", "bad_version", "The books balance", "75.0"}) {

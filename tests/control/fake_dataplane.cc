@@ -64,6 +64,15 @@ void FakeDataplane::handle(const Request& request, Reply reply) {
   }
 }
 
+// The suites that a leg has keys for.
+static std::optional<SrtpReport> srtp_report(const SharedSrtp& srtp) {
+  if (srtp == nullptr) return std::nullopt;
+  const auto name = [](const std::optional<media::SdesKey>& key) {
+    return key ? std::string(media::traits_of(key->master.suite()).name) : std::string();
+  };
+  return SrtpReport{name(srtp->in), name(srtp->out)};
+}
+
 void FakeDataplane::add(const CallAdd& request, Reply& reply) {
   if (calls_.contains(request.call)) {
     return reply.fail(ErrorCode::kCallExists, "call " + request.call + " is there already");
@@ -82,6 +91,7 @@ void FakeDataplane::add(const CallAdd& request, Reply& reply) {
     leg.local_rtcp = leg.local;
     if (!spec.rtcp_mux) ++leg.local_rtcp.port;
     leg.remote = spec.remote;
+    leg.srtp = srtp_report(spec.srtp);
     leg.media = spec.media;
     leg.mark = leg.rtcp_mark = {spec.dscp.value_or(46), 5};
     leg.next_hop = {"resolved", MacAddress::parse("02:00:00:00:00:01"), std::nullopt};
@@ -106,6 +116,7 @@ void FakeDataplane::update(const LegUpdate& request, Reply& reply) {
     for (auto& leg : call.legs) {
       if (leg.leg != request.leg) continue;
       if (request.remote) leg.remote = request.remote;
+      if (request.srtp || request.clear_srtp) leg.srtp = srtp_report(request.srtp);
       if (request.dscp) leg.mark.dscp = leg.rtcp_mark.dscp = request.dscp;
       return reply.send(leg);
     }
@@ -139,6 +150,7 @@ void FakeDataplane::list(const CallList& request, Reply& reply) const {
 
 StatusReport FakeDataplane::status() const {
   StatusReport s;
+  s.srtp = {"ipsec-mb 1.3.0 (AVX2)", "the CPU has AES-NI and PCLMULQDQ", 3};
   s.version = kVersion;
   s.pid = 42;
   s.uptime_s = 3720;
