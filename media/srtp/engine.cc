@@ -34,8 +34,7 @@ bool is_flag(const bool& flag) {
 }
 
 bool usable(const SrtpInbound::Stream& s) {
-  return s.index <= kMaxSrtpIndex && s.rtcp_index <= kMaxSrtcpIndex && is_flag(s.rtp_seen) &&
-         is_flag(s.rtcp_seen);
+  return s.rtcp_index <= kMaxSrtcpIndex;  // the rest is as wide as it may be
 }
 
 bool usable(const SrtpOutbound::Stream& s) {

@@ -15,6 +15,7 @@
 
 #include "dataplane/relay/stream_pool.hh"
 #include "dataplane/state/state_file.hh"
+#include "media/srtp/choose.hh"
 
 using namespace holdfast;
 using namespace holdfast::dataplane;
@@ -29,7 +30,52 @@ void must(bool holds) {
   if (!holds) std::abort();
 }
 
-// A call of two legs, one of them with two streams, as a life leaves it.
+media::SrtpEngine& engine() {
+  static const std::unique_ptr<media::SrtpEngine> made = media::make_srtp_engine().engine;
+  return *made;
+}
+
+// A packet of SSRC 9, with room for a trailer.
+media::SrtpTask task_of(std::array<uint8_t, 256>& bytes, uint16_t sequence, media::SrtpOp op) {
+  bytes = {0x80, 8, static_cast<uint8_t>(sequence >> 8), static_cast<uint8_t>(sequence)};
+  if (op == media::SrtpOp::protect_rtcp) bytes = {0x80, 201, 0, 1};
+  bytes[op == media::SrtpOp::protect_rtcp ? 7 : 11] = 9;
+  media::SrtpTask task;
+  task.data = bytes.data();
+  task.length = op == media::SrtpOp::protect_rtcp ? 8 : 172;
+  task.capacity = bytes.size();
+  task.op = op;
+  return task;
+}
+
+void secure(StateFile& file, Leg& leg, LegIndex index) {
+  leg.setup.payload = PayloadKind::srtp;
+  must(file.reserve_srtp(index));
+  SrtpLeg& srtp = file.core(0).srtp[index - 1];
+  const std::array<uint8_t, 28> bytes{1, 2, 3};
+  const media::SdesKey key{
+      *media::SrtpMasterKey::from_bytes(media::SrtpSuite::aead_aes_128_gcm, bytes),
+      media::kMaxSrtpLifetime,
+      {}};
+  must(engine().open(srtp.in, key) && engine().open(srtp.out, key));
+  srtp.in_key = srtp.out_key = media::fingerprint_of(key);
+  std::array<uint8_t, 256> packet;
+  for (uint16_t seq = 65500; seq != 20; ++seq) {
+    for (const auto op : {media::SrtpOp::protect_rtp, media::SrtpOp::protect_rtcp}) {
+      media::SrtpTask task = task_of(packet, seq, op);
+      task.out = &srtp.out;
+      engine().process({&task, 1});
+      must(task.verdict == media::SrtpVerdict::srtp_ok);
+      task.op = op == media::SrtpOp::protect_rtp ? media::SrtpOp::unprotect_rtp
+                                                 : media::SrtpOp::unprotect_rtcp;
+      task.in = &srtp.in;
+      engine().process({&task, 1});
+      must(task.verdict == media::SrtpVerdict::srtp_ok);
+    }
+  }
+}
+
+// A call of two legs, one of them with two streams and one with SRTP, as a life leaves it.
 void fill(StateFile& file) {
   const CoreMemory memory = file.core(0);
   StreamPool pool(memory.slots, kLegs);
@@ -44,6 +90,7 @@ void fill(StateFile& file) {
             ->account.on_packet(seq, seq * 160u, kNow + seq * kStepNs);
     }
   }
+  secure(file, memory.legs[1], 2);
   SavedCall& call = file.calls()[0];
   std::strncpy(call.key.data(), "call", call.key.size());
   call.valid = 1;
@@ -113,6 +160,32 @@ void go_on(const LegSnapshot& left) {
   }
 }
 
+// Whatever stands there: it is refused, or goes on without giving out an index twice.
+void go_on(const SrtpLeg& left) {
+  SrtpLeg srtp;
+  std::memcpy(&srtp, &left, sizeof srtp);
+  const bool in = engine().adopt(srtp.in);
+  const bool out = engine().adopt(srtp.out);
+  static_cast<void>(checkpoint_of(srtp));
+  std::array<uint8_t, 256> packet;
+  std::array<uint16_t, 3> sent{};
+  size_t count = 0;
+  for (const uint16_t seq : std::to_array<uint16_t>({20, 21, 20})) {
+    media::SrtpTask task = task_of(packet, seq, media::SrtpOp::protect_rtp);
+    task.out = &srtp.out;
+    if (out) engine().process({&task, 1});
+    if (out && task.verdict == media::SrtpVerdict::srtp_ok) {
+      sent[count] = static_cast<uint16_t>(packet[2] << 8 | packet[3]);
+      must(std::find(sent.begin(), sent.begin() + static_cast<ptrdiff_t>(count), sent[count]) ==
+           sent.begin() + static_cast<ptrdiff_t>(count));
+      ++count;
+    }
+    task.op = media::SrtpOp::unprotect_rtp;
+    task.in = &srtp.in;
+    if (in) engine().process({&task, 1});
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -130,6 +203,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     must(!call.key.empty() && call.key.size() <= SavedCall::kMaxKey);
     for (const std::string& name : call.interfaces) must(name.size() <= 16);
     for (const LegSnapshot& leg : call.legs) go_on(leg);
+    for (const SrtpLeg* srtp : call.srtp) {
+      if (srtp != nullptr) go_on(*srtp);
+    }
   });
   return 0;
 }
