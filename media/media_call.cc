@@ -143,6 +143,19 @@ std::optional<Side> MediaCall::offer_pending(const DialogKey& key) const {
                                        : found.branch->initial.offer_pending();
 }
 
+const OfferAnswer* MediaCall::state_of(const DialogKey& key) const {
+  Found found = look_up(key);
+  // One that has said nothing yet goes on from its branch.
+  if (!found.branch && !key.branch.empty()) {
+    const auto named = std::find_if(branches_.begin(), branches_.end(),
+                                    [&](const Branch& branch) { return branch.id == key.branch; });
+    if (named != branches_.end()) found = {&*named, named->dialogs.size()};
+  }
+  if (!found.branch) return nullptr;
+  const auto& dialogs = found.branch->dialogs;
+  return found.dialog < dialogs.size() ? &dialogs[found.dialog].state : &found.branch->initial;
+}
+
 MediaCall::Located MediaCall::add(const DialogKey& key, bool may_add_branch) {
   const std::string_view tag = callee_tag(key);
   const std::string_view id = key.branch.empty() ? tag : key.branch;
@@ -171,6 +184,7 @@ StreamList MediaCall::wanted() const {
     for (MediaStream& stream : state.wanted()) {
       stream.branch = branch.id;
       stream.learning = branch.learning;
+      stream.contested = !branch.won && branch.dialogs.size() > 1;
       all.push_back(std::move(stream));
     }
   }

@@ -49,6 +49,9 @@ class MediaCall {
   std::string_view branch_of(const DialogKey& key) const;
   // Whose offer waits in this dialog for an answer that counts.
   std::optional<Side> offer_pending(const DialogKey& key) const;
+  // What was said in the dialog; before it has said anything, or without a callee's tag, in its
+  // branch. Null: not known here. Valid until the next change.
+  const OfferAnswer* state_of(const DialogKey& key) const;
   // Every stream that must exist now; changes() tells the steps from what was wanted before.
   StreamList wanted() const;
 

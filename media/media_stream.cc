@@ -24,7 +24,7 @@ std::vector<StreamChange> changes(const StreamList& before, const StreamList& af
     if (!old)
       steps.push_back({StreamChange::Kind::add, stream});
     else if (old->ends != stream.ends || old->learning != stream.learning ||
-             old->renewals != stream.renewals)
+             old->renewals != stream.renewals || old->contested != stream.contested)
       steps.push_back({StreamChange::Kind::update, stream});
   }
   return steps;

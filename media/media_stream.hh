@@ -31,6 +31,7 @@ struct StreamEnd {
   bool rtcp_mux = false;                            // agreed with this side (RFC 5761)
   SdpDirection direction = SdpDirection::sendrecv;  // as this side said
   bool held_by_address = false;
+  SrtpEnd srtp;
   // Of what arrives from this side: first those that the other side asked for, since a sender uses
   // the payload types of its reader (RFC 3264 section 6.1).
   PayloadClocks clocks;
@@ -47,6 +48,9 @@ struct MediaStream {
   bool agreed = false;
   // Rises when another fork of the branch takes the stream over: sources are to be learned anew.
   uint32_t learning = 0;
+  // Another dialog of its branch may still lead: of two forks that took different keys of ours, one
+  // has to wait (sip/anchor/out_keys.hh).
+  bool contested = false;
   // Rises with each offer and answer after the first of its dialog: an endpoint may then send from
   // elsewhere, whatever it says.
   uint32_t renewals = 0;

@@ -31,6 +31,7 @@ StreamEnd end_of(const MediaDescription& own, const MediaDescription* others, bo
   end.held_by_address = own.held_by_address;
   end.rtcp_mux = rtcp_mux;
   end.remote_rtcp = end.rtcp_mux ? own.remote : own.remote_rtcp;
+  end.srtp = own.srtp;
   if (others)
     for (const PayloadClock& clock : others->clocks.all()) end.clocks.add(clock);
   for (const PayloadClock& clock : own.clocks.all()) end.clocks.add(clock);
@@ -50,6 +51,8 @@ MediaStream stream_of(size_t slot, Side offerer, const MediaDescription& offer,
     stream.end(other(offerer)) = end_of(*answer, &offer, answer->rtcp_mux && offer.rtcp_mux_onward);
   } else {
     stream.end(other(offerer)).clocks = offer.clocks;
+    // It may send by our keys at once, under a key of its own that its answer will bring.
+    if (!offer.crypto_onward.empty()) stream.end(other(offerer)).srtp.mode = SrtpEnd::Mode::sdes;
   }
   return stream;
 }
@@ -127,6 +130,22 @@ void OfferAnswer::settle() {
 std::optional<Side> OfferAnswer::offer_pending() const {
   if (!pending_) return std::nullopt;
   return pending_->offerer;
+}
+
+const MediaList* OfferAnswer::last_offer() const {
+  if (pending_) return &pending_->offer;
+  return standing_ ? &standing_->offer : nullptr;
+}
+
+const MediaDescription* OfferAnswer::agreed(Side side, size_t slot) const {
+  if (!standing_) return nullptr;
+  const MediaList& list = standing_->offerer == side ? standing_->offer : *standing_->answer;
+  return slot < list.size() ? &list[slot] : nullptr;
+}
+
+const MediaDescription* OfferAnswer::preview(size_t slot) const {
+  if (!pending_ || !pending_->answer || slot >= pending_->answer->size()) return nullptr;
+  return &(*pending_->answer)[slot];
 }
 
 StreamList OfferAnswer::wanted() const {

@@ -68,6 +68,14 @@ class OfferAnswer {
 
   // Whose offer waits for an answer that counts.
   std::optional<Side> offer_pending() const;
+  // That offer; null: none waits.
+  const MediaList* pending_offer() const { return pending_ ? &pending_->offer : nullptr; }
+  // The offer that waits, or else the one that stands: which an answer answers.
+  const MediaList* last_offer() const;
+  // What the side said of the m= line in the exchange that stands; null: nothing.
+  const MediaDescription* agreed(Side side, size_t slot) const;
+  // Its answer that is on its way: a preview.
+  const MediaDescription* preview(size_t slot) const;
   // Streams in the order of their m= lines. While an offer waits, what stood goes on unchanged
   // (RFC 3264 section 8.3.1) and what is new in the offer is there too, not agreed.
   StreamList wanted() const;

@@ -23,12 +23,25 @@ std::string connection_text(const IpAddress& ours, const std::optional<SdpConnec
   return address_text(unspecified);
 }
 
-// The m= line with another port; everything else of it as it came.
-std::string with_port(const SdpMedia& media, std::string_view value, uint16_t port) {
+// RTP/AVP, RTP/AVPF, RTP/SAVP or RTP/SAVPF, of which it is one.
+std::string proto_text(std::string_view proto, std::optional<bool> secure) {
+  if (!secure || (transport_from(proto) == MediaTransport::srtp) == *secure)
+    return std::string(proto);
+  const bool feedback = lower(proto.back()) == 'f';
+  return std::string(*secure ? "RTP/SAVP" : "RTP/AVP") + (feedback ? "F" : "");
+}
+
+// The m= line with another port, and maybe protocol; everything else of it as it came.
+std::string with_port(const SdpMedia& media, std::string_view value, uint16_t port,
+                      std::optional<bool> secure) {
   const auto before = static_cast<size_t>(media.port_text.data() - value.data());
+  const auto proto_at = static_cast<size_t>(media.proto.data() - value.data());
+  const size_t port_end = before + media.port_text.size();
   std::string text(value.substr(0, before));
   text += std::to_string(port);
-  text += value.substr(before + media.port_text.size());
+  text += value.substr(port_end, proto_at - port_end);
+  text += proto_text(media.proto, secure);
+  text += value.substr(proto_at + media.proto.size());
   return text;
 }
 
@@ -74,6 +87,13 @@ class Writer {
   void write_session();
   void write_section(size_t index);
   bool stays(const SdpAttribute& attribute, size_t index) const;
+  // Whether the section's SRTP is ours to say.
+  bool has_keys(size_t index) const {
+    const MediaTransport transport = transport_from(sdp_.media()[index].proto);
+    return actions_[index] == MediaAction::anchor && plan_.media[index].secure &&
+           (transport == MediaTransport::rtp || transport == MediaTransport::srtp);
+  }
+  size_t room() const;
   // Whether the section is written with a=rtcp-mux; it can only be one of RTP.
   bool has_mux(size_t index) const {
     return actions_[index] == MediaAction::anchor && plan_.media[index].rtcp_mux &&
@@ -105,7 +125,20 @@ std::optional<SdpReject> Writer::check() {
   return std::nullopt;
 }
 
+// So that the text never moves, which would leave keys behind.
+size_t Writer::room() const {
+  size_t bytes = 1024;
+  for (const SdpLine& each : sdp_.session_lines()) bytes += each.value.size() + 4;
+  for (size_t i = 0; i < actions_.size(); ++i) {
+    bytes += 256;
+    for (const SdpLine& each : sdp_.lines_of(sdp_.media()[i])) bytes += each.value.size() + 4;
+    for (const std::string& each : plan_.media[i].crypto) bytes += each.size() + 16;
+  }
+  return bytes;
+}
+
 std::string Writer::write() {
+  out_.reserve(room());
   choose_session_connection();
   write_session();
   for (size_t i = 0; i < actions_.size(); ++i) write_section(i);
@@ -163,6 +196,9 @@ bool Writer::stays(const SdpAttribute& attribute, size_t index) const {
   if (leads_around_anchor(attribute) || same_word(attribute.name, "rtcp") ||
       same_word(attribute.name, "rtcp-mux-only"))
     return false;
+  // A line that is refused has no use for keys, and they may not be the reader's to see.
+  if (same_word(attribute.name, "crypto"))
+    return actions_[index] != MediaAction::refuse && !has_keys(index);
   return !same_word(attribute.name, "rtcp-mux") || has_mux(index);
 }
 
@@ -186,7 +222,8 @@ void Writer::write_section(size_t index) {
     const SdpLine& each = lines[i];
     if (each.type == 'a' && !rtcp.empty()) line('a', std::exchange(rtcp, {}));
     if (each.type == 'm')
-      line('m', with_port(media, each.value, anchored ? ours.local.port : uint16_t{0}));
+      line('m', with_port(media, each.value, anchored ? ours.local.port : uint16_t{0},
+                          has_keys(index) ? ours.secure : std::nullopt));
     else if (each.type == 'c')
       line('c', connection);
     else if (each.type != 'a') {
@@ -200,6 +237,12 @@ void Writer::write_section(size_t index) {
   }
   if (!rtcp.empty()) line('a', rtcp);
   if (mux_missing) line('a', "rtcp-mux");
+  if (!has_keys(index)) return;
+  for (const std::string& each : ours.crypto) {
+    out_ += "a=crypto:";
+    out_ += each;
+    out_ += "\r\n";
+  }
 }
 
 }  // namespace

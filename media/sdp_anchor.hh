@@ -38,6 +38,10 @@ struct AnchorMedia {
   SocketAddress local;           // anchor: where whoever reads the SDP is to send
   uint16_t local_rtcp_port = 0;  // 0: the port after local's
   bool rtcp_mux = false;         // with a=rtcp-mux (RFC 5761), whether it had one or not
+  // Anchored RTP where SRTP is ours: whether it goes out as RTP/SAVP(F) or RTP/AVP(F), with
+  // `crypto` (what stands behind a=crypto:) in place of what it had. None: both as they came.
+  std::optional<bool> secure = std::nullopt;
+  std::span<const std::string> crypto = {};
 };
 
 // What the relay sees of the list under a plan: lines that are not anchored are refused there.
@@ -58,7 +62,8 @@ struct AnchorPlan {
   std::span<const AnchorMedia> media;   // one per m= line
 };
 
-// The whole body anew, lines ended by CRLF; at most kMaxAnchorGrowthBytes longer than it came.
+// The whole body anew, lines ended by CRLF; at most kMaxAnchorGrowthBytes longer than it came. No
+// copy of it stays behind: whoever gave keys wipes it.
 Result<std::string, SdpReject> anchor_sdp(const Sdp& sdp, const AnchorPlan& plan);
 
 }  // namespace holdfast::media

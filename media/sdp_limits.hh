@@ -17,8 +17,9 @@ inline constexpr size_t kMaxDynamicClocks = 4;  // what the dataplane takes for 
 
 // What anchoring may add to a body: CR to bare LF, and in each section c=, a=rtcp and a=rtcp-mux
 // (together below 128 bytes); the o= line grows by a version and an address.
+// Six a=crypto of ours, the longest of them 110 bytes, come to 672.
 inline constexpr size_t kMaxAnchorGrowthBytes =
-    kMaxSdpLines + (kMaxSdpMedia + 1) * 128 + 2 * kMaxSdpOriginBytes + 128;
+    kMaxSdpLines + (kMaxSdpMedia + 1) * 128 + kMaxSdpMedia * 672 + 2 * kMaxSdpOriginBytes + 128;
 
 inline constexpr size_t kMaxBranches = 8;       // INVITEs of one call that we sent on
 inline constexpr size_t kMaxForkedDialogs = 8;  // to-tags that answered one of them

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,6 +47,30 @@ class PayloadClocks {
   uint8_t count_ = 0;
 };
 
+struct SdesKey;  // media/srtp/sdes.hh
+// Compared by identity: whoever settles keys hands on the same object for a key that stays.
+using SdesKeyPtr = std::shared_ptr<const SdesKey>;
+
+// How the media of one side is protected (RFC 3711, keys by RFC 4568).
+struct SrtpEnd {
+  enum class Mode : uint8_t {
+    plain,
+    sdes,
+    kept  // keys from before we started: only the dataplane has them
+  };
+  Mode mode = Mode::plain;
+  SdesKeyPtr in;   // of what the side sends; none yet: nothing of it can be read
+  SdesKeyPtr out;  // of what it is sent
+  friend bool operator==(const SrtpEnd&, const SrtpEnd&) = default;
+};
+
+// One a=crypto of ours.
+struct CryptoOffer {
+  uint32_t tag = 1;
+  SdesKeyPtr key;
+  friend bool operator==(const CryptoOffer&, const CryptoOffer&) = default;
+};
+
 struct MediaDescription {
   std::string media;  // audio, video, image ... in small letters
   MediaTransport transport = MediaTransport::other;
@@ -60,7 +85,15 @@ struct MediaDescription {
   bool rtcp_mux = false;  // offered or accepted (RFC 5761)
   // Of an offer: we offer rtcp-mux to whoever is to answer it, whatever its writer did.
   bool rtcp_mux_onward = false;
-  bool crypto = false;           // has a=crypto, on RTP/AVP too (RFC 4568); the key stays opaque
+  bool crypto = false;  // has a=crypto, on RTP/AVP too (RFC 4568)
+  // Set by whoever settles SRTP (media/srtp/sdes_terms.hh). While srtp_ours is false the line's
+  // keys are between the two sides, and we carry what we cannot read.
+  bool srtp_ours = false;
+  SrtpEnd srtp;             // with the line's writer
+  uint32_t crypto_tag = 0;  // of the attribute by which that is so; 0: plain
+  // Of an offer: what we offer to whoever is to answer it. Empty: plain RTP.
+  std::vector<CryptoOffer> crypto_onward;
+  bool secure_onward = false;    // by RTP/SAVP(F), so that it cannot be answered in the clear
   bool held_by_address = false;  // c=0.0.0.0, the hold of RFC 2543 (RFC 3264 section 8.4)
   SdpDirection direction = SdpDirection::sendrecv;
   PayloadClocks clocks;

@@ -7,6 +7,7 @@
 
 #include "media/sdp_limits.hh"
 #include "media/sdp_text.hh"
+#include "media/wipe.hh"
 
 namespace holdfast::media {
 namespace {
@@ -37,9 +38,10 @@ Result<std::string, SdpReject> SdpOriginKeeper::anchor(const Sdp& sdp, const Anc
   auto body = anchor_sdp(sdp, with_identity);
   if (!body || !sdp.origin()) return body;
   const SdpOrigin& theirs = *sdp.origin();
+  const uint64_t hash = hash_without_origin(*body);
+  wipe(body.value());  // there may be keys in it
   if (theirs.user.size() + theirs.session_id.size() + theirs.version.size() > kMaxSdpOriginBytes)
     return SdpReject::sdp_bad_origin;
-  const uint64_t hash = hash_without_origin(*body);
   follow(theirs, hash != body_hash_);
   body_hash_ = hash;
   with_identity.identity = sent_;

@@ -2,22 +2,11 @@
 // A master key with its salt: made, kept and wiped in one place.
 #include "media/srtp/master_key.hh"
 
-#include <openssl/crypto.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
 
 namespace holdfast::media {
-
-void wipe(std::span<uint8_t> bytes) {
-  OPENSSL_cleanse(bytes.data(), bytes.size());
-}
-
-void wipe(std::string& text) {
-  text.resize(text.capacity());
-  OPENSSL_cleanse(text.data(), text.size());
-  text.clear();
-}
 
 std::optional<SrtpMasterKey> SrtpMasterKey::generate(SrtpSuite suite) {
   SrtpMasterKey made(suite);

@@ -9,15 +9,11 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
 
 #include "media/srtp/suite.hh"
+#include "media/wipe.hh"
 
 namespace holdfast::media {
-
-// Overwrites memory in a way that no compiler leaves out.
-void wipe(std::span<uint8_t> bytes);
-void wipe(std::string& text);  // all of its capacity, and then it is empty
 
 class SrtpMasterKey {
  public:

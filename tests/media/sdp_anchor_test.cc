@@ -23,6 +23,15 @@ const AnchorMedia kPass{MediaAction::pass, {}, 0, false};
 const AnchorMedia kOurs = to("198.18.2.1:30000");
 const AnchorMedia kOurs6 = to("[2001:db8::1]:30000");
 
+// With SRTP of ours.
+const std::vector<std::string> kKeys = {"1 S1 inline:ours", "2 S2 inline:ours"};
+AnchorMedia keyed(bool secure, std::span<const std::string> keys) {
+  AnchorMedia made = kOurs;
+  made.secure = secure;
+  made.crypto = keys;
+  return made;
+}
+
 Result<std::string, SdpReject> anchor(const std::string& text,
                                       const std::vector<AnchorMedia>& media) {
   const auto sdp = parse_sdp(text);
@@ -156,6 +165,29 @@ TEST(SdpAnchor, Rewrites) {
        kHead + "m=audio 4000 RTP/AVP 0\r\n",
        {kPass},
        kHead + "m=audio 4000 RTP/AVP 0\r\n"},
+      {"4568-7 our keys in, theirs out, SAVP for AVP",
+       kHead + "m=audio 4000  rtp/avpf  0\r\na=crypto:1 S inline:theirs\r\na=ptime:20\r\n",
+       {keyed(true, kKeys)},
+       kHeadOurs + "m=audio 30000  RTP/SAVPF  0\r\na=ptime:20\r\n"
+                   "a=crypto:1 S1 inline:ours\r\na=crypto:2 S2 inline:ours\r\n"},
+      {"4568-7 AVP for SAVP, and no keys",
+       kHead + "m=audio 4000 RTP/SAVP 0\r\na=Crypto:1 S inline:theirs\r\na=crypto:2 x\r\n",
+       {keyed(false, {})},
+       kHeadOurs + "m=audio 30000 RTP/AVP 0\r\n"},
+      {"the protocol that it is stays as it is written, optional keys on AVP",
+       kHead + "m=audio 4000 Rtp/Avp 0\r\n",
+       {keyed(false, kKeys)},
+       kHeadOurs + "m=audio 30000 Rtp/Avp 0\r\n"
+                   "a=crypto:1 S1 inline:ours\r\na=crypto:2 S2 inline:ours\r\n"},
+      {"4568 a refused line tells no keys",
+       kHead + "m=audio 4000 RTP/SAVP 0\r\na=crypto:1 S inline:theirs\r\na=mid:1\r\n"
+               "m=audio 5000 RTP/AVP 0\r\n",
+       {kRefuse, to("198.18.2.1:30002")},
+       kHeadOurs + "m=audio 0 RTP/SAVP 0\r\na=mid:1\r\nm=audio 30002 RTP/AVP 0\r\n"},
+      {"T.38 has no SRTP",
+       kHead + "m=image 4000 udptl t38\r\n",
+       {keyed(true, kKeys)},
+       kHeadOurs + "m=image 30000 udptl t38\r\n"},
       {"T.38 gets no a=rtcp",
        kHead + "m=image 4000 udptl t38\r\na=rtcp:4001\r\n",
        {to("198.18.2.1:30000", 30007)},
@@ -205,18 +237,21 @@ TEST(SdpAnchor, RefusesWhatDoesNotFitByName) {
 }
 
 TEST(SdpAnchor, GrowsByNoMoreThanItsBound) {
-  // The worst case: bare LF throughout, and in every section a c= and an a=rtcp to add.
+  // The worst case: bare LF throughout, and in every section a c=, an a=rtcp and keys to add.
+  const std::vector<std::string> keys(6, std::string(100, 'k'));
   std::string text = "v=0\no=- 7 1 IN IP4 1.1.1.1\nc=IN IP4 1.1.1.1\n";
   std::vector<AnchorMedia> media;
   for (size_t i = 0; i < kMaxSdpMedia; ++i) {
     text += "m=audio 1 RTP/AVP 0\n";
     media.push_back(
         to("[2001:db8:ffff:ffff:ffff:ffff:ffff:fff" + std::to_string(i % 2) + "]:30000", 60000));
+    media.back().secure = true;
+    media.back().crypto = keys;
   }
   for (size_t i = kMaxSdpMedia + 3; i < kMaxSdpLines; ++i) text += "a=\n";
   const auto after = anchor(text, media);
   ASSERT_TRUE(after);
-  EXPECT_GT(after->size(), text.size() + 1200);
+  EXPECT_GT(after->size(), text.size() + 11'000);
   EXPECT_LE(after->size(), text.size() + kMaxAnchorGrowthBytes);
 }
 
