@@ -24,6 +24,12 @@ const SrtpSuiteTraits& traits_of(SrtpSuite suite) {
   return kTraits[static_cast<size_t>(suite)];
 }
 
+std::vector<SrtpSuite> all_srtp_suites() {
+  std::vector<SrtpSuite> all;
+  for (size_t i = 0; i < kTraits.size(); ++i) all.push_back(static_cast<SrtpSuite>(i));
+  return all;
+}
+
 std::optional<SrtpSuite> srtp_suite_from(std::string_view name) {
   for (size_t i = 0; i < kTraits.size(); ++i)
     if (same_word(name, kTraits[i].name)) return static_cast<SrtpSuite>(i);

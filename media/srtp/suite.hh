@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace holdfast::media {
 
@@ -39,6 +40,8 @@ struct SrtpSuiteTraits {
 };
 
 const SrtpSuiteTraits& traits_of(SrtpSuite suite);
+// In the order of their numbers: the most common first.
+std::vector<SrtpSuite> all_srtp_suites();
 // In any case of letters.
 std::optional<SrtpSuite> srtp_suite_from(std::string_view name);
 

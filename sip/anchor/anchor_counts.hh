@@ -22,6 +22,8 @@ class AnchorCounts {
   void add(AnchorCounter counter) { ++own_[static_cast<size_t>(counter)]; }
   void add(media::SdpReject reject) { ++rejects_[media::name_of(reject)]; }
   void add(media::OfferAnswerReject reject) { ++rejects_[media::name_of(reject)]; }
+  // Of SRTP: a name of media/srtp/sdes_terms.hh or sdes.hh.
+  void add_srtp(std::string_view reject) { ++rejects_[reject]; }
   void add(const control::ClientError& error) { ++dataplane_[name_of(error)]; }
   uint64_t of(AnchorCounter counter) const { return own_[static_cast<size_t>(counter)]; }
 

@@ -20,6 +20,7 @@
 #include "media/sdp_origin.hh"
 #include "sip/anchor/anchor_counts.hh"
 #include "sip/anchor/media_anchor.hh"
+#include "sip/anchor/out_keys.hh"
 #include "sip/anchor/sdp_part.hh"
 #include "sip/anchor/stream_table.hh"
 #include "sip/media_filter.hh"
@@ -40,7 +41,11 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   using EndDone = std::function<void(std::vector<control::CallReport>)>;
 
   CallMedia(AnchorParts& parts, uint64_t call_key, const std::string& caller_tag)
-      : parts_(parts), call_key_(call_key), media_(caller_tag), caller_tag_(caller_tag) {}
+      : parts_(parts),
+        call_key_(call_key),
+        media_(caller_tag),
+        caller_tag_(caller_tag),
+        out_keys_(parts.counts) {}
 
   void message(const MediaMessage& message, Done done);
   void dialog_ended(const std::string& callee_tag);
@@ -75,6 +80,12 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
     media::MediaList media;
     media::MediaList relayed;  // what the relay sees of it
     std::vector<media::MediaAction> actions;
+    std::string_view srtp_refused;  // the first reason, if all its lines are refused by SRTP
+
+    Job() = default;
+    Job(const Job&) = delete;
+    Job& operator=(const Job&) = delete;
+    ~Job() { media::wipe(message.body); }  // there may be keys in it
   };
   using JobPtr = std::shared_ptr<Job>;
   enum class Role : uint8_t { offer, answer, echo };
@@ -119,6 +130,15 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   // Whether the line's end of that side shares a port for RTP and RTCP, as the dataplane was asked.
   bool has_mux(const Job& job, std::string_view branch, size_t line, media::Side side) const;
 
+  // call_srtp.cc: keys
+  const media::OfferAnswer* said(const MediaMessage& message) const;
+  media::SrtpRules srtp_rules(const Origin& origin, const InterfaceRules& rules) const;
+  void settle_offered_srtp(Job& job);
+  void settle_answered_srtp(Job& job);
+  void take_outcome(Job& job, size_t line, const media::SrtpOutcome& outcome);
+  void write_srtp(const Job& job, bool is_offer, std::vector<media::CryptoTexts>& texts,
+                  std::vector<media::AnchorMedia>& lines) const;
+
   // call_streams.cc: the dataplane's part
   void bring(Then then);
   void carry_out(const std::vector<media::StreamChange>& steps, Then then);
@@ -126,7 +146,7 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   void note_streams();
   void keep(std::optional<control::CallReport> report);
   StreamName name_of(const media::MediaStream& stream) const;
-  StreamPlan plan_of(const media::MediaStream& stream) const;
+  StreamPlan plan_of(const media::MediaStream& stream);
   Where where(const Origin& origin) const;
   InterfaceRules rules_at(const std::string& interface) const;
   void remember_places(const Job& job);
@@ -144,6 +164,7 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   std::map<std::string, uint64_t, std::less<>> aliases_;   // branches taken over: id to hash
   std::map<std::string, std::array<Where, 2>, std::less<>> places_;  // by branch, then Side
   std::map<std::string, std::array<LegPlace, 2>> former_;            // ports that streams gave back
+  OutKeys out_keys_;
   std::vector<control::CallReport> finished_;
   std::deque<std::function<void()>> tasks_;
   size_t messages_waiting_ = 0;

@@ -89,6 +89,8 @@ void CallMedia::offer(const JobPtr& job, bool allow_new) {
   const MediaMessage& message = job->message;
   choose_actions(*job, allow_new);
   choose_mux(*job);
+  settle_offered_srtp(*job);
+  if (!job->srtp_refused.empty()) return refuse(job, 488, std::string(job->srtp_refused));
   const media::DialogKey dialog = key(message.sender, message);
   auto outcome = media_.offer(dialog, carrier_of(message), job->relayed);
   if (!outcome && withdraw_stale(*job))
@@ -160,6 +162,10 @@ void CallMedia::pass_answer(const JobPtr& job) {
 void CallMedia::answer(const JobPtr& job) {
   const MediaMessage& message = job->message;
   choose_actions(*job, true);
+  settle_answered_srtp(*job);
+  // Of the call's first INVITE; in a dialog the line ends, and the call is its users' to end.
+  if (!job->srtp_refused.empty() && message.status != 0 && !message.branch.empty())
+    return refuse(job, 488, std::string(job->srtp_refused));
   const auto outcome =
       media_.answer(key(media::other(message.sender), message), carrier_of(message), job->relayed);
   if (!outcome) {
@@ -230,13 +236,15 @@ void CallMedia::rewrite(const JobPtr& job) {
                                              message.to.address.ip.family);
     if (plan.address.is_none()) plan.address.family = 4;  // unspecified: every port is 0
   }
+  std::vector<media::CryptoTexts> texts;
+  write_srtp(*job, is_offer, texts, lines);
   plan.media = lines;
   const std::string dialog = message.callee_tag.empty() ? branch : message.callee_tag;
   const std::string suffix = reader == Side::caller ? "<" : ">";
   const auto first = keepers_.find(branch + suffix);
   if (!keepers_.contains(dialog + suffix) && first != keepers_.end())
     keepers_[dialog + suffix] = first->second;
-  const auto body = keepers_[dialog + suffix].anchor(*job->sdp, plan);
+  auto body = keepers_[dialog + suffix].anchor(*job->sdp, plan);
   if (!body) {
     parts_.counts.add(body.error());
     const std::string reason(media::name_of(body.error()));
@@ -247,6 +255,7 @@ void CallMedia::rewrite(const JobPtr& job) {
   parts_.counts.add(AnchorCounter::bodies_rewritten);
   MediaVerdict verdict{MediaVerdict::Kind::replace, {}, 0, {}};
   verdict.body = replace_sdp(message.body, job->part, *body);
+  media::wipe(body.value());
   job->done(std::move(verdict));
   finish();
 }

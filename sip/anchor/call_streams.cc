@@ -56,6 +56,9 @@ media::MediaDescription described(const StreamEntry* entry, Side side) {
   line.remote_rtcp = leg.remote_rtcp;
   line.rtcp_mux = leg.rtcp_mux;
   line.rtcp_mux_onward = true;  // who answers with it was offered it
+  line.srtp = entry->plan.srtp[media::index_of(side)];
+  for (const media::SrtpEnd& end : entry->plan.srtp)
+    line.srtp_ours |= end.mode != media::SrtpEnd::Mode::plain;
   if (leg.remote && !leg.remote_rtcp && leg.remote->port < UINT16_MAX && entry->plan.name.rtp)
     line.remote_rtcp = {leg.remote->ip, static_cast<uint16_t>(leg.remote->port + 1)};
   return line;
@@ -69,7 +72,7 @@ StreamName CallMedia::name_of(const media::MediaStream& stream) const {
   return {call_key_, branch, stream.slot, stream.media, stream.rtp};
 }
 
-StreamPlan CallMedia::plan_of(const media::MediaStream& stream) const {
+StreamPlan CallMedia::plan_of(const media::MediaStream& stream) {
   StreamPlan plan;
   plan.name = name_of(stream);
   const auto where = places_.find(stream.branch);
@@ -78,6 +81,9 @@ StreamPlan CallMedia::plan_of(const media::MediaStream& stream) const {
     leg = spec_of(stream.end(side));
     leg.media = media_of(stream);
     if (!stream.rtp) leg.payload = control::Payload::kUdptl;
+    media::SrtpEnd& srtp = plan.srtp[media::index_of(side)] = stream.end(side).srtp;
+    srtp.out = out_keys_.choose(to_string(plan.name), side, srtp.out,
+                                stream.contested && side == Side::callee);
     if (where == places_.end()) continue;
     const Where& place = where->second[media::index_of(side)];
     leg.interface = place.interface;
@@ -145,6 +151,7 @@ void CallMedia::carry_out(const std::vector<StreamChange>& steps, Then then) {
     const StreamEntry* entry = parts_.streams.find(plan.name);
     if (step.kind == StreamChange::Kind::remove) {
       if (entry && former_.size() < kMaxFormer) former_[to_string(plan.name)] = entry->places;
+      out_keys_.removed(to_string(plan.name));
       parts_.streams.remove(plan.name, [self = shared_from_this(), one](auto report) {
         self->keep(std::move(report));
         one();
@@ -238,7 +245,8 @@ void CallMedia::take_over(const Job& job) {
   media::MediaList offer(lines, described(nullptr, offerer));
   media::MediaList answer = offer;
   for (const StreamEntry* each : streams) {
-    offer[each->plan.name.slot] = described(each, offerer);
+    media::MediaDescription& line = offer[each->plan.name.slot] = described(each, offerer);
+    if (answers && line.srtp_ours) line.srtp.mode = media::SrtpEnd::Mode::kept;  // of either side
     answer[each->plan.name.slot] = described(each, media::other(offerer));
   }
   const bool initial = !message.branch.empty() && offerer == Side::caller;

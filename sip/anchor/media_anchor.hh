@@ -19,6 +19,7 @@
 
 #include "base/log.hh"
 #include "media/sdp_anchor.hh"
+#include "media/srtp/sdes_terms.hh"
 #include "sip/anchor/anchor_snapshot.hh"
 #include "sip/loop.hh"
 #include "sip/media_filter.hh"
@@ -36,6 +37,9 @@ enum class RtcpMux : uint8_t {
 struct InterfaceRules {
   RtcpMux rtcp_mux = RtcpMux::answer;
   bool strict_source = false;  // only the address that SDP names may send; else it is learned
+  media::SrtpPolicy srtp = media::SrtpPolicy::pass_through;
+  std::vector<media::SrtpSuite> srtp_suites = media::all_srtp_suites();  // in order of preference
+  bool srtp_without_tls = false;  // keys are told to SIP endpoints over UDP and TCP too
 };
 
 struct AnchorConfig {

@@ -148,7 +148,9 @@ SdpPart find_sdp(std::string_view content_type, std::string_view body) {
 }
 
 std::string replace_sdp(std::string_view body, const SdpPart& part, std::string_view sdp) {
-  std::string text(body.substr(0, part.begin));
+  std::string text;
+  text.reserve(body.size() + sdp.size());  // it never moves, so no copy of a key stays behind
+  text += body.substr(0, part.begin);
   text += sdp;
   text += body.substr(part.begin + part.size);
   return text;

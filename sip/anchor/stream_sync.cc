@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sip/anchor/srtp_legs.hh"
 #include "sip/anchor/stream_table.hh"
 
 namespace holdfast::sip {
@@ -94,7 +95,11 @@ void StreamTable::adopt(const StreamName& name, const CallReport& report) {
   counts_.add(AnchorCounter::streams_adopted);
   StreamEntry& entry = streams_[report.call];
   entry.plan.name = name;
-  for (size_t i = 0; i < 2; ++i) entry.plan.legs[i] = spec_of(report.legs[i]);
+  for (size_t i = 0; i < 2; ++i) {
+    entry.plan.legs[i] = spec_of(report.legs[i]);
+    if (report.legs[i].srtp) entry.plan.srtp[i].mode = media::SrtpEnd::Mode::kept;
+  }
+  watch_checkpoints(entry);
   entry.plan.agreed = true;
   entry.state = StreamEntry::State::there;
   entry.adopted = true;
@@ -120,6 +125,10 @@ void StreamTable::reconcile(StreamEntry& entry, const CallReport& report) {
     if (wanted.rtcp_mux != there.rtcp_mux) {
       updates[i].leg = report.legs[i].leg;
       updates[i].rtcp_mux = wanted.rtcp_mux;
+    }
+    if (!has_srtp(report.legs[i], entry.plan.srtp[i])) {
+      updates[i].leg = report.legs[i].leg;
+      tell_srtp(entry.plan.srtp[i], updates[i]);
     }
     if (!wanted.remote ||
         (wanted.remote == there.remote && wanted.remote_rtcp == there.remote_rtcp))
@@ -179,7 +188,10 @@ void StreamTable::restore_more() {
     if (found == streams_.end() || found->second.state != StreamEntry::State::missing) continue;
     found->second.touched = pass_;
     ++restoring_;
-    client().add(request_for(found->second, true), [this, key](Result<CallReport, Error> answer) {
+    control::CallAdd request = request_for(found->second, true);
+    const auto checkpoints = found->second.checkpoints;
+    restore_srtp(found->second, request);
+    client().add(request, [this, key, checkpoints](Result<CallReport, Error> answer) {
       --restoring_;
       const auto entry = streams_.find(key);
       if (answer && entry != streams_.end() && answer->legs.size() == 2) {
@@ -190,6 +202,9 @@ void StreamTable::restore_more() {
       } else if (!answer) {
         counts_.add(AnchorCounter::restores_failed);
         counts_.add(answer.error());
+        // Nothing was sent: the next attempt need not jump ahead of this one.
+        if (answer.error().kind == Error::Kind::kRefused && entry != streams_.end())
+          entry->second.checkpoints = checkpoints;
       }
       if (client().is_up()) restore_more();
     });

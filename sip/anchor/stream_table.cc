@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "sip/anchor/srtp_legs.hh"
+
 namespace holdfast::sip {
 namespace {
 
@@ -62,6 +64,14 @@ bool follow(LegSpec& told, const LegSpec& wanted, const IpAddress& local, LegUpd
   return any;
 }
 
+// The same of its SRTP. Keys that only the dataplane has stay there.
+bool follow_srtp(media::SrtpEnd& told, const media::SrtpEnd& wanted, LegUpdate& out) {
+  if (wanted.mode == media::SrtpEnd::Mode::kept || told == wanted) return false;
+  told = wanted;
+  tell_srtp(wanted, out);
+  return true;
+}
+
 }  // namespace
 
 StreamTable::StreamTable(Loop& loop, TableConfig config, AnchorCounts& counts, Logger logger)
@@ -76,6 +86,7 @@ StreamTable::StreamTable(Loop& loop, TableConfig config, AnchorCounts& counts, L
 
 StreamTable::~StreamTable() {
   if (poll_timer_ != 0) loop_.cancel(poll_timer_);
+  if (checkpoint_timer_ != 0) loop_.cancel(checkpoint_timer_);
   for (auto& [id, waiter] : waiters_)
     if (waiter.timer != 0) loop_.cancel(waiter.timer);
 }
@@ -119,12 +130,13 @@ void StreamTable::release_waiters(bool up) {
   for (auto& [id, waiter] : waiters) waiter.done(up);
 }
 
-control::CallAdd StreamTable::request_for(const StreamEntry& entry, bool same_ports) const {
+control::CallAdd StreamTable::request_for(StreamEntry& entry, bool same_ports) {
   control::CallAdd request;
   request.call = to_string(entry.plan.name);
   request.legs = entry.plan.legs;
   request.resume = same_ports;  // one that went on with the calls of another has it already
   for (size_t i = 0; i < request.legs.size(); ++i) {
+    request.legs[i].srtp = leg_srtp_of(entry.plan.srtp[i]);
     if (!same_ports) continue;
     request.legs[i].local_port = entry.places[i].local.port;
     request.legs[i].local_address = entry.places[i].local.ip;
@@ -150,6 +162,7 @@ void StreamTable::add(StreamPlan plan, const std::array<LegPlace, 2>* former, Ad
   expect(entry);
   if (former) entry.places = *former;
   buried_.erase(key);
+  watch_checkpoints(entry);
   client().add(request_for(entry, former != nullptr),
                [this, key, done = std::move(done)](Result<CallReport, Error> answer) {
                  const auto found = streams_.find(key);
@@ -178,8 +191,9 @@ void StreamTable::update(const StreamPlan& plan, const std::function<void()>& do
   std::array<LegUpdate, 2> updates;
   for (size_t i = 0; i < 2; ++i) {
     const LegPlace& place = entry.places[i];
-    if (follow(entry.plan.legs[i], plan.legs[i], place.local.ip, updates[i]))
-      updates[i].leg = place.leg;
+    const bool moves = follow(entry.plan.legs[i], plan.legs[i], place.local.ip, updates[i]);
+    const bool rekeys = follow_srtp(entry.plan.srtp[i], plan.srtp[i], updates[i]);
+    if (moves || rekeys) updates[i].leg = place.leg;
   }
   if (entry.plan.learning != plan.learning) {
     LegUpdate& callee = updates[media::index_of(Side::callee)];
@@ -192,6 +206,7 @@ void StreamTable::update(const StreamPlan& plan, const std::function<void()>& do
     updates[i].relearn = true;
   }
   entry.plan.renewals = plan.renewals;
+  watch_checkpoints(entry);
   if (!tell(entry, updates, done)) done();
 }
 

@@ -33,7 +33,8 @@ namespace holdfast::sip {
 // What the dataplane is to have; legs by media::Side.
 struct StreamPlan {
   StreamName name;
-  std::array<control::LegSpec, 2> legs;  // local_port and _address are the table's
+  std::array<control::LegSpec, 2> legs;  // local_port and _address are the table's, and srtp
+  std::array<media::SrtpEnd, 2> srtp;    // becomes the legs'
   uint32_t learning = 0;                 // rises when the callee's source is to be learned anew
   uint32_t renewals = 0;                 // rises when both sides' sources are
   bool agreed = false;                   // by an answer: media is to be expected
@@ -71,6 +72,7 @@ struct StreamEntry {
   std::array<EndHeard, 2> ends;
   uint64_t expected_ms = 0;  // since when media is to be expected: agreed, answered, held, resumed
   uint64_t active_ms = 0;    // that, or when the packets of either end last rose
+  std::array<std::string, 2> checkpoints;  // of legs with SRTP, the newest; empty: none yet
 };
 
 struct TableConfig {
@@ -143,12 +145,19 @@ class StreamTable {
   void came_up();
   void went_down(const Error& why);
   void release_waiters(bool up);
-  control::CallAdd request_for(const StreamEntry& entry, bool same_ports) const;
+  control::CallAdd request_for(StreamEntry& entry, bool same_ports);
   void place(StreamEntry& entry, const control::CallReport& report);
   bool tell(StreamEntry& entry, const std::array<control::LegUpdate, 2>& updates,
             const std::function<void()>& done);
   void bury(const Key& key, bool asked);
   uint64_t now() const { return loop_.now_ms(); }
+
+  // stream_checkpoints.cc: what a dataplane that lost its SRTP is told
+  void watch_checkpoints(const StreamEntry& entry);
+  void time_checkpoints();
+  void ask_checkpoints(uint64_t after);
+  void take_checkpoints(const control::CheckpointPage& page);
+  static void restore_srtp(StreamEntry& entry, control::CallAdd& request);
 
   // stream_sync.cc: the passes over the dataplane's list
   void begin_pass();
@@ -189,6 +198,8 @@ class StreamTable {
   std::deque<Key> to_restore_;
   size_t restoring_ = 0;  // under way
   Loop::Handle poll_timer_ = 0;
+  Loop::Handle checkpoint_timer_ = 0;
+  bool asking_checkpoints_ = false;
   DataplaneLink link_;  // last: its callbacks come here
 };
 

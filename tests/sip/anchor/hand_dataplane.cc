@@ -28,6 +28,8 @@ void HandDataplane::start() {
 void HandDataplane::kill() {
   server_.reset();
   calls_.clear();
+  keys_.clear();
+  given_.clear();
 }
 
 void HandDataplane::crash() {
@@ -54,6 +56,8 @@ void HandDataplane::handle(const control::Request& request, control::Reply reply
     remove(*gone, reply);
   } else if (const auto* page = std::get_if<control::CallList>(&request.operation)) {
     list(*page, reply);
+  } else if (std::holds_alternative<control::CheckpointList>(request.operation)) {
+    checkpoints(reply);
   } else if (const auto* minutes = std::get_if<control::MinuteList>(&request.operation)) {
     control::MinutePage page_of_none;
     page_of_none.epoch = 7;
@@ -78,6 +82,17 @@ std::optional<uint16_t> HandDataplane::take_port(const std::string& interface,
   while (taken.contains(port)) port = static_cast<uint16_t>(port + 2);
   return port;
 }
+
+namespace {
+
+std::string suite_of(const std::optional<media::SdesKey>& key) {
+  return key ? std::string(media::traits_of(key->master.suite()).name) : std::string();
+}
+control::SrtpReport shown(const control::LegSrtp& srtp) {
+  return {suite_of(srtp.in), suite_of(srtp.out)};
+}
+
+}  // namespace
 
 void HandDataplane::add(const control::CallAdd& request, control::Reply& reply) {
   log_.push_back((request.resume ? "resume " : "add ") + request.call);
@@ -108,6 +123,9 @@ void HandDataplane::add(const control::CallAdd& request, control::Reply& reply) 
     leg.remote = spec.remote;
     leg.remote_rtcp = spec.remote_rtcp;
     leg.next_hop.state = "unknown";
+    if (spec.srtp) leg.srtp = shown(*spec.srtp);
+    keys_[request.call][report.legs.size()] = spec.srtp;
+    given_[request.call][report.legs.size()] = spec.srtp_checkpoint;
     report.legs.push_back(leg);
   }
   reply.send(calls_[request.call] = report);
@@ -115,11 +133,19 @@ void HandDataplane::add(const control::CallAdd& request, control::Reply& reply) 
 
 void HandDataplane::update(const control::LegUpdate& request, control::Reply& reply) {
   log_.push_back("update " + std::to_string(request.leg) + (request.relearn ? " relearn" : "") +
-                 (request.clock_rates ? " clocks" : ""));
+                 (request.clock_rates ? " clocks" : "") +
+                 (request.srtp         ? " srtp"
+                  : request.clear_srtp ? " plain"
+                                       : ""));
   if (refuse_updates_) return reply.fail(*refuse_updates_, "told to refuse");
   for (auto& [name, call] : calls_) {
     for (LegReport& leg : call.legs) {
       if (leg.leg != request.leg) continue;
+      if (request.srtp || request.clear_srtp) {
+        keys_[name][static_cast<size_t>(&leg - call.legs.data())] = request.srtp;
+        leg.srtp.reset();
+        if (request.srtp) leg.srtp = shown(*request.srtp);
+      }
       if (request.remote) {
         if (request.remote->ip.family != leg.local.ip.family)
           return reply.fail(ErrorCode::kBadRequest, "another family");
@@ -144,6 +170,14 @@ void HandDataplane::remove(const control::CallDelete& request, control::Reply& r
   report.ended_ms = report.started_ms + 1000;
   calls_.erase(found);
   reply.send(report);
+}
+
+void HandDataplane::checkpoints(control::Reply& reply) const {
+  control::CheckpointPage page;
+  for (const auto& [name, call] : calls_)
+    for (const LegReport& leg : call.legs)
+      if (leg.srtp && !checkpoint_.empty()) page.legs.push_back({name, leg.leg, checkpoint_});
+  reply.send(page);
 }
 
 void HandDataplane::list(const control::CallList& request, control::Reply& reply) const {

@@ -3,6 +3,7 @@
 // and ports as the real one gives them, that can be killed, stopped, or told to refuse.
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,6 +43,13 @@ class HandDataplane final : public control::ControlHandler {
 
   const std::map<std::string, control::CallReport>& calls() const { return calls_; }
   const control::CallReport& only() const { return calls_.begin()->second; }
+  // What the legs were told of SRTP, by name, in the order of legs; null: plain.
+  using Keys = std::array<control::SharedSrtp, 2>;
+  const Keys& keys(const std::string& name) { return keys_[name]; }
+  const std::array<std::string, 2>& checkpoints_given(const std::string& name) {
+    return given_[name];
+  }
+  void set_checkpoint(const std::string& text) { checkpoint_ = text; }  // of every leg
   const std::vector<std::string>& log() const { return log_; }  // "add NAME", "update LEG", ...
   void forget_log() { log_.clear(); }
   size_t page_calls = 1000;  // at most so many on a page
@@ -52,6 +60,7 @@ class HandDataplane final : public control::ControlHandler {
   void add(const control::CallAdd& request, control::Reply& reply);
   void update(const control::LegUpdate& request, control::Reply& reply);
   void remove(const control::CallDelete& request, control::Reply& reply);
+  void checkpoints(control::Reply& reply) const;
   void list(const control::CallList& request, control::Reply& reply) const;
   std::optional<uint16_t> take_port(const std::string& interface, uint16_t wanted) const;
 
@@ -59,6 +68,9 @@ class HandDataplane final : public control::ControlHandler {
   bool stopped_ = false;
   std::optional<control::ErrorCode> refuse_adds_, refuse_updates_;
   std::map<std::string, control::CallReport> calls_;
+  std::map<std::string, Keys> keys_;
+  std::map<std::string, std::array<std::string, 2>> given_;
+  std::string checkpoint_;
   std::vector<std::string> log_;
   uint32_t next_leg_ = 1;
   std::unique_ptr<control::ControlServer> server_;

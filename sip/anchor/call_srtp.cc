@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// SRTP of a call's m= lines, settled with each side by the rules of the interface that it is
+// behind.
+#include <algorithm>
+
+#include "sip/anchor/call_media.hh"
+
+namespace holdfast::sip {
+namespace {
+
+using media::MediaAction;
+using media::Side;
+
+// Those whose keys are in SDP; DTLS has its own, and UDPTL none.
+bool may_have_keys(const media::MediaDescription& line) {
+  return !line.refused() && (line.transport == media::MediaTransport::rtp ||
+                             line.transport == media::MediaTransport::srtp);
+}
+
+}  // namespace
+
+const media::OfferAnswer* CallMedia::said(const MediaMessage& message) const {
+  return media_.state_of(key(Side::caller, message));
+}
+
+media::SrtpRules CallMedia::srtp_rules(const Origin& origin, const InterfaceRules& rules) const {
+  return {rules.srtp, rules.srtp_suites,
+          origin.transport == Transport::tls || rules.srtp_without_tls};
+}
+
+void CallMedia::settle_offered_srtp(Job& job) {
+  const MediaMessage& message = job.message;
+  const InterfaceRules from = rules_at(where(message.from).interface);
+  const InterfaceRules to = rules_at(where(message.to).interface);
+  const media::SrtpRules writer = srtp_rules(message.from, from);
+  const media::SrtpRules reader = srtp_rules(message.to, to);
+  const media::OfferAnswer* state = said(message);
+  const media::MediaList* pending =
+      state && state->offer_pending() == message.sender ? state->pending_offer() : nullptr;
+  job.srtp_refused = {};
+  for (size_t i = 0; i < job.relayed.size(); ++i) {
+    media::MediaDescription& line = job.relayed[i];
+    if (!may_have_keys(line)) continue;
+    media::SrtpBefore before;
+    if (pending && i < pending->size()) before.same_offer = &(*pending)[i];
+    if (state) before.writer = state->agreed(message.sender, i);
+    if (state) before.reader = state->agreed(media::other(message.sender), i);
+    take_outcome(
+        job, i,
+        settle_offer(crypto_values(*job.sdp, job.sdp->media()[i]), srtp_terms(writer, reader),
+                     srtp_terms(reader, writer), before, line));
+  }
+}
+
+void CallMedia::settle_answered_srtp(Job& job) {
+  const MediaMessage& message = job.message;
+  const media::OfferAnswer* state = said(message);
+  const media::MediaList* offer = state ? state->last_offer() : nullptr;
+  job.srtp_refused = {};
+  if (!offer) return;
+  for (size_t i = 0; i < std::min(job.relayed.size(), offer->size()); ++i) {
+    media::MediaDescription& line = job.relayed[i];
+    if (!may_have_keys(line) || (*offer)[i].refused()) continue;
+    const media::MediaDescription* before = state->preview(i);
+    if (!before) before = state->agreed(message.sender, i);
+    take_outcome(
+        job, i,
+        settle_answer(crypto_values(*job.sdp, job.sdp->media()[i]), (*offer)[i], before, line));
+  }
+}
+
+// A refused line gets port 0; srtp_refused stays when no other is left.
+void CallMedia::take_outcome(Job& job, size_t line, const media::SrtpOutcome& outcome) {
+  for (const media::SdesReject reject : outcome.passed_over)
+    parts_.counts.add_srtp(media::name_of(reject));
+  if (outcome.refused.empty()) return;
+  parts_.counts.add_srtp(outcome.refused);
+  parts_.counts.add(AnchorCounter::srtp_lines_refused);
+  job.actions[line] = MediaAction::refuse;
+  job.relayed[line].refuse();
+  const bool any_left = std::any_of(job.actions.begin(), job.actions.end(), [](MediaAction action) {
+    return action != MediaAction::refuse;
+  });
+  if (!any_left) job.srtp_refused = outcome.refused;
+}
+
+// Our keys into what is sent on. `texts` must live as long as `lines`. An answer goes out as its
+// offer came: with its protocol, and the tag of the attribute that was taken.
+void CallMedia::write_srtp(const Job& job, bool is_offer, std::vector<media::CryptoTexts>& texts,
+                           std::vector<media::AnchorMedia>& lines) const {
+  const media::OfferAnswer* state = said(job.message);
+  const media::MediaList* offer = is_offer ? &job.relayed : (state ? state->last_offer() : nullptr);
+  texts.clear();
+  texts.resize(lines.size());
+  for (size_t i = 0; offer && i < std::min(lines.size(), offer->size()); ++i) {
+    const media::MediaDescription& line = (*offer)[i];
+    if (lines[i].action != MediaAction::anchor || !line.srtp_ours) continue;
+    if (is_offer) {
+      for (const media::CryptoOffer& each : line.crypto_onward) texts[i].add(each);
+      lines[i].secure = line.secure_onward;
+    } else {
+      if (line.srtp.out) texts[i].add({line.crypto_tag, line.srtp.out});
+      lines[i].secure = line.transport == media::MediaTransport::srtp;
+    }
+    lines[i].crypto = texts[i].all();
+  }
+}
+
+}  // namespace holdfast::sip

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keys of SRTP on their way through the anchor: what is taken, offered, told to the dataplane, kept
+// and refused, on each side for itself.
+#include <set>
+
+#include "media/srtp/checkpoint.hh"
+#include "tests/sip/anchor/rig.hh"
+
+namespace holdfast::sip {
+namespace {
+
+using control::LegSrtp;
+using media::Side;
+using media::SrtpPolicy;
+using media::SrtpSuite;
+
+const std::string kAlice = "198.18.1.10:4000";
+const std::string kBob = "198.18.3.20:6000";
+const std::string kAliceKey = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+const std::string kBobKey = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
+const std::string kNewKey = "NzB4d1BINUAvLEw6UzF3WSJ+PSdFcGdUJShpX1Zj";
+const std::string kGcmKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGw==";
+
+std::string crypto(int tag, const std::string& key, const std::string& more = "") {
+  const bool gcm = key == kGcmKey;
+  return "a=crypto:" + std::to_string(tag) +
+         (gcm ? " AEAD_AES_128_GCM" : " AES_CM_128_HMAC_SHA1_80") + " inline:" + key + more +
+         "\r\n";
+}
+std::string savp(std::string body) {
+  const size_t at = body.find("RTP/AVP");
+  return body.replace(at, 7, "RTP/SAVP");
+}
+
+// The keys of a body's a=crypto lines, by tag.
+struct Seen {
+  bool secure = false;
+  std::vector<media::SdesCrypto> keys;
+};
+Seen seen(const std::string& body, size_t line = 0) {
+  const auto sdp = media::parse_sdp(body);
+  EXPECT_TRUE(sdp);
+  Seen out;
+  if (!sdp || line >= sdp->media().size()) return out;
+  const auto& section = sdp->media()[line];
+  out.secure = media::transport_from(section.proto) == media::MediaTransport::srtp;
+  auto lines = media::read_crypto_lines(media::crypto_values(*sdp, section));
+  EXPECT_TRUE(lines.refused.empty());
+  out.keys = std::move(lines.usable);
+  return out;
+}
+const media::SrtpMasterKey& master(const media::SdesCrypto& crypto) {
+  return crypto.keys.front().master;
+}
+bool is(const std::optional<media::SdesKey>& key, const std::string& base64) {
+  return key &&
+         seen(savp(sdp(kBob, crypto(1, base64)))).keys[0].keys[0].master.same_as(key->master);
+}
+
+class Srtp : public AnchorRig {
+ protected:
+  void rules(SrtpPolicy lan, SrtpPolicy wan, std::vector<SrtpSuite> wan_suites = {}) {
+    config_.rules["lan"].srtp = lan;
+    config_.rules["wan"].srtp = wan;
+    if (!wan_suites.empty()) config_.rules["wan"].srtp_suites = std::move(wan_suites);
+    call.caller.transport = call.callee.transport = Transport::tls;
+    start();
+  }
+  const LegSrtp* leg(Side side) {
+    return dataplane->keys(dataplane->only().call)[media::index_of(side)].get();
+  }
+  // From plain Alice to Bob with SRTP.
+  void establish() {
+    rules(SrtpPolicy::forbid, SrtpPolicy::require);
+    offered = sent(call.invite(sdp(kAlice)));
+    answered = sent(call.reply(200, savp(sdp(kBob, crypto(1, kBobKey)))));
+    name = dataplane->only().call;
+    dataplane->forget_log();
+  }
+  Call call;
+  std::string offered, answered, name;
+};
+
+TEST_F(Srtp, APlainPhoneTalksToOneThatRequiresIt) {
+  rules(SrtpPolicy::forbid, SrtpPolicy::require);
+  const Seen offer = seen(sent(call.invite(sdp(kAlice))));
+  EXPECT_TRUE(offer.secure);
+  ASSERT_EQ(offer.keys.size(), media::kSrtpSuites);
+  EXPECT_EQ(leg(Side::caller), nullptr);
+  ASSERT_TRUE(leg(Side::callee)) << "what comes before the answer cannot be read";
+  EXPECT_TRUE(!leg(Side::callee)->in && !leg(Side::callee)->out);
+  const std::string back = sent(call.reply(200, savp(sdp(kBob, crypto(1, kBobKey, "|2^31|1:4")))));
+  EXPECT_FALSE(seen(back).secure);
+  EXPECT_TRUE(seen(back).keys.empty());
+  EXPECT_EQ(back.find(kBobKey), std::string::npos);
+  EXPECT_EQ(leg(Side::caller), nullptr);
+  EXPECT_TRUE(is(leg(Side::callee)->in, kBobKey));
+  EXPECT_EQ(leg(Side::callee)->in->mki, (media::SrtpMki{1, 4}));
+  EXPECT_EQ(leg(Side::callee)->in->lifetime_packets, uint64_t{1} << 31);
+  EXPECT_TRUE(leg(Side::callee)->out->master.same_as(master(offer.keys[0])));
+}
+
+TEST_F(Srtp, EachSideHasKeysAndASuiteOfItsOwn) {
+  rules(SrtpPolicy::require, SrtpPolicy::offer, {SrtpSuite::aead_aes_128_gcm});
+  const std::string towards = sent(call.invite(savp(sdp(kAlice, crypto(7, kAliceKey)))));
+  const Seen offer = seen(towards);
+  EXPECT_FALSE(offer.secure) << "optional: RTP/AVP with keys";
+  ASSERT_EQ(offer.keys.size(), 1u);
+  EXPECT_EQ(towards.find(kAliceKey), std::string::npos);
+  const Seen answer = seen(sent(call.reply(200, sdp(kBob, crypto(1, kGcmKey)))));
+  EXPECT_TRUE(answer.secure) << "as Alice offered";
+  ASSERT_EQ(answer.keys.size(), 1u);
+  EXPECT_EQ(answer.keys[0].tag, 7u);
+  EXPECT_EQ(answer.keys[0].suite, SrtpSuite::aes_cm_128_hmac_sha1_80);
+  EXPECT_TRUE(is(leg(Side::caller)->in, kAliceKey));
+  EXPECT_TRUE(leg(Side::caller)->out->master.same_as(master(answer.keys[0])));
+  EXPECT_TRUE(is(leg(Side::callee)->in, kGcmKey) ||
+              leg(Side::callee)->in->master.suite() == SrtpSuite::aead_aes_128_gcm);
+  EXPECT_TRUE(leg(Side::callee)->out->master.same_as(master(offer.keys[0])));
+  EXPECT_EQ(logged.find(kAliceKey), std::string::npos);
+}
+
+TEST_F(Srtp, PassThroughOnBothSidesTouchesNothing) {
+  rules(SrtpPolicy::pass_through, SrtpPolicy::pass_through);
+  const std::string lines = "a=crypto:1 NO_SUITE inline:x\r\n" + crypto(2, kAliceKey);
+  EXPECT_NE(sent(call.invite(savp(sdp(kAlice, lines)))).find(lines), std::string::npos);
+  EXPECT_NE(sent(call.reply(200, savp(sdp(kBob, crypto(2, kBobKey))))).find(crypto(2, kBobKey)),
+            std::string::npos);
+  EXPECT_EQ(leg(Side::caller), nullptr);
+  EXPECT_EQ(leg(Side::callee), nullptr);
+}
+
+TEST_F(Srtp, OffersThatDoNotFitAreRefusedByName) {
+  struct Row {
+    SrtpPolicy lan, wan;
+    bool phone_tls, centre_tls;
+    std::string offer;
+    std::string reason;  // empty: followed
+  };
+  const std::string good = savp(sdp(kAlice, crypto(1, kAliceKey)));
+  const SrtpPolicy forbid = SrtpPolicy::forbid, offer = SrtpPolicy::offer,
+                   require = SrtpPolicy::require, pass = SrtpPolicy::pass_through;
+  const Row rows[] = {
+      {forbid, offer, true, true, good, "srtp_forbidden"},
+      {require, offer, true, true, sdp(kAlice), "srtp_required"},
+      {offer, forbid, false, true, good, "srtp_needs_tls"},
+      {pass, forbid, false, true, good, "srtp_needs_tls"},
+      {offer, forbid, true, true, savp(sdp(kAlice)), "srtp_no_crypto"},
+      {offer, forbid, true, true, savp(sdp(kAlice, "a=crypto:1 X inline:x\r\n")), "srtp_no_suite"},
+      {offer, require, true, false, good, "srtp_needs_tls"},
+      {offer, forbid, true, false, good, ""},
+      {offer, offer, true, false, good, ""},
+      {pass, pass, false, false, good, ""},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.reason);
+    rules(row.lan, row.wan);
+    call.caller.transport = row.phone_tls ? Transport::tls : Transport::udp;
+    call.callee.transport = row.centre_tls ? Transport::tls : Transport::tcp;
+    const MediaVerdict verdict = send(call.invite(row.offer));
+    EXPECT_EQ(verdict.kind == MediaVerdict::Kind::refuse, !row.reason.empty());
+    if (row.reason.empty()) {
+      end(call.key);
+      continue;
+    }
+    EXPECT_EQ(verdict.status, 488);
+    EXPECT_EQ(verdict.reason, row.reason);
+    EXPECT_EQ(count(row.reason), 1u);
+    EXPECT_TRUE(dataplane->calls().empty());
+  }
+}
+
+TEST_F(Srtp, KeysGoOverUdpOnlyWhereThatIsSaid) {
+  config_.rules["lan"].srtp_without_tls = true;
+  rules(SrtpPolicy::offer, SrtpPolicy::offer);
+  call.caller.transport = call.callee.transport = Transport::udp;
+  const Seen offer = seen(sent(call.invite(savp(sdp(kAlice, crypto(1, kAliceKey))))));
+  EXPECT_TRUE(offer.keys.empty()) << "the WAN has no such word";
+  EXPECT_EQ(seen(sent(call.reply(200, sdp(kBob)))).keys.size(), 1u);
+  EXPECT_TRUE(is(leg(Side::caller)->in, kAliceKey));
+}
+
+TEST_F(Srtp, OneLineIsRefusedAndTheRestGoesOn) {
+  rules(SrtpPolicy::forbid, SrtpPolicy::offer);
+  const std::string twice =
+      sdp(kAlice) + "m=audio 4002 RTP/SAVP 0\r\n" + crypto(1, kAliceKey);  // as some phones offer
+  const std::string body = sent(call.invite(twice));
+  EXPECT_NE(wants(body, 0), "refused");
+  EXPECT_EQ(wants(body, 1), "refused");
+  EXPECT_EQ(body.find(kAliceKey), std::string::npos);
+  EXPECT_EQ(count("srtp_lines_refused"), 1u);
+  EXPECT_EQ(count("srtp_forbidden"), 1u);
+}
+
+TEST_F(Srtp, AnAnswerInTheClearEndsTheCallThatRequiresSrtp) {
+  struct Row {
+    std::string answer, reason;
+  };
+  for (const Row& row : {Row{sdp(kBob), "srtp_downgraded"}, Row{savp(sdp(kBob)), "srtp_no_crypto"},
+                         Row{savp(sdp(kBob, crypto(9, kBobKey))), "sdes_answer_tag"},
+                         Row{savp(sdp(kBob, crypto(1, "AAAA"))), "sdes_bad_key_length"}}) {
+    rules(SrtpPolicy::forbid, SrtpPolicy::require);
+    sent(call.invite(sdp(kAlice)));
+    const MediaVerdict verdict = send(call.reply(200, row.answer));
+    EXPECT_EQ(verdict.kind, MediaVerdict::Kind::refuse);
+    EXPECT_EQ(verdict.reason, row.reason);
+    EXPECT_GE(count(row.reason), 1u);
+    end(call.key);
+  }
+}
+
+TEST_F(Srtp, ADowngradeInsideADialogEndsItsStream) {
+  establish();
+  sent(call.request(Side::caller, Method::invite, sdp(kAlice, "a=sendonly\r\n", "2")));
+  EXPECT_EQ(wants(sent(call.response(Side::callee, Method::invite, 200, sdp(kBob, "", "2")))),
+            "refused");
+  EXPECT_EQ(count("srtp_downgraded"), 1u);
+  EXPECT_TRUE(dataplane->calls().empty());
+}
+
+TEST_F(Srtp, AReInviteKeepsTheKeysThatItDoesNotChange) {
+  establish();
+  const Seen first = seen(offered);
+  // On hold by Alice.
+  const Seen again =
+      seen(sent(call.request(Side::caller, Method::invite, sdp(kAlice, "a=sendonly\r\n", "2"))));
+  ASSERT_FALSE(again.keys.empty());
+  EXPECT_TRUE(master(again.keys[0]).same_as(master(first.keys[0])));
+  EXPECT_FALSE(master(again.keys[1]).same_as(master(first.keys[1])));
+  sent(call.response(Side::callee, Method::invite, 200,
+                     savp(sdp(kBob, crypto(1, kBobKey) + "a=recvonly\r\n", "2"))));
+  EXPECT_TRUE(only_relearned());
+  dataplane->forget_log();
+  // RFC 4568 section 7.1.4: Bob has a new key.
+  sent(call.request(Side::caller, Method::invite, sdp(kAlice, "", "3")));
+  sent(call.response(Side::callee, Method::invite, 200, savp(sdp(kBob, crypto(1, kNewKey), "3"))));
+  EXPECT_EQ(dataplane->log(),
+            (std::vector<std::string>{"update 1 relearn", "update 2 relearn srtp"}));
+  EXPECT_TRUE(is(leg(Side::callee)->in, kNewKey));
+  EXPECT_TRUE(leg(Side::callee)->out->master.same_as(master(first.keys[0])));
+  // Bob asks himself, under another tag: he gets the key that he has of us.
+  sent(call.request(Side::callee, Method::invite, savp(sdp(kBob, crypto(4, kNewKey), "4"))));
+  const Seen answer = seen(sent(call.response(Side::caller, Method::invite, 200, sdp(kAlice))));
+  ASSERT_EQ(answer.keys.size(), 1u);
+  EXPECT_EQ(answer.keys[0].tag, 4u);
+  EXPECT_TRUE(master(answer.keys[0]).same_as(master(first.keys[0])));
+  // Another suite: another key of ours.
+  sent(call.request(Side::callee, Method::invite, savp(sdp(kBob, crypto(1, kGcmKey), "5"))));
+  sent(call.response(Side::caller, Method::invite, 200, sdp(kAlice)));
+  EXPECT_EQ(leg(Side::callee)->out->master.suite(), SrtpSuite::aead_aes_128_gcm);
+}
+
+TEST_F(Srtp, AFailedReInviteLeavesTheKeys) {
+  establish();
+  sent(call.request(Side::callee, Method::invite, savp(sdp(kBob, crypto(1, kNewKey), "2"))));
+  send(call.response(Side::caller, Method::invite, 488, ""));
+  EXPECT_TRUE(dataplane->log().empty());
+  EXPECT_TRUE(is(leg(Side::callee)->in, kBobKey));
+}
+
+TEST_F(Srtp, OptionalSrtpIsGivenUpAndTakenUp) {
+  rules(SrtpPolicy::forbid, SrtpPolicy::offer);
+  const Seen offer = seen(sent(call.invite(sdp(kAlice))));
+  sent(call.reply(200, sdp(kBob)));
+  EXPECT_EQ(leg(Side::callee), nullptr);
+  sent(call.request(Side::callee, Method::invite, savp(sdp(kBob, crypto(1, kBobKey), "2"))));
+  sent(call.response(Side::caller, Method::invite, 200, sdp(kAlice)));
+  ASSERT_TRUE(leg(Side::callee));
+  EXPECT_FALSE(leg(Side::callee)->out->master.same_as(master(offer.keys[0])));
+}
+
+TEST_F(Srtp, ForksHaveKeysOfTheirOwnAndTheLastToAnswerLeads) {
+  rules(SrtpPolicy::forbid, SrtpPolicy::require);
+  const Seen offer = seen(sent(call.invite(sdp(kAlice))));
+  Call first = call, second = call;
+  first.callee_tag = "carol";
+  sent(first.reply(183, savp(sdp("198.18.3.30:7000", crypto(1, kNewKey)))));
+  EXPECT_TRUE(is(leg(Side::callee)->in, kNewKey));
+  EXPECT_TRUE(leg(Side::callee)->out->master.same_as(master(offer.keys[0])));
+  // Bob takes the GCM line (the fifth): until he wins, the key on the way out is the first's.
+  sent(second.reply(183, savp(sdp(kBob, crypto(5, kGcmKey)))));
+  EXPECT_EQ(leg(Side::callee)->in->master.suite(), SrtpSuite::aead_aes_128_gcm);
+  EXPECT_TRUE(leg(Side::callee)->out->master.same_as(master(offer.keys[0])));
+  sent(second.reply(200, savp(sdp(kBob, crypto(5, kGcmKey)))));
+  EXPECT_TRUE(leg(Side::callee)->out->master.same_as(master(offer.keys[4])));
+  // A second 2xx that outlives the first would need the key that was given up: nothing is sent.
+  sent(first.reply(200, savp(sdp("198.18.3.30:7000", crypto(1, kNewKey)))));
+  anchor->dialog_ended(call.key, "alice", "bob");
+  settle();
+  EXPECT_TRUE(is(leg(Side::callee)->in, kNewKey));
+  EXPECT_FALSE(leg(Side::callee)->out);
+  EXPECT_EQ(count("srtp_keys_spent"), 1u);
+}
+
+TEST_F(Srtp, AfterARestartOfOursTheLegsGoOnAndTheNextOfferBringsKeys) {
+  establish();
+  const Seen before = seen(offered);
+  start_anchor();
+  settle();
+  pass(20'000);
+  EXPECT_TRUE(is(leg(Side::callee)->in, kBobKey)) << "nobody touched it";
+  const Seen again = seen(sent(call.request(Side::caller, Method::invite, sdp(kAlice, "", "2"))));
+  EXPECT_TRUE(is(leg(Side::callee)->in, kBobKey));
+  ASSERT_FALSE(again.keys.empty());
+  for (const auto& each : again.keys)
+    for (const auto& old : before.keys) EXPECT_FALSE(master(each).same_as(master(old)));
+  sent(call.response(Side::callee, Method::invite, 200, savp(sdp(kBob, crypto(1, kBobKey), "2"))));
+  EXPECT_TRUE(is(leg(Side::callee)->in, kBobKey));
+  EXPECT_TRUE(leg(Side::callee)->out->master.same_as(master(again.keys[0])));
+}
+
+TEST_F(Srtp, AnAnswerToAnOfferFromBeforeARestartHasLostItsKeys) {
+  rules(SrtpPolicy::forbid, SrtpPolicy::require);
+  sent(call.invite(sdp(kAlice)));
+  start_anchor();
+  settle();
+  const MediaVerdict verdict = send(call.reply(200, savp(sdp(kBob, crypto(1, kBobKey)))));
+  EXPECT_EQ(verdict.kind, MediaVerdict::Kind::refuse);
+  EXPECT_EQ(verdict.reason, "srtp_keys_lost");
+}
+
+TEST_F(Srtp, ADataplaneThatLostItsLegsGetsKeysAndACheckpointAhead) {
+  establish();
+  media::SrtpLegCheckpoint seen_last;
+  seen_last.out.stream_count = 1;
+  seen_last.out.streams[0] = {70'000, 7, 12, true, true};
+  dataplane->set_checkpoint(media::to_text(seen_last));
+  pass(2'500);
+  EXPECT_GE(count("checkpoints"), 2u);
+  std::set<uint64_t> indices;
+  for (uint64_t lost = 1; lost <= 2; ++lost) {
+    dataplane->set_checkpoint("");  // none came of the new one yet
+    dataplane->kill();
+    settle();
+    dataplane->start();
+    pass(1'000);
+    ASSERT_EQ(dataplane->calls().size(), 1u);
+    EXPECT_TRUE(is(leg(Side::callee)->in, kBobKey));
+    EXPECT_EQ(leg(Side::caller), nullptr);
+    EXPECT_EQ(dataplane->checkpoints_given(name)[0], "");
+    const auto given = media::checkpoint_from_text(dataplane->checkpoints_given(name)[1]);
+    ASSERT_TRUE(given);
+    EXPECT_EQ(given->out.streams[0].index, 70'000 + lost * media::kRestoreRtpJump);
+    EXPECT_EQ(given->out.streams[0].rtcp_index, 12 + lost * media::kRestoreRtcpJump);
+  }
+  // One that refuses them has sent nothing: it is asked again with the same numbers.
+  dataplane->kill();
+  settle();
+  dataplane->start();
+  dataplane->refuse_adds(control::ErrorCode::kNoSrtp);
+  pass(1'000);
+  dataplane->refuse_adds(std::nullopt);
+  pass(6'000);
+  const auto given = media::checkpoint_from_text(dataplane->checkpoints_given(name)[1]);
+  ASSERT_TRUE(given);
+  EXPECT_EQ(given->out.streams[0].index, 70'000 + 3 * media::kRestoreRtpJump);
+}
+
+TEST_F(Srtp, ALegThatDiffersIsToldAgain) {
+  establish();
+  control::CallReport wrong = dataplane->only();
+  wrong.legs[1].srtp.reset();
+  dataplane->add(wrong);
+  pass(10'000);
+  ASSERT_TRUE(dataplane->only().legs[1].srtp);
+  EXPECT_EQ(dataplane->only().legs[1].srtp->in, "AES_CM_128_HMAC_SHA1_80");
+}
+
+TEST_F(Srtp, AnOfferInThe200AndItsAnswerInTheAck) {
+  rules(SrtpPolicy::require, SrtpPolicy::forbid);
+  send(call.invite(""));
+  const Seen offer = seen(sent(call.reply(200, sdp(kBob))));
+  EXPECT_TRUE(offer.secure);
+  ASSERT_FALSE(offer.keys.empty());
+  const Seen ack =
+      seen(sent(call.request(Side::caller, Method::ack, savp(sdp(kAlice, crypto(1, kAliceKey))))));
+  EXPECT_FALSE(ack.secure);
+  EXPECT_TRUE(is(leg(Side::caller)->in, kAliceKey));
+  EXPECT_TRUE(leg(Side::caller)->out->master.same_as(master(offer.keys[0])));
+}
+
+TEST_F(Srtp, ARepeatedAnswerChangesNothing) {
+  establish();
+  const std::string again = sent(call.reply(200, savp(sdp(kBob, crypto(1, kBobKey)))));
+  EXPECT_EQ(again, answered);
+  EXPECT_TRUE(only_relearned());
+}
+
+}  // namespace
+}  // namespace holdfast::sip
