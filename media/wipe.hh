@@ -6,6 +6,7 @@
 #include <cstring>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace holdfast::media {
 
@@ -19,5 +20,25 @@ inline void wipe(std::string& text) {
   ::explicit_bzero(text.data(), text.size());
   text.clear();
 }
+
+// Text that may have keys in it, a message's body for instance: wiped when it ends and when it is
+// written anew. Set as a whole: text that grows leaves copies behind.
+class WipedString : public std::string {
+ public:
+  WipedString() = default;
+  WipedString(std::string text) : std::string(std::move(text)) {}  // NOLINT(*-explicit-*)
+  WipedString(const WipedString&) = default;
+  WipedString(WipedString&&) = default;
+  WipedString& operator=(const WipedString& other) {
+    if (this != &other) *this = WipedString(other);
+    return *this;
+  }
+  WipedString& operator=(WipedString&& other) noexcept {
+    wipe(*this);
+    swap(other);
+    return *this;
+  }
+  ~WipedString() { wipe(*this); }
+};
 
 }  // namespace holdfast::media

@@ -14,6 +14,7 @@
 
 #include "dataplane/control/messages.hh"
 #include "media/media_stream.hh"
+#include "media/wipe.hh"
 #include "sip/message_view.hh"
 
 namespace holdfast::sip {
@@ -32,7 +33,7 @@ struct MediaMessage {
   Origin from;                     // where the sender is, and which interface it is behind
   Origin to;                       // the next hop
   std::string content_type;        // empty: no body
-  std::string body;
+  media::WipedString body;
 };
 
 struct MediaVerdict {
@@ -42,7 +43,7 @@ struct MediaVerdict {
     refuse    // a request: answer `status`. A response: drop its body, or end the branch
   };
   Kind kind = Kind::pass;
-  std::string body;
+  media::WipedString body;
   uint16_t status = 488;  // 488, 491, 500 with Retry-After, 503
   std::string reason;     // a counter's name: "sdp_bad_line", "oa_glare", "dataplane_away"
 };

@@ -208,6 +208,18 @@ bool is_loopback(const IpAddress& ip) {
   return ip == *IpAddress::parse("::1") || (ip.is_v4() && ip.bytes[0] == 127);
 }
 
+// Where SRTP alone may be spoken, its keys must have a way.
+void check_srtp(const DaemonConfig& config, const DataplaneConfig& dataplane, Faults& faults) {
+  for (const auto& interface : dataplane.interfaces) {
+    if (interface.srtp != media::SrtpPolicy::require || interface.srtp_without_tls ||
+        has_listener(config, interface.name, false, sip::Transport::tls, 0))
+      continue;
+    faults.add(0, "interface." + interface.name + ".srtp",
+               "is \"require\", and no [[sip-listener]] of the interface has tls, so that every "
+               "call would be refused: give it one, or set srtp-without-tls = true");
+  }
+}
+
 // What the transport decides about servers.
 void complete_centre(CentreConfig& centre) {
   const bool tls = centre.transport == sip::Transport::tls;
@@ -228,6 +240,7 @@ void complete_daemon(DaemonConfig& config, const DialPlanSection& dial_plan,
   check_listeners(config, dataplane, places, faults);
   check_centre(config, dataplane, places.centre, faults);
   check_gateways(config, dataplane, places, faults);
+  check_srtp(config, dataplane, faults);
   make_dial_plan(config, dial_plan, places.dial_plan, faults);
   if (config.sip.survival_expiry_min_s > config.sip.survival_expiry_max_s) {
     faults.add(places.sip, "survival-expiry-min-s",

@@ -142,6 +142,7 @@ std::string Daemon::Parts::open_state() {
 std::string Daemon::Parts::open_sip() {
   loop_ = sip::SofiaLoop::make();
   if (!loop_) return "the kernel gives no descriptors for the SIP loop";
+  for (const std::string& line : srtp_warnings_of(site_)) log_line(LogLevel::warning, line);
   anchor_ = std::make_unique<sip::MediaAnchor>(*loop_, anchor_config_of(site_), log_line);
   const auto put = [this](store::Item item) { return writer_->put(std::move(item)); };
   recorder_ = std::make_unique<records::Recorder>(

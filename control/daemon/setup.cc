@@ -79,6 +79,9 @@ sip::AnchorConfig anchor_config_of(const config::SiteConfig& site) {
   for (const auto& interface : site.dataplane.interfaces) {
     sip::InterfaceRules& rules = anchor.rules[interface.name];
     rules.strict_source = interface.media_source == config::MediaSource::kSdp;
+    rules.srtp = interface.srtp;
+    rules.srtp_suites = interface.srtp_suites;
+    rules.srtp_without_tls = interface.srtp_without_tls;
     switch (interface.rtcp_mux) {
       case config::RtcpMux::kOff:
         rules.rtcp_mux = sip::RtcpMux::off;
@@ -96,6 +99,17 @@ sip::AnchorConfig anchor_config_of(const config::SiteConfig& site) {
   anchor.hold_timeout_s = site.daemon->media.hold_timeout_s;
   anchor.max_calls = site.daemon->sip.max_calls;
   return anchor;
+}
+
+std::vector<std::string> srtp_warnings_of(const config::SiteConfig& site) {
+  std::vector<std::string> lines;
+  for (const auto& interface : site.dataplane.interfaces) {
+    if (!interface.srtp_without_tls) continue;
+    lines.push_back("interface " + interface.name +
+                    ": srtp-without-tls is on: keys of SRTP are told over SIP that is not "
+                    "encrypted, and whoever reads it can listen to the calls");
+  }
+  return lines;
 }
 
 std::vector<sip::LiveCall> live_calls_of(const std::vector<control::CallReport>& listed) {

@@ -2,6 +2,9 @@
 // From the checked configuration to what the proxy and the media anchor want to be told. Pure.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "control/config/site_config.hh"
 #include "control/daemon/keys.hh"
 #include "sip/anchor/media_anchor.hh"
@@ -12,6 +15,9 @@ namespace holdfast::daemon {
 
 sip::ProxyConfig proxy_config_of(const config::SiteConfig& site, const Keys& keys);
 sip::AnchorConfig anchor_config_of(const config::SiteConfig& site);
+
+// What the log says at the start of interfaces whose SRTP protects little: a line for each.
+std::vector<std::string> srtp_warnings_of(const config::SiteConfig& site);
 
 // The calls of the anchor in the dataplane's list.
 std::vector<sip::LiveCall> live_calls_of(const std::vector<control::CallReport>& listed);

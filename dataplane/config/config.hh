@@ -14,6 +14,8 @@
 
 #include "media/address.hh"
 #include "media/result.hh"
+#include "media/srtp/srtp_policy.hh"
+#include "media/srtp/suite.hh"
 
 namespace holdfast::config {
 
@@ -101,6 +103,9 @@ struct InterfaceConfig {
   ClassConfig fax{{false, 46}, 5};
   RtcpMux rtcp_mux = RtcpMux::kAnswer;  // this and the next are for who asks for legs here
   MediaSource media_source = MediaSource::kLearn;
+  media::SrtpPolicy srtp = media::SrtpPolicy::pass_through;  // this and the next two are for SIP
+  std::vector<media::SrtpSuite> srtp_suites = media::all_srtp_suites();  // in order of preference
+  bool srtp_without_tls = false;
   std::optional<DscpRule> dscp_rtcp;  // none: that of the media that it is about
   std::optional<uint8_t> pcp_rtcp;
 

@@ -14,8 +14,10 @@ using Section = InterfaceConfig;
 
 constexpr size_t kMaxName = 11;  // "hf-" and the name stay below the kernel's 15 characters
 constexpr size_t kMaxDevice = 107;
+constexpr size_t kMaxSuiteName = 64;
 constexpr std::string_view kTakes[] = {"shared", "owned"};
 constexpr std::string_view kRtcpMux[] = {"off", "answer", "offer"};
+constexpr std::string_view kSrtpPolicies[] = {"pass-through", "forbid", "offer", "require"};
 constexpr std::string_view kMediaSources[] = {"learn", "sdp"};
 constexpr std::string_view kDrivers[] = {"af_xdp", "af_packet", "virtio_user", "vhost",
                                          "memif",  "ring",      "null",        "pci"};
@@ -64,6 +66,19 @@ Wrong read_unicast_ip(const TomlValue& value, IpAddress& out) {
     return quoted(text) + " is no unicast address";
   }
   out = *ip;
+  return std::nullopt;
+}
+
+Wrong read_srtp_suites(const TomlValue& value, Section& s) {
+  const auto check = [](std::string_view name) -> Wrong {
+    if (media::srtp_suite_from(name)) return std::nullopt;
+    return quoted(name) + " is no suite that we carry; docs/srtp.md has them";
+  };
+  std::vector<std::string> names;
+  if (auto wrong = read_texts(value, names, media::kSrtpSuites, kMaxSuiteName, check)) return wrong;
+  if (names.empty()) return "names no suite; leave it out, or set srtp = \"forbid\"";
+  s.srtp_suites.clear();
+  for (const std::string& name : names) s.srtp_suites.push_back(*media::srtp_suite_from(name));
   return std::nullopt;
 }
 
@@ -285,6 +300,24 @@ const Option<InterfaceConfig> kOptions[] = {
       "offered to them too, and done with those that take it.",
       ""},
      [](const TomlValue& v, Section& s) { return read_word(v, s.rtcp_mux, kRtcpMux); }},
+    {{"srtp", "text", "pass-through, forbid, offer, require", "\"pass-through\"",
+      "SRTP with the endpoints here, under keys of this leg alone (SDES, RFC 4568), whatever those "
+      "of "
+      "the other side of a call do. `forbid`: plain RTP; an offer of RTP/SAVP gets 488. `offer`: "
+      "keys are offered with RTP/AVP, and SRTP is done with those that take them or ask for it. "
+      "`require`: RTP/SAVP and nothing else. `pass-through`: as the two sides agree between them, "
+      "untouched; with another policy on the other side it acts as `offer`.",
+      ""},
+     [](const TomlValue& v, Section& s) { return read_word(v, s.srtp, kSrtpPolicies); }},
+    {{"srtp-suites", "list of text", "1 to 6 names of suites", "all six",
+      "Suites that are offered and taken here, in the order of preference. One alone forces it.",
+      "#[\"AES_CM_128_HMAC_SHA1_80\", \"AEAD_AES_128_GCM\"]"},
+     read_srtp_suites},
+    {{"srtp-without-tls", "true or false", "true, false", "false",
+      "Keys are exchanged here over SIP by UDP and TCP too, where whoever reads it can decrypt the "
+      "calls. Otherwise only with endpoints whose SIP runs over TLS.",
+      ""},
+     [](const TomlValue& v, Section& s) { return read_flag(v, s.srtp_without_tls); }},
     {{"static-neighbors", "list of tables", "{address, mac}, at most 256", "[]",
       "Next hops whose MAC address is given here instead of learned from the kernel.", ""},
      read_neighbors},

@@ -16,17 +16,9 @@
 
 #include "media/sdp_media.hh"
 #include "media/srtp/sdes.hh"
+#include "media/srtp/srtp_policy.hh"
 
 namespace holdfast::media {
-
-// What may pass between us and the endpoints behind one interface.
-enum class SrtpPolicy : uint8_t {
-  pass_through,  // whatever both sides agree between them; as `offer` where the other side is not
-                 // so
-  forbid,        // plain RTP only
-  offer,         // SRTP where the endpoint can, else plain RTP
-  require        // SRTP only
-};
 
 // Every reason to refuse an m= line because of SRTP: X(name, what is wrong). Counter names, beside
 // those of sdes.hh for an answer's a=crypto.

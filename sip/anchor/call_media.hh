@@ -81,11 +81,6 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
     media::MediaList relayed;  // what the relay sees of it
     std::vector<media::MediaAction> actions;
     std::string_view srtp_refused;  // the first reason, if all its lines are refused by SRTP
-
-    Job() = default;
-    Job(const Job&) = delete;
-    Job& operator=(const Job&) = delete;
-    ~Job() { media::wipe(message.body); }  // there may be keys in it
   };
   using JobPtr = std::shared_ptr<Job>;
   enum class Role : uint8_t { offer, answer, echo };

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "media/wipe.hh"
 #include "sip/proxy/response_context.hh"
 
 namespace holdfast::sip {
@@ -20,7 +21,8 @@ struct ResponseContext::Branch {
   NextHop hop;
   std::optional<Upstream> upstream;  // when the hop is a server of the centre
   Message sent = Message::request({}, {});
-  std::string bytes, ack_bytes, cancel_bytes;
+  media::WipedString bytes;
+  std::string ack_bytes, cancel_bytes;
   std::unique_ptr<ClientTransaction> transaction;  // none until the filter has passed it
   std::unique_ptr<ClientTransaction> cancel;
   uint64_t sent_ms = 0;

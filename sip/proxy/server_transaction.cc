@@ -16,7 +16,7 @@ ServerTransaction::ServerTransaction(Loop& loop, const TransactionTimers& timers
       retransmit_(loop),
       end_(loop) {}
 
-bool ServerTransaction::respond(int status, std::string bytes) {
+bool ServerTransaction::respond(int status, media::WipedString bytes) {
   const bool is_success = status >= 200 && status < 300;
   if (state_ == State::accepted && is_success) {
     owner_.send(bytes);  // of another fork, or sent again: section 16.7 step 5

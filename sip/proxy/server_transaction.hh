@@ -10,6 +10,7 @@
 #include <functional>
 #include <string>
 
+#include "media/wipe.hh"
 #include "sip/loop_timer.hh"
 #include "sip/proxy/transaction_timers.hh"
 
@@ -27,7 +28,7 @@ class ServerTransaction {
                     Owner owner);
 
   // Sends the answer, unless a final one that closes the transaction has been sent: false then.
-  bool respond(int status, std::string bytes);
+  bool respond(int status, media::WipedString bytes);
   // The same request again: answered with what was last said, or absorbed.
   void retransmission();
   // An ACK of ours. Whether it ends here, and is not one of a 2xx that goes on.
@@ -51,7 +52,7 @@ class ServerTransaction {
   bool is_reliable_;
   Owner owner_;
   State state_ = State::proceeding;
-  std::string last_;
+  media::WipedString last_;
   LoopTimer retransmit_;  // G
   LoopTimer end_;         // H, I, J, L
 };

@@ -175,7 +175,7 @@ Result<Message, MessageReject> Message::parse(std::string_view bytes, size_t max
     if (*length > rest.size()) return MessageReject::body_cut;
     rest = rest.substr(0, static_cast<size_t>(*length));
   }
-  message.body_ = rest;
+  message.body_ = std::string(rest);
   return message;
 }
 
@@ -305,7 +305,7 @@ void Message::copy_from(const Message& other, Header header) {
     if (field.header == header) fields_.push_back(field);
 }
 
-void Message::set_body(std::string body) {
+void Message::set_body(media::WipedString body) {
   body_ = std::move(body);
   if (!body_.empty()) return;
   for (const Header header : {Header::content_type, Header::content_disposition,
@@ -313,10 +313,10 @@ void Message::set_body(std::string body) {
     remove(header);
 }
 
-std::string Message::serialise() const {
+media::WipedString Message::serialise() const {
   size_t bytes = 64 + method_.size() + uri_.size() + reason_.size() + body_.size();
   for (const Field& field : fields_) bytes += field.line.size() + 2;
-  std::string out;
+  media::WipedString out;
   out.reserve(bytes);
   if (is_request())
     out.append(method_).append(" ").append(uri_).append(" ").append(kVersion);

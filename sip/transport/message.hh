@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "media/result.hh"
+#include "media/wipe.hh"
 #include "sip/message_view.hh"
 
 namespace holdfast::sip {
@@ -143,10 +144,10 @@ class Message {
 
   const std::string& body() const { return body_; }
   // An empty body takes the fields that describe it along.
-  void set_body(std::string body);
+  void set_body(media::WipedString body);
 
   // As it goes over the wire, with a right Content-Length.
-  std::string serialise() const;
+  media::WipedString serialise() const;
 
  private:
   const Field* find(Header header) const;
@@ -155,7 +156,7 @@ class Message {
   std::string method_, uri_, reason_;
   int status_ = 0;
   std::vector<Field> fields_;
-  std::string body_;
+  media::WipedString body_;  // SDP has keys in it (RFC 4568)
 };
 
 // Splits at commas outside quotes and angle brackets; entries without spaces around them, empty

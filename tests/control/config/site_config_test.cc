@@ -331,6 +331,11 @@ const Case kRestCases[] = {
     {whole("[admin]\nallow-remote = 1"),
      L(20) "admin.allow-remote: needs true or false, not a whole number"},
     {whole("[admin]\nlisten = \"[::1]:8070\""), "no error"},
+    {"[[interface]]\nname = \"pstn\"\ndevice = \"e2\"\nmedia-addresses = [\"198.18.4.2\"]\n"
+     "srtp = \"require\"\n" +
+         whole(),
+     "hf.toml: interface.pstn.srtp: is \"require\", and no [[sip-listener]] of the interface has "
+     "tls, so that every call would be refused: give it one, or set srtp-without-tls = true"},
 };
 INSTANTIATE_TEST_SUITE_P(Rest, SiteErrors, testing::ValuesIn(kRestCases));
 

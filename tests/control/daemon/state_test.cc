@@ -140,6 +140,8 @@ TEST(Setup, TellsTheProxyWhatTheFileSays) {
       "[[interface]]\nname = \"lan\"\ndevice = \"e0\"\nmedia-addresses = [\"198.18.1.2\", "
       "\"2001:db8:1::2\"]\n[[interface]]\nname = \"wan\"\ndevice = \"e1\"\nmedia-addresses = "
       "[\"198.18.2.2\"]\nrtcp-mux = \"offer\"\nmedia-source = \"sdp\"\n"
+      "srtp = \"offer\"\nsrtp-suites = [\"AEAD_AES_256_GCM\", \"aes_cm_128_hmac_sha1_80\"]\n"
+      "srtp-without-tls = true\n"
       "[[sip-listener]]\ninterface = \"lan\"\n[[sip-listener]]\ninterface = "
       "\"wan\"\nfaces = \"centre\"\ntransports = [\"tcp\"]\nport = 5070\n[centre]\ndomain = "
       "\"c.example\"\ninterface = \"wan\"\nservers = [\"198.18.3.10\"]\ntransport = \"tcp\"\n"
@@ -182,6 +184,17 @@ TEST(Setup, TellsTheProxyWhatTheFileSays) {
   EXPECT_FALSE(anchor.rules.at("lan").strict_source);
   EXPECT_EQ(anchor.rules.at("wan").rtcp_mux, sip::RtcpMux::offer);
   EXPECT_TRUE(anchor.rules.at("wan").strict_source);
+  EXPECT_EQ(anchor.rules.at("lan").srtp, media::SrtpPolicy::pass_through);
+  EXPECT_EQ(anchor.rules.at("lan").srtp_suites, media::all_srtp_suites());
+  EXPECT_FALSE(anchor.rules.at("lan").srtp_without_tls);
+  EXPECT_EQ(anchor.rules.at("wan").srtp, media::SrtpPolicy::offer);
+  EXPECT_EQ(anchor.rules.at("wan").srtp_suites,
+            (std::vector<media::SrtpSuite>{media::SrtpSuite::aead_aes_256_gcm,
+                                           media::SrtpSuite::aes_cm_128_hmac_sha1_80}));
+  EXPECT_TRUE(anchor.rules.at("wan").srtp_without_tls);
+  const auto warnings = srtp_warnings_of(*site);
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_NE(warnings[0].find("interface wan: srtp-without-tls is on"), std::string::npos);
 }
 
 }  // namespace
