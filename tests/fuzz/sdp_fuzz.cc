@@ -11,6 +11,7 @@
 #include "media/sdp_bandwidth.hh"
 #include "media/sdp_limits.hh"
 #include "media/sdp_origin.hh"
+#include "media/srtp/sdes_terms.hh"
 
 using namespace holdfast;
 using namespace holdfast::media;
@@ -97,6 +98,45 @@ void weigh(const Sdp& sdp, const MediaList& media) {
   must(larger(demand, {}) == demand && larger({}, demand) == demand);
 }
 
+// SRTP of ours: whatever the lines say, what is sent on has our keys alone, and an end has both
+// keys or none.
+void settle(const Sdp& sdp, MediaList media, const SocketAddress& ours) {
+  static const std::vector<SrtpSuite> kSuites = {SrtpSuite::aes_cm_128_hmac_sha1_80,
+                                                 SrtpSuite::aead_aes_256_gcm};
+  std::vector<AnchorMedia> plan(media.size());
+  std::vector<CryptoTexts> texts(media.size());
+  for (size_t i = 0; i < media.size(); ++i) {
+    if (media[i].refused() || media[i].port_count != 1 || !is_rtp(media[i].transport)) continue;
+    if (media[i].transport == MediaTransport::dtls_srtp) continue;
+    const SrtpRules writer{static_cast<SrtpPolicy>(i % 4), kSuites, i % 3 != 0};
+    const SrtpRules reader{SrtpPolicy::offer, kSuites, true};
+    const auto crypto = crypto_values(sdp, sdp.media()[i]);
+    const SrtpTerms terms = srtp_terms(reader, writer);
+    const auto offered = settle_offer(crypto, srtp_terms(writer, reader), terms, {}, media[i]);
+    if (!offered.refused.empty()) continue;
+    must((media[i].srtp.mode == SrtpEnd::Mode::sdes) == (media[i].srtp.in && media[i].srtp.out));
+    must(media[i].crypto_onward.size() == kSuites.size());
+    MediaDescription answer = media[i];
+    const auto answered = settle_answer(crypto, media[i], nullptr, answer);
+    must(!answered.refused.empty() || !answer.srtp.in || answer.srtp.out);
+    plan[i] = {MediaAction::anchor, ours, 0, false};
+    for (const CryptoOffer& each : media[i].crypto_onward) texts[i].add(each);
+    plan[i].secure = i % 2 == 0;
+    plan[i].crypto = texts[i].all();
+  }
+  const auto body = anchor_sdp(sdp, {ours.ip, std::nullopt, plan});
+  if (!body) return;
+  const auto again = parse_sdp(*body);
+  if (!again) return;
+  for (size_t i = 0; i < plan.size(); ++i) {
+    const SdpMedia& section = again->media()[i];
+    const auto seen = crypto_values(*again, section);
+    must(std::equal(seen.begin(), seen.end(), plan[i].crypto.begin(), plan[i].crypto.end()));
+    if (plan[i].secure)
+      must((transport_from(section.proto) == MediaTransport::srtp) == *plan[i].secure);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -121,6 +161,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if ((size >> (i % 8)) & 1) mixed[i].action = i % 2 ? MediaAction::pass : MediaAction::refuse;
   for (const auto& plan : {all, mixed})
     anchor_and_compare(size, *sdp, *media, {ours->ip, std::nullopt, plan});
+
+  settle(*sdp, *media, *ours);
 
   MediaList relayed = *media;
   apply_plan(all, relayed);

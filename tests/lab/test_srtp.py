@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SRTP of phones by SDES over TLS: to a phone that has none, and between two under keys of their own. The sound that
+each heard is compared, and the wire read."""
+import os
+import signal
+import time
+
+import pytest
+import wire
+from drill import SOON, Branch, both_heard, wait_until
+
+PLAIN_BYTES = 12 + 160  # an RTP header and 20 ms of G.711
+SRTP_BYTES = PLAIN_BYTES + 10  # with the tag of AES_CM_128_HMAC_SHA1_80
+TALK_S = 1.2
+SETTINGS = {**SOON, "lan.srtp": '"offer"', "wan.srtp": '"forbid"'}
+
+
+class SrtpBranch(Branch):
+    """A branch whose phones speak TLS to the appliance; certificates are made before anything starts."""
+
+    def centre(self, *words, server="a"):
+        if words[0] == "start":
+            for name in ("edge-lan", "edge-wan"):
+                self.box.run("certificate", name, "--names", "DNS:edge.branch.example,IP:198.18.1.2")
+        return super().centre(*words, server=server)
+
+    def suites(self):
+        """Of the legs of all calls, by interface: the suites on the way in and out, None for plain RTP."""
+        legs = [leg for call in self.say("relay", "list")["calls"] for leg in call["legs"]]
+        return sorted((leg["interface"], *(leg["srtp"].values() if "srtp" in leg else (None,))) for leg in legs)
+
+    def logs(self):
+        text = ""
+        for name in ("holdfastd", "dataplane"):
+            with open(f"{self.box.LAB_STATE}/{name}.log", encoding="utf-8") as file:
+                text += file.read()
+        return text
+
+
+@pytest.fixture(name="branch", scope="module")
+def branch_fixture():
+    branch = SrtpBranch("kamailio", appliance=("--tls", "phones"), settings=SETTINGS)
+    try:
+        branch.branch_phone("1010", transport="tls", srtp="only")
+        branch.branch_phone("1011", transport="tls", srtp="offer")
+        branch.phone("3010")
+        yield branch
+    finally:
+        branch.close()
+
+
+def rtp_sizes(directory, point):
+    """Of G.711 at a point: how many bytes its packets of RTP or SRTP have."""
+    sizes = set()
+    for frame in wire.frames(directory / f"{point}.pcap"):
+        found = frame.ip()
+        if found and found[0] == wire.UDP and found[3][8:9] == b"\x80" and found[3][9] & 0x7F in (0, 8):
+            sizes.add(len(found[3]) - 8)
+    return sizes
+
+
+def test_srtp_to_a_plain_phone_over_hold_and_to_another(branch, tmp_path):
+    """RFC 4568, RFC 3711: RTP/SAVP with the one, RTP/AVP with the other, also after a hold (re-INVITE); and between two
+    phones of the branch, whose call spirals through the centre in the clear."""
+    phones, suite = branch.phones, "AES_CM_128_HMAC_SHA1_80"
+    with branch.record(tmp_path):
+        phones["1010"].call("3010")
+        time.sleep(TALK_S)
+        assert branch.suites() == [("lan", suite, suite), ("wan", None)]
+        phones["1010"].ask("hold")
+        time.sleep(0.3)
+        phones["1010"].ask("resume")
+        time.sleep(TALK_S)
+        phones["1010"].hang_up()
+    both_heard(phones["1010"], phones["3010"], 2 * TALK_S - 0.6)
+    assert rtp_sizes(tmp_path, "edge-lan") == {SRTP_BYTES} and rtp_sizes(tmp_path, "edge-wan") == {PLAIN_BYTES}
+    phones["3010"].call("1010")
+    time.sleep(TALK_S)
+    phones["3010"].hang_up()
+    both_heard(phones["3010"], phones["1010"], TALK_S - 0.4)
+    phones["1011"].call("1010")
+    time.sleep(TALK_S)
+    assert branch.suites() == [("lan", suite, suite)] * 2 + [("wan", None)] * 2
+    phones["1011"].hang_up()
+    both_heard(phones["1011"], phones["1010"], TALK_S - 0.4)
+    assert "inline:" not in branch.logs()
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("daemon", ["holdfastd", "dataplane"])
+def test_srtp_outlives_a_daemon(branch, daemon):
+    """kill -9 in the call: sound goes on, and a re-INVITE after it brings keys anew."""
+    phones = branch.phones
+    phones["1010"].call("3010")
+    time.sleep(TALK_S)
+    os.kill(branch.box.pid(daemon), signal.SIGKILL)
+    time.sleep(0.1)
+    branch.restart(daemon)
+    time.sleep(3 * TALK_S)
+    wait_until(lambda: branch.say("upstreams")["state"] == "online", 10, "the centre is not found")
+    phones["1010"].ask("hold")
+    time.sleep(0.3)
+    phones["1010"].ask("resume")
+    time.sleep(TALK_S)
+    phones["1010"].hang_up()
+    both_heard(phones["1010"], phones["3010"], 4 * TALK_S)
