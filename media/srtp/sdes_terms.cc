@@ -60,12 +60,19 @@ std::string_view settle_writer(std::vector<SdesCrypto>& offered, const SrtpTerms
   return {};
 }
 
+// It said RTP/SAVP itself, or it had keys from the process before, and may have. Offered RTP/AVP it
+// might refuse the line, and it could be answered in the clear.
+bool keeps_to_srtp(const MediaDescription* reader) {
+  if (!reader || reader->srtp.mode == SrtpEnd::Mode::plain) return false;
+  return reader->srtp.mode == SrtpEnd::Mode::kept || reader->transport == MediaTransport::srtp;
+}
+
 // What its reader is offered: the suite that it uses first, so that a re-INVITE changes nothing
 // that need not change.
 std::string_view settle_reader(const SrtpTerms& terms, const SrtpBefore& before,
                                MediaDescription& line) {
   line.crypto_onward.clear();
-  line.secure_onward = terms.must;
+  line.secure_onward = terms.must || (terms.may && keeps_to_srtp(before.reader));
   if (!terms.may) return terms.must ? name_of(terms.why_not) : std::string_view();
   if (before.same_offer && !before.same_offer->crypto_onward.empty()) {
     line.crypto_onward = before.same_offer->crypto_onward;

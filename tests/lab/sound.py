@@ -33,10 +33,29 @@ def power_at(block, frequency):
     return 2 * power / (len(block) * total) if total else 0.0
 
 
+def _linear(byte):
+    """A sample of A-law (ITU-T G.711)."""
+    byte ^= 0x55
+    segment, step = byte >> 4 & 7, (byte & 15) << 4
+    magnitude = step + 8 if segment == 0 else step + 0x108 << segment - 1
+    return magnitude if byte & 0x80 else -magnitude
+
+
+LINEAR = [_linear(byte) for byte in range(256)]
+
+
 def seconds_heard(path, extension):
     """For how long this extension's tone was heard in a recording."""
+    return seconds_of(samples(path), extension)
+
+
+def seconds_spoken(alaw, extension):
+    """The same of the payloads of G.711 A-law, as they came."""
+    return seconds_of([LINEAR[byte] for payload in alaw for byte in payload], extension)
+
+
+def seconds_of(everything, extension):
     found, size = 0, int(tone.RATE * BLOCK_S)
-    everything = samples(path)
     for at in range(0, len(everything) - size + 1, size):
         block = everything[at:at + size]
         if sum(x * x for x in block) / size >= AUDIBLE and power_at(block, tone.pitch_hz(extension)) >= PURE:

@@ -247,6 +247,22 @@ TEST(SdesTerms, KeysStayWhileTheyHold) {
   EXPECT_EQ(back_answer.srtp, first.srtp);
 }
 
+// A phone that has nothing else refuses RTP/AVP, and what is SRTP shall not become less.
+TEST(SdesTerms, WhoSaidSavpIsOfferedSavpAgain) {
+  const SrtpTerms both = terms(kOffer, kOffer), plain = terms(kForbid, kOffer);
+  const auto offered_to = [&](bool secure, Mode mode, const SrtpTerms& reader) {
+    MediaDescription said = line(secure, true), out = line(false, false);
+    said.srtp.mode = mode;
+    EXPECT_EQ(offer({}, plain, reader, out, {nullptr, nullptr, &said}).refused, "");
+    return out.secure_onward;
+  };
+  EXPECT_TRUE(offered_to(true, Mode::sdes, both));
+  EXPECT_TRUE(offered_to(false, Mode::kept, both));
+  EXPECT_FALSE(offered_to(false, Mode::sdes, both));
+  EXPECT_FALSE(offered_to(false, Mode::plain, both));
+  EXPECT_FALSE(offered_to(true, Mode::sdes, terms(kOffer, kForbid, /*tls=*/false)));
+}
+
 TEST(SdesTerms, LifetimeAndMkiOfTheirsAreCarried) {
   MediaDescription out = line(true, true);
   ASSERT_EQ(offer({"1 " + k80 + kKey1 + "|2^31|1:4"}, terms(kOffer), terms(kForbid), out).refused,

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SRTP with keys by SDES: each side of a call has its own, and what the phones hear is compared."""
+import collections
+import time
+
+import pytest
+import sound
+import wire
+from drill import SOON, Branch, both_heard, wait_until
+from office import CENTRES
+
+pytestmark = pytest.mark.drill
+
+SETTLE_S = 0.4
+TALK_S = 3
+MOST_EARLY = 5
+EDGE_NAMES = "DNS:edge.branch.example,IP:198.18.1.2,IP:2001:db8:1::2"
+PLAIN_OCTETS = 12 + 160  # RTP of 20 ms of G.711
+TAG_OCTETS = {"AES_CM_128_HMAC_SHA1_80": 10, "AES_CM_128_HMAC_SHA1_32": 4, "AEAD_AES_128_GCM": 16,
+              "AEAD_AES_256_GCM": 16}
+
+
+class SrtpBranch(Branch):
+    """Phones speak TLS to the appliance, which speaks UDP to the centre; what each side has of SRTP is in `settings`."""
+
+    def __init__(self, kind, **settings):
+        named = {name.replace("_", "-").replace("-", ".", 1): value for name, value in settings.items()}
+        super().__init__(kind, appliance=("--tls", "phones"), settings={**SOON, **named})
+
+    def centre(self, *words, server="a"):
+        if words[0] == "start":
+            for name in ("edge-lan", "edge-wan"):
+                self.box.run("certificate", name, "--names", EDGE_NAMES)
+        return super().centre(*words, server=server)
+
+
+def rtp_sizes(directory, point, source):
+    """Octets of the UDP payloads of G.711 that an address sent: {octets}."""
+    found = (frame.ip() for frame in wire.frames(directory / f"{point}.pcap"))
+    return {len(ip[3]) - 8 for ip in found if ip and ip[0] == wire.UDP and ip[1] == source
+            and ip[3][8:9] == b"\x80" and ip[3][9] & 0x7F in (0, 8)}
+
+
+def told_right(branch, wires):
+    """The loss report has of every stream what could be read of it, to the packet. What a phone sends before we know its
+    key is lost to us, and counted by name: the first packets."""
+    came, went = collections.defaultdict(set), collections.defaultdict(set)
+    for packet in wires.entered():
+        came[packet.ssrc].add(packet.seq)
+    for packet in wires.left():
+        went[packet.ssrc].add(packet.seq)
+    told = collections.defaultdict(list)
+    for call in branch.say("report", "loss")["calls"]:
+        for row in call["streams"]:
+            told[int(row["ssrc"], 16)].append((row["received"], row["lost"], row["duplicates"]))
+    assert came.keys() == went.keys() and len(came) >= 2
+    for ssrc, seqs in came.items():
+        early = sorted(seqs - went[ssrc])
+        assert len(early) <= MOST_EARLY and early == sorted(seqs)[:len(early)], (hex(ssrc), early)
+        assert set(told[ssrc]) == {(len(went[ssrc]), 0, 0)}, (hex(ssrc), told[ssrc], len(went[ssrc]))
+
+
+def g711(directory, point, source):
+    """Payloads of A-law that an address sent, in the clear."""
+    found = (frame.ip() for frame in wire.frames(directory / f"{point}.pcap"))
+    return [ip[3][20:] for ip in found if ip and ip[0] == wire.UDP and ip[1] == source
+            and len(ip[3]) == 8 + PLAIN_OCTETS and ip[3][9] & 0x7F == 8]
+
+
+@pytest.fixture(name="branch", scope="module", params=CENTRES)
+def branch_fixture(request):
+    """The phones' side may have SRTP, the centre's has none."""
+    branch = SrtpBranch(request.param, lan_srtp='"offer"', wan_srtp='"forbid"')
+    try:
+        branch.branch_phone("1010", transport="tls", srtp="only")
+        branch.branch_phone("1011", transport="tls", family=6, srtp="offer")
+        branch.branch_phone("1012")
+        branch.phone("3011")
+        yield branch
+    finally:
+        branch.close()
+
+
+def talk(branch, caller, callee, directory, seconds=TALK_S):
+    """A call with sound both ways, recorded at the peer ends."""
+    wires = branch.wires(directory)
+    directory.mkdir()
+    with branch.record(directory):
+        branch.phones[caller].call(callee)
+        time.sleep(seconds)
+        branch.phones[caller].hang_up()
+        time.sleep(0.3)
+    both_heard(branch.phones[caller], branch.phones[callee], seconds - 1)
+    wires.only_anchored()
+    return wires
+
+
+def test_encrypted_towards_the_phone_plain_towards_the_centre(branch, tmp_path):
+    """RFC 3711, RFC 4568: whoever calls. The phone hears the far one, and the wire of each side has what it is to have."""
+    encrypted = PLAIN_OCTETS + TAG_OCTETS["AES_CM_128_HMAC_SHA1_80"]
+    for number, (caller, callee) in enumerate((("1010", "3011"), ("1011", "3011"), ("3011", "1011"))):
+        directory = tmp_path / str(number)
+        told_right(branch, talk(branch, caller, callee, directory))
+        phone = branch.phones[caller if callee == "3011" else callee]
+        own = branch.box.EDGE_LAN6 if ":" in phone.address else branch.box.EDGE_LAN4
+        assert rtp_sizes(directory, "edge-lan", phone.address) == rtp_sizes(directory, "edge-lan", own) == {encrypted}
+        for source in (branch.phones["3011"].address, branch.box.EDGE_WAN4):
+            assert rtp_sizes(directory, "edge-wan", source) == {PLAIN_OCTETS}
+
+
+def test_phones_with_and_without_srtp_talk_to_each_other(branch, tmp_path):
+    """All in the branch: to the plain one SIP is UDP, where no key is told, so its side is plain."""
+    pairs = (("1010", "1012"), ("1012", "1011"), ("1010", "1011"))
+    for number, (caller, callee) in enumerate(pairs):
+        talk(branch, caller, callee, tmp_path / str(number))
+
+
+def test_hold_and_the_way_back_keep_the_call_encrypted(branch, tmp_path):
+    """A re-INVITE tells keys again: the same ones go on, other ones take their place; RTP/SAVP stays."""
+    phone, far = branch.phones["1010"], branch.phones["3011"]
+    wires = branch.wires(tmp_path)
+    with branch.record(tmp_path):
+        phone.call("3011")
+        time.sleep(1)
+        for holder in (phone, far):
+            holder.ask("hold")
+            time.sleep(0.5)
+            holder.ask("resume")
+            time.sleep(SETTLE_S)
+        began_ns = time.time_ns()
+        time.sleep(TALK_S)
+        ended_ns = time.time_ns()
+        phone.hang_up()
+        time.sleep(0.3)
+    assert wires.lost_by_us((began_ns, ended_ns)) == []
+    assert len(wires.entered((began_ns, ended_ns))) > 2 * 45 * TALK_S
+    # What the phone said went out in the clear, before and after; recordings end with the first hold.
+    assert sound.seconds_spoken(g711(tmp_path, "edge-wan", branch.box.EDGE_WAN4), "1010") > TALK_S
+    told_right(branch, wires)
+
+
+def test_calls_go_on_encrypted_without_the_centre(branch, tmp_path):
+    branch.centre("kill")
+    wait_until(lambda: branch.say("upstreams")["state"] == "survival", 10, "it is still trusted")
+    talk(branch, "1010", "1011", tmp_path / "survival")
+
+
+@pytest.mark.parametrize("kind", CENTRES)
+def test_each_side_has_a_suite_of_its_own(kind, tmp_path):
+    """SRTP on both sides of the appliance. The phones offer one suite and take several: each is offered another one."""
+    cm, gcm, gcm256 = "AES_CM_128_HMAC_SHA1_80", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM"
+    branch = SrtpBranch(kind, lan_srtp='"require"', lan_srtp_suites=f'["{gcm}", "{cm}"]', wan_srtp='"require"',
+                        wan_srtp_suites=f'["{gcm256}", "{cm}"]', wan_srtp_without_tls="true")
+    try:
+        branch.branch_phone("1010", transport="tls", srtp="only")
+        branch.phone("3011", srtp="only")
+        lan = (branch.phones["1010"].address, branch.box.EDGE_LAN4)
+        wan = (branch.phones["3011"].address, branch.box.EDGE_WAN4)
+        for caller, callee, of_lan, of_wan in (("1010", "3011", cm, gcm256), ("3011", "1010", gcm, cm)):
+            directory = tmp_path / caller
+            told_right(branch, talk(branch, caller, callee, directory))
+            for point, suite, ends in (("edge-lan", of_lan, lan), ("edge-wan", of_wan, wan)):
+                for end in ends:
+                    assert rtp_sizes(directory, point, end) == {PLAIN_OCTETS + TAG_OCTETS[suite]}, (point, end)
+    finally:
+        branch.close()
