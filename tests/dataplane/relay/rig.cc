@@ -11,8 +11,6 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "media/srtp/choose.hh"
-
 namespace holdfast::dataplane::test_rig {
 namespace {
 
@@ -105,7 +103,7 @@ Rig::Rig(const RigOptions& options) : queues_(options.queues) {
   board_ = std::make_unique<Switchboard>(options.cores, options.max_legs, std::move(ports));
   for (uint32_t i = 0; i < options.cores; ++i)
     cores_.push_back(std::make_unique<RelayCore>(
-        *board_, i, options.memory, options.srtp ? media::make_srtp_engine().engine : nullptr));
+        *board_, i, options.memory, options.engine == nullptr ? nullptr : options.engine()));
 }
 
 Rig::~Rig() {

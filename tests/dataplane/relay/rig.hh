@@ -29,8 +29,8 @@ struct RigOptions {
   CoreMemory memory = {};  // of the only core; empty: its own
   uint16_t queues = 1;     // pairs of each port
   uint16_t last_media_port = 20199;
-  bool srtp = false;            // each core has an engine
-  bool second_address = false;  // 198.18.1.3 and 198.18.2.3 as well
+  std::unique_ptr<media::SrtpEngine> (*engine)() = nullptr;  // of each core; none: no SRTP
+  bool second_address = false;                               // 198.18.1.3 and 198.18.2.3 as well
 };
 
 // A frame in a packet buffer that is not on the wire yet.

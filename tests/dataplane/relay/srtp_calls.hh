@@ -65,7 +65,8 @@ struct SrtpLife {
   explicit SrtpLife(
       const RigOptions& options, std::span<SavedCall> saved = {},
       SrtpSetup::Reserve reserve = [](LegIndex) { return true; })
-      : rig(with_engine(options)), setup(media::make_srtp_engine(), std::move(reserve)) {
+      : rig(with_engine(options)),
+        setup({with_engine(options).engine(), "the test says so"}, std::move(reserve)) {
     std::vector<CoreLine*> raw;
     for (uint32_t i = 0; i < options.cores; ++i) {
       lines.push_back(std::make_unique<CoreLine>(rig.core(i), rig.board().core_bell(i)));
@@ -77,7 +78,7 @@ struct SrtpLife {
     book->set_srtp(&setup);
   }
   static RigOptions with_engine(RigOptions options) {
-    options.srtp = true;
+    if (options.engine == nullptr) options.engine = [] { return media::make_srtp_engine().engine; };
     return options;
   }
 

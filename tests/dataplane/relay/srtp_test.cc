@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "dataplane/calls/capture_desk.hh"
+#include "media/srtp/libsrtp_engine.hh"
 #include "tests/dataplane/relay/srtp_calls.hh"
 
 namespace holdfast::dataplane {
@@ -37,8 +38,20 @@ Bytes receiver_report(uint32_t ssrc, uint32_t about, uint8_t lost) {
   return report;
 }
 
-TEST_F(SrtpCall, PlainCentreAndSecurePhoneBySuite) {
-  SrtpLife life({});
+// By ipsec-mb where the CPU can, and by what is there where it cannot.
+struct Library {
+  const char* name;
+  std::unique_ptr<media::SrtpEngine> (*make)();
+};
+class SrtpCallBy : public SrtpCall, public ::testing::WithParamInterface<Library> {};
+INSTANTIATE_TEST_SUITE_P(
+    Both, SrtpCallBy,
+    ::testing::Values(Library{"chosen", [] { return media::make_srtp_engine().engine; }},
+                      Library{"libsrtp", [] { return media::make_libsrtp_engine(); }}),
+    [](const auto& tried) { return tried.param.name; });
+
+TEST_P(SrtpCallBy, PlainCentreAndSecurePhoneBySuite) {
+  SrtpLife life({.engine = GetParam().make});
   for (const SrtpSuite suite : kSuites) {
     const SdesKey mine = key(suite);
     const SdesKey ours = key(suite);
@@ -168,8 +181,8 @@ TEST_F(SrtpCall, APlainSourceThatRestartsIsHeardOn) {
   EXPECT_EQ(last, 65000 + 119);
 }
 
-TEST_F(SrtpCall, KeysChangeOneWayAtATime) {
-  SrtpLife life({});
+TEST_P(SrtpCallBy, KeysChangeOneWayAtATime) {
+  SrtpLife life({.engine = GetParam().make});
   const SdesKey mine = key(SrtpSuite::aes_cm_128_hmac_sha1_80);
   const SdesKey ours = key(SrtpSuite::aes_cm_128_hmac_sha1_80);
   control::CallAdd add = request();
