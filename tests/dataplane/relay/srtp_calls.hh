@@ -153,6 +153,7 @@ class SrtpCall : public ::testing::Test {
   void say(SrtpLife& life, Endpoint& from, Endpoint& to, const std::vector<Bytes>& packets,
            bool rtcp = false) {
     std::vector<Bytes> sent;
+    sent.reserve(packets.size());
     for (const Bytes& packet : packets) sent.push_back(from.protect(packet, rtcp));
     const auto left = pass(life, from, sent, rtcp);
     ASSERT_EQ(left.size(), packets.size());

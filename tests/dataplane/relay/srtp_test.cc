@@ -137,7 +137,7 @@ TEST_F(SrtpCall, ForgedReplayedAndPlainPacketsGoNoFurther) {
     flipped[40] ^= 1;
     // In one burst: forged, damaged, the packet, the packet again.
     EXPECT_EQ(pass(life, phone, {forged, flipped, good, good}).size(), 1u);
-    EXPECT_EQ(pass(life, phone, {good}).size(), 0u);
+    EXPECT_TRUE(pass(life, phone, {good}).empty());
     EXPECT_EQ(report(life, 0).learned_source, phone.at());
     EXPECT_TRUE(pass(life, phone, {Bytes(good.begin(), good.begin() + 14)}).empty());
     const Bytes rtcp = phone.protect(sender_report(7), true);
