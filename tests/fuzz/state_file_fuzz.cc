@@ -43,7 +43,7 @@ media::SrtpTask task_of(std::array<uint8_t, 256>& bytes, uint16_t sequence, medi
   media::SrtpTask task;
   task.data = bytes.data();
   task.length = op == media::SrtpOp::protect_rtcp ? 8 : 172;
-  task.capacity = bytes.size();
+  task.capacity = static_cast<uint16_t>(bytes.size());
   task.op = op;
   return task;
 }
