@@ -10,8 +10,8 @@ namespace holdfast::media {
 
 SrtpCheckpoint checkpoint_of(const SrtpInbound& state) {
   SrtpCheckpoint made;
-  made.stream_count = state.stream_count;
-  for (uint32_t i = 0; i < state.stream_count; ++i) {
+  made.stream_count = std::min(state.stream_count, kMaxSrtpSsrcs);
+  for (uint32_t i = 0; i < made.stream_count; ++i) {
     const SrtpInbound::Stream& s = state.streams[i];
     made.streams[i] = {s.index, s.ssrc, s.rtcp_index, s.rtp_seen, s.rtcp_seen};
   }
@@ -23,8 +23,8 @@ SrtpCheckpoint checkpoint_of(const SrtpOutbound& state) {
   made.rtp_packets = state.rtp_packets;
   made.rtcp_packets = state.rtcp_packets;
   made.rtcp_floor = state.rtcp_floor;
-  made.stream_count = state.stream_count;
-  for (uint32_t i = 0; i < state.stream_count; ++i) {
+  made.stream_count = std::min(state.stream_count, kMaxSrtpSsrcs);
+  for (uint32_t i = 0; i < made.stream_count; ++i) {
     const SrtpOutbound::Stream& s = state.streams[i];
     made.streams[i] = {s.index, s.ssrc, s.rtcp_index, s.rtp_sent, s.rtcp_index > 0};
   }

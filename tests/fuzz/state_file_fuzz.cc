@@ -166,6 +166,8 @@ void go_on(const SrtpLeg& left) {
   std::memcpy(&srtp, &left, sizeof srtp);
   const bool in = engine().adopt(srtp.in);
   const bool out = engine().adopt(srtp.out);
+  if (!in) srtp.in = {};  // as the relay does with what is refused
+  if (!out) srtp.out = {};
   static_cast<void>(checkpoint_of(srtp));
   std::array<uint8_t, 256> packet;
   std::array<uint16_t, 3> sent{};
