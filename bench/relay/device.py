@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import machine
+import versions
 
 BUILD = pathlib.Path("build")
 START_SECONDS = 15
@@ -151,5 +152,4 @@ class Testpmd(Device):
 
 
 def testpmd_version():
-    done = subprocess.run(("dpkg-query", "-W", "-f=${Version}", "dpdk"), capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    return versions.of("dpdk")

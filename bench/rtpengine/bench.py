@@ -13,12 +13,14 @@ BUILT = ("dataplane/holdfast-dataplane", "dataplane/xdp/steer.bpf.o", "bench/rel
 PARTS = {"cost": cost, "fast": fast, "overload": overload}
 
 
-def add_arguments(parser):
-    parser.add_argument("--part", choices=list(PARTS), help="rtpengine: this part alone")
+def add_arguments(_parser):
+    pass
 
 
-def preflight(_options):
+def preflight(options):
     """What is wrong with the request or the machine; None when nothing is."""
+    if options.part not in (None, *PARTS):
+        return f"--part is one of {', '.join(PARTS)}"
     return machine.missing(PROGRAMS, BUILT, "bench/rtpengine/debian-packages.txt") or quota.missing()
 
 

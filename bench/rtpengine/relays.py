@@ -7,6 +7,7 @@ import time
 
 import machine
 import ng
+import versions
 import wires as wire
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "relay"))
@@ -93,6 +94,4 @@ class Rtpengine:
 
 
 def rtpengine_version():
-    done = subprocess.run(("dpkg-query", "-W", "-f=${Version}", "rtpengine-daemon"), capture_output=True, text=True,
-                          check=False)
-    return done.stdout.strip() or "unknown"
+    return versions.of("rtpengine-daemon")
