@@ -17,8 +17,8 @@
 #include <string>
 #include <vector>
 
+#include "bench/media/libsrtp_context.hh"
 #include "media/srtp/choose.hh"
-#include "media/srtp/libsrtp_engine.hh"
 
 namespace holdfast::media {
 namespace {
@@ -119,43 +119,15 @@ void ours(benchmark::State& state, SrtpSuite suite, bool protect) {
   must(good == wanted, "packets were refused");
 }
 
-srtp_t libsrtp_context(SrtpSuite suite, size_t leg, bool sender) {
-  const SdesKey key = key_of(suite, leg);
-  std::vector<uint8_t> bytes(key.master.bytes().begin(), key.master.bytes().end());
-  srtp_policy_t policy{};
-  const SrtpSuiteTraits& traits = traits_of(suite);
-  if (traits.aead && traits.key_bytes == 16)
-    srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtp);
-  else if (traits.aead)
-    srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy.rtp);
-  else if (traits.key_bytes == 16)
-    srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtp);
-  else
-    srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80(&policy.rtp);
-  policy.rtcp = policy.rtp;
-  policy.key = bytes.data();
-  policy.ssrc.type = sender ? ssrc_any_outbound : ssrc_any_inbound;
-  policy.window_size = kSrtpWindowBits;
-  srtp_t made = nullptr;
-  must(srtp_create(&made, &policy) == srtp_err_status_ok, "libsrtp has no context");
-  return made;
-}
-
-struct FreeContext {
-  void operator()(srtp_ctx_t* context) const { srtp_dealloc(context); }
-};
-using Context = std::unique_ptr<srtp_ctx_t, FreeContext>;
-
 // Fewer legs, to libsrtp's advantage: in NSS each packet takes the longer the more contexts there
 // are. 1,000 legs would make it twenty times slower than 50.
 void libsrtp(benchmark::State& state, SrtpSuite suite, bool protect) {
-  must(init_libsrtp(), "libsrtp does not start");
   constexpr size_t kContexts = 50;
-  std::vector<Context> senders;
-  std::vector<Context> receivers;
+  std::vector<bench::LibsrtpContext> senders;
+  std::vector<bench::LibsrtpContext> receivers;
   for (size_t leg = 0; leg < kContexts; ++leg) {
-    senders.emplace_back(libsrtp_context(suite, leg, true));
-    if (!protect) receivers.emplace_back(libsrtp_context(suite, leg, false));
+    senders.push_back(bench::make_libsrtp_context(key_of(suite, leg), true));
+    if (!protect) receivers.push_back(bench::make_libsrtp_context(key_of(suite, leg), false));
   }
   Turn turn(kContexts);
   Block frames;

@@ -25,6 +25,11 @@ def mac(side, last):
     return f"02:00:00:00:{SIDES.index(side) + 1:02x}:{last:02x}"
 
 
+def srtp_words(suites):
+    """Options of holdfast-relay-calls and of the traffic programs; `suites`: by side, as SDES names them."""
+    return [word for side, suite in suites.items() for word in (f"--{side}-srtp", suite)]
+
+
 def configuration(folder, calls, huge, driver="virtio_user", places=None, cpus=(CPU,)):
     """As docs/configuration.md has it; addresses as in bench/relay/plan.cc."""
     text = [
@@ -80,14 +85,16 @@ class Holdfast(Device):
             machine.ip("-n", namespace, "addr", "add", f"{net}.2/24", "dev", tap)
             machine.ip("-n", namespace, "route", "add", f"198.{18 + i}.0.0/16", "via", f"{net}.1", "dev", tap)
 
-    def wait_ready(self, calls):
+    def wait_ready(self, calls, suites=None):
+        """`suites`: of the legs that have SRTP, by side."""
         end = time.monotonic() + START_SECONDS
         while "control socket" not in self.log.read_text():
             if self.process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError("the dataplane did not start: " + self.log.read_text()[-400:])
             time.sleep(0.02)
-        done = subprocess.run((BUILD / "bench/relay/holdfast-relay-calls", "--socket", self.folder / "dataplane.sock",
-                               "--calls", str(calls)), capture_output=True, text=True, timeout=120, check=False)
+        words = (BUILD / "bench/relay/holdfast-relay-calls", "--socket", self.folder / "dataplane.sock", "--calls",
+                 str(calls), *srtp_words(suites or {}))
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode:
             raise RuntimeError(done.stderr.strip())
 

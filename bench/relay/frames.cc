@@ -38,15 +38,6 @@ void close_ip(uint8_t* frame) {
   checksum_store(frame + kIpAt + 10, static_cast<uint16_t>(~sum));
 }
 
-void close_udp(uint8_t* frame) {
-  const uint16_t size = load_be16(frame + kUdpAt + 4);
-  put16(frame + kUdpAt + 6, 0);
-  const auto sum = checksum_add(frame + kIpAt + 12, 8) + checksum_word(kUdp) + checksum_word(size) +
-                   checksum_add(frame + kUdpAt, size);
-  const auto checksum = static_cast<uint16_t>(~checksum_fold(sum));
-  checksum_store(frame + kUdpAt + 6, checksum == 0 ? uint16_t{0xffff} : checksum);
-}
-
 // Mends the UDP checksum after the bytes summed in `before` have become those at `at`.
 void mend_udp(uint8_t* frame, dataplane::ChecksumSum before, const uint8_t* at, size_t size) {
   const uint16_t old = checksum_load(frame + kUdpAt + 6);
@@ -57,9 +48,7 @@ void mend_udp(uint8_t* frame, dataplane::ChecksumSum before, const uint8_t* at, 
 // ---- defects --------------------------------------------------------------------------------
 
 size_t resize_payload(Frame& frame, uint16_t udp_payload) {
-  put16(&frame[kIpAt + 2], static_cast<uint16_t>(kIpSize + kUdpSize + udp_payload));
-  put16(&frame[kUdpAt + 4], static_cast<uint16_t>(kUdpSize + udp_payload));
-  close_ip(frame.data());
+  set_udp_payload(frame.data(), udp_payload);
   close_udp(frame.data());
   return kRtpAt + udp_payload;
 }
@@ -165,11 +154,30 @@ Frame first_frame(size_t side, uint32_t call, uint16_t sequence) {
   put16(&frame[kRtpAt + 2], sequence);
   put32(&frame[kRtpAt + 4], uint32_t{sequence} * kTicksPerPacket);
   put32(&frame[kRtpAt + 8], ssrc_of(side, call));
-  for (size_t i = 0; i < kPayloadBytes; ++i)
-    frame[kStampAt + i] = static_cast<uint8_t>(i * 37 + call);
+  fill_payload(frame.data(), call);
   close_ip(frame.data());
   close_udp(frame.data());
   return frame;
+}
+
+void fill_payload(uint8_t* frame, uint32_t call) {
+  for (size_t i = 0; i < kPayloadBytes; ++i)
+    frame[kStampAt + i] = static_cast<uint8_t>(i * 37 + call);
+}
+
+void set_udp_payload(uint8_t* frame, uint16_t bytes) {
+  put16(frame + kIpAt + 2, static_cast<uint16_t>(kIpSize + kUdpSize + bytes));
+  put16(frame + kUdpAt + 4, static_cast<uint16_t>(kUdpSize + bytes));
+  close_ip(frame);
+}
+
+void close_udp(uint8_t* frame) {
+  const uint16_t size = load_be16(frame + kUdpAt + 4);
+  put16(frame + kUdpAt + 6, 0);
+  const auto sum = checksum_add(frame + kIpAt + 12, 8) + checksum_word(kUdp) + checksum_word(size) +
+                   checksum_add(frame + kUdpAt, size);
+  const auto checksum = static_cast<uint16_t>(~checksum_fold(sum));
+  checksum_store(frame + kUdpAt + 6, checksum == 0 ? uint16_t{0xffff} : checksum);
 }
 
 void readdress(Frame& frame, uint16_t destination_port) {
@@ -189,12 +197,17 @@ bool is_bad_on_purpose(const uint8_t* frame, size_t size) {
   return size >= kStampAt && load_be32(frame + kRtpAt + 8) == kBadSsrc;
 }
 
-void advance(uint8_t* frame, uint16_t packets) {
+void advance_rtp(uint8_t* frame, uint16_t packets) {
   uint8_t* rtp = frame + kRtpAt;
-  const auto before = checksum_add(rtp + 2, 6);
   put16(rtp + 2, static_cast<uint16_t>(load_be16(rtp + 2) + packets));
   put32(rtp + 4, load_be32(rtp + 4) + uint32_t{packets} * kTicksPerPacket);
-  mend_udp(frame, before, rtp + 2, 6);
+}
+
+void advance(uint8_t* frame, uint16_t packets) {
+  const uint8_t* changed = frame + kRtpAt + 2;
+  const auto before = checksum_add(changed, 6);
+  advance_rtp(frame, packets);
+  mend_udp(frame, before, changed, 6);
 }
 
 void stamp(uint8_t* frame, uint64_t value) {

@@ -33,6 +33,12 @@ Frame first_frame(size_t side, uint32_t call, uint16_t sequence);
 void readdress(Frame& frame, uint16_t destination_port);
 // Makes it the frame that comes `packets` later: sequence, timestamp, UDP checksum (RFC 1624).
 void advance(uint8_t* frame, uint16_t packets);
+// The same without the UDP checksum, and the parts of a frame that one whose bytes change is made
+// of anew: close_udp() is the last.
+void advance_rtp(uint8_t* frame, uint16_t packets);
+void fill_payload(uint8_t* frame, uint32_t call);
+void set_udp_payload(uint8_t* frame, uint16_t bytes);  // in both length fields, and IP checksum
+void close_udp(uint8_t* frame);
 // Writes eight bytes into the payload and mends the UDP checksum.
 void stamp(uint8_t* frame, uint64_t value);
 uint64_t stamp_of(const uint8_t* frame);
@@ -51,29 +57,6 @@ struct BadFrame {
 // As if sent by the first call's remote of this side; `calls` are there.
 BadFrame bad_frame(const Defect& defect, size_t side, uint32_t calls);
 bool is_bad_on_purpose(const uint8_t* frame, size_t size);
-
-// How the device under test is to treat a good frame.
-enum class Treatment : uint8_t {
-  relay,   // out of the call's other leg, marked
-  reflect  // out of the other port with addresses and ports exchanged (testpmd 5tswap)
-};
-
-// Checks frames that come back, thoroughly: MACs, IP header, DSCP, addresses, ports, checksums, RTP
-// fields, and that each stream's sequence numbers rise.
-class Inspector {
- public:
-  Inspector(Treatment treatment, uint32_t calls);
-  // Null when all is well, else what is wrong. `side`: where it came out.
-  const char* inspect(const uint8_t* frame, size_t size, size_t side);
-
- private:
-  const char* inspect_headers(const uint8_t* frame, size_t side, size_t from, uint32_t call) const;
-
-  Treatment treatment_;
-  uint32_t calls_;
-  std::array<uint16_t, 2 * kMaxCalls> last_sequence_{};
-  std::array<bool, 2 * kMaxCalls> seen_{};
-};
 
 // Whether it is an IPv4 UDP frame at all; the rest (neighbour discovery, say) is not the bench's.
 bool is_udp(const uint8_t* frame, size_t size);

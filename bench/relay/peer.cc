@@ -16,6 +16,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "bench/relay/srtp_options.hh"
 #include "bench/relay/traffic.hh"
 
 namespace {
@@ -156,7 +157,7 @@ json perform(const std::string& line, Traffic& traffic, const std::array<uint16_
   if (verb == "wait") return {{"links", wait_for_links(ports, seconds)}};
   if (verb == "warm") return to_json(traffic.warm(seconds));
   if (verb == "saturate") return to_json(traffic.saturate(seconds));
-  if (verb == "pace" && words >> packets_per_s && packets_per_s > 0)
+  if (verb == "pace" && !traffic.has_srtp() && words >> packets_per_s && packets_per_s > 0)
     return to_json(traffic.pace(seconds, packets_per_s));
   return {{"error", "wait S | warm S | saturate S | pace S PACKETS_PER_S"}};
 }
@@ -197,6 +198,9 @@ int main(int argc, char** argv) {
                  "one frame in so many is bad on purpose; 0: none")
       ->check(CLI::Range(0U, 1'000'000U));
   app.add_option("--cpu", options.cpu, "where it runs")->check(CLI::Range(0U, 1023U));
+  add_srtp_options(app, options.traffic.srtp);
+  app.add_flag("--lan-silent", options.traffic.silent[0], "lan's remotes say nothing");
+  app.add_flag("--wan-silent", options.traffic.silent[1], "wan's remotes say nothing");
   app.add_flag("--huge-pages", options.huge_pages, "take memory from huge pages");
   app.add_flag("--reflect", options.reflect,
                "the device sends every frame out of its other port, addresses exchanged");
@@ -205,6 +209,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongUse;
   }
+  if (options.traffic.srtp != SrtpSuites{}) options.traffic.bad_every = 0;
   if (options.reflect) options.traffic.treatment = Treatment::reflect;
   return serve(options);
 }

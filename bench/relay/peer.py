@@ -13,11 +13,12 @@ GRACE_SECONDS = 10  # beyond the time that a command asks for
 
 
 class Peer:
-    def __init__(self, folder, calls, reflect, huge, driver="vhost", places=None, before=()):
+    def __init__(self, folder, calls, reflect, huge, driver="vhost", places=None, before=(), more=()):
         """`places`: the socket or network device of lan and wan, files of the folder unless given; `before`: words in
-        front of the command, `ip netns exec NAME` for instance."""
+        front of the command, `ip netns exec NAME` for instance; `more`: options behind it."""
         lan, wan = places or (folder / "lan.sock", folder / "wan.sock")
         words = [*before, PROGRAM, "--lan", lan, "--wan", wan, "--calls", calls, "--cpu", CPU, "--driver", driver]
+        words += more
         words += ["--reflect"] if reflect else []
         words += ["--huge-pages"] if huge else []
         self.log = folder / "peer.log"

@@ -33,16 +33,19 @@ Traffic::Traffic(const TrafficOptions& options, std::array<uint16_t, kSides> por
     : options_(options),
       ports_(ports),
       ticks_per_s_(static_cast<double>(rte_get_tsc_hz())),
-      inspector_(options.treatment, options.calls) {
+      inspector_(options.treatment, options.calls, options.srtp) {
   const auto slots =
       static_cast<unsigned>(kSides * (options.calls + kMinSlots + kMaxDefects + size_t{kBurst}));
-  pool_ = rte_pktmbuf_pool_create("bench_sent", slots, 0, 0, RTE_PKTMBUF_HEADROOM + kFrameBytes,
-                                  SOCKET_ID_ANY);
+  const size_t longest = has_srtp() ? SrtpSpeaker::kMaxFrameBytes : kFrameBytes;
+  pool_ =
+      rte_pktmbuf_pool_create("bench_sent", slots, 0, 0,
+                              static_cast<uint16_t>(RTE_PKTMBUF_HEADROOM + longest), SOCKET_ID_ANY);
   if (pool_ == nullptr) throw std::runtime_error("no memory for the frames to send");
   for (size_t side = 0; side < kSides; ++side) {
+    outlets_[side].srtp = make_srtp_speaker(options.srtp, side, options.calls);
     make_slots(side);
     make_defects(side);
-    senders_[side].until_bad = options_.bad_every;
+    outlets_[side].until_bad = options_.bad_every;
   }
 }
 
@@ -59,12 +62,16 @@ rte_mbuf* Traffic::make_frame(const uint8_t* bytes, size_t size) {
 
 // With few streams several buffers share one, each a packet later than the one before.
 void Traffic::make_slots(size_t side) {
-  Sender& sender = senders_[side];
-  sender.step = static_cast<uint16_t>((kMinSlots + options_.calls - 1) / options_.calls);
-  for (uint16_t round = 0; round < sender.step; ++round) {
+  Outlet& outlet = outlets_[side];
+  outlet.step = static_cast<uint16_t>((kMinSlots + options_.calls - 1) / options_.calls);
+  for (uint16_t round = 0; round < outlet.step; ++round) {
     for (uint32_t call = 0; call < options_.calls; ++call) {
       const Frame frame = first_frame(side, call, round);
-      sender.slots.push_back(make_frame(frame.data(), frame.size()));
+      outlet.slots.push_back(make_frame(frame.data(), frame.size()));
+      if (outlet.srtp == nullptr) continue;
+      rte_mbuf* made = outlet.slots.back();
+      rte_pktmbuf_append(made, static_cast<uint16_t>(outlet.srtp->frame_bytes() - kFrameBytes));
+      outlet.srtp->make_room(rte_pktmbuf_mtod(made, uint8_t*));
     }
   }
 }
@@ -74,59 +81,71 @@ void Traffic::make_defects(size_t side) {
   if (defects().size() > kMaxDefects) throw std::runtime_error("too many kinds of bad frames");
   for (const Defect& defect : defects()) {
     const BadFrame bad = bad_frame(defect, side, options_.calls);
-    senders_[side].defects.push_back(make_frame(bad.bytes.data(), bad.size));
+    outlets_[side].defects.push_back(make_frame(bad.bytes.data(), bad.size));
   }
 }
 
 // With many streams the frames do not fit the caches; this program must not be the slower for it.
 void Traffic::prefetch_slots(size_t side) const {
-  const Sender& sender = senders_[side];
+  const Outlet& outlet = outlets_[side];
   const auto ahead = [&](size_t n) {
-    const size_t slot = sender.next + n;
-    return sender.slots[slot < sender.slots.size() ? slot : slot - sender.slots.size()];
+    const size_t slot = outlet.next + n;
+    return outlet.slots[slot < outlet.slots.size() ? slot : slot - outlet.slots.size()];
   };
   rte_prefetch0(ahead(kBufferAhead));
   const auto* bytes = rte_pktmbuf_mtod(ahead(kBytesAhead), const uint8_t*);
   for (size_t at = 0; at < kFrameBytes; at += RTE_CACHE_LINE_SIZE) rte_prefetch0(bytes + at);
 }
 
+void Traffic::renew(Outlet& outlet, size_t slot, bool stamped) {
+  auto* frame = rte_pktmbuf_mtod(outlet.slots[slot], uint8_t*);
+  if (outlet.srtp != nullptr) {
+    outlet.srtp->next(frame, static_cast<uint32_t>(slot % options_.calls), outlet.step);
+    return;
+  }
+  advance(frame, outlet.step);
+  if (stamped) stamp(frame, rte_rdtsc());
+}
+
 void Traffic::top_up(size_t side, uint16_t wanted, bool with_bad, bool stamped) {
-  Sender& sender = senders_[side];
-  for (; sender.count < wanted; ++sender.count) {
+  if (options_.silent[side]) return;
+  Outlet& outlet = outlets_[side];
+  for (; outlet.count < wanted; ++outlet.count) {
     rte_mbuf* frame = nullptr;
-    if (with_bad && options_.bad_every != 0 && --sender.until_bad == 0) {
-      sender.until_bad = options_.bad_every;
-      frame = sender.defects[sender.next_defect];
-      sender.kinds[sender.count] = static_cast<uint8_t>(sender.next_defect);
-      sender.next_defect = (sender.next_defect + 1) % sender.defects.size();
+    if (with_bad && options_.bad_every != 0 && --outlet.until_bad == 0) {
+      outlet.until_bad = options_.bad_every;
+      frame = outlet.defects[outlet.next_defect];
+      outlet.kinds[outlet.count] = static_cast<uint8_t>(outlet.next_defect);
+      outlet.next_defect = (outlet.next_defect + 1) % outlet.defects.size();
     } else {
-      frame = sender.slots[sender.next];
-      sender.next = sender.next + 1 == sender.slots.size() ? 0 : sender.next + 1;
+      const size_t slot = outlet.next;
+      frame = outlet.slots[slot];
+      outlet.next = outlet.next + 1 == outlet.slots.size() ? 0 : outlet.next + 1;
       prefetch_slots(side);
-      sender.kinds[sender.count] = kGood;
-      advance(rte_pktmbuf_mtod(frame, uint8_t*), sender.step);
-      if (stamped) stamp(rte_pktmbuf_mtod(frame, uint8_t*), rte_rdtsc());
+      outlet.kinds[outlet.count] = kGood;
+      renew(outlet, slot, stamped);
     }
     rte_mbuf_refcnt_update(frame, 1);  // the port gives one back; the buffer stays ours
-    sender.waiting[sender.count] = frame;
+    outlet.waiting[outlet.count] = frame;
   }
+  if (outlet.srtp != nullptr) outlet.srtp->seal();
 }
 
 uint16_t Traffic::send(size_t side, Tally& tally) {
-  Sender& sender = senders_[side];
-  if (sender.count == 0) return 0;
-  const uint16_t sent = rte_eth_tx_burst(ports_[side], 0, sender.waiting.data(), sender.count);
+  Outlet& outlet = outlets_[side];
+  if (outlet.count == 0) return 0;
+  const uint16_t sent = rte_eth_tx_burst(ports_[side], 0, outlet.waiting.data(), outlet.count);
   for (uint16_t i = 0; i < sent; ++i) {
-    if (sender.kinds[i] == kGood) {
+    if (outlet.kinds[i] == kGood) {
       ++tally.good[side];
     } else {
-      ++tally.bad[side][sender.kinds[i]];
+      ++tally.bad[side][outlet.kinds[i]];
     }
   }
-  std::copy(sender.waiting.begin() + sent, sender.waiting.begin() + sender.count,
-            sender.waiting.begin());
-  std::copy(sender.kinds.begin() + sent, sender.kinds.begin() + sender.count, sender.kinds.begin());
-  sender.count = static_cast<uint16_t>(sender.count - sent);
+  std::copy(outlet.waiting.begin() + sent, outlet.waiting.begin() + outlet.count,
+            outlet.waiting.begin());
+  std::copy(outlet.kinds.begin() + sent, outlet.kinds.begin() + outlet.count, outlet.kinds.begin());
+  outlet.count = static_cast<uint16_t>(outlet.count - sent);
   return sent;
 }
 
@@ -196,12 +215,12 @@ void Traffic::finish(Tally& tally, uint64_t start, bool stamped) {
     const uint64_t now_seen = tally.returned[0] + tally.returned[1];
     if (now_seen != seen) last = rte_rdtsc();
     seen = now_seen;
-    const bool waiting = senders_[0].count + senders_[1].count > 0;
+    const bool waiting = outlets_[0].count + outlets_[1].count > 0;
     if (!waiting && under_way(0, tally) == 0 && under_way(1, tally) == 0) break;
   }
-  for (Sender& sender : senders_) {  // a dead device under test: nothing goes any more
-    for (uint16_t i = 0; i < sender.count; ++i) rte_mbuf_refcnt_update(sender.waiting[i], -1);
-    sender.count = 0;
+  for (Outlet& outlet : outlets_) {  // a dead device under test: nothing goes any more
+    for (uint16_t i = 0; i < outlet.count; ++i) rte_mbuf_refcnt_update(outlet.waiting[i], -1);
+    outlet.count = 0;
   }
 }
 
@@ -210,7 +229,10 @@ Tally Traffic::warm(double seconds) {
   const uint64_t start = rte_rdtsc();
   const auto limit = static_cast<uint64_t>(seconds * ticks_per_s_);
   const uint64_t wanted = uint64_t{kWarmFrames} * options_.calls;
-  while ((tally.good[0] < wanted || tally.good[1] < wanted) && rte_rdtsc() - start < limit) {
+  const auto spoke = [&](size_t side) {
+    return options_.silent[side] || tally.good[side] >= wanted;
+  };
+  while (!(spoke(0) && spoke(1)) && rte_rdtsc() - start < limit) {
     for (size_t side = 0; side < kSides; ++side) {
       const uint64_t left = wanted - std::min(wanted, tally.good[side]);
       top_up(side, static_cast<uint16_t>(std::min<uint64_t>(left, room(side, tally))), false,

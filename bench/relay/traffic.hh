@@ -7,11 +7,14 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "bench/relay/delay_histogram.hh"
 #include "bench/relay/frames.hh"
+#include "bench/relay/inspector.hh"
+#include "bench/relay/srtp_speaker.hh"
 
 namespace holdfast::bench {
 
@@ -23,6 +26,8 @@ struct TrafficOptions {
   // test (1,024), so that it always has work and yet never has to drop for want of room: what it
   // cannot take waits here.
   uint32_t window = 768;
+  std::array<bool, kSides> silent{};  // whose remotes say nothing
+  SrtpSuites srtp;                    // nothing can be stamped then
 };
 
 inline constexpr size_t kMaxDefects = 16;
@@ -58,15 +63,17 @@ class Traffic {
   // `seconds`.
   Tally warm(double seconds);
   Tally saturate(double seconds);
-  // At a steady rate over both sides together, each frame stamped, delays measured.
+  bool has_srtp() const { return options_.srtp != SrtpSuites{}; }
+  // At a steady rate over both sides together, each frame stamped, delays measured. Not with SRTP.
   Tally pace(double seconds, double packets_per_s);
 
  private:
   static constexpr uint16_t kBurst = 32;
   static constexpr uint8_t kGood = 0xff;
 
-  struct Sender {
-    std::vector<rte_mbuf*> slots;  // each carries every `step`-th packet of one stream
+  struct Outlet {
+    std::unique_ptr<SrtpSpeaker> srtp;  // null: plain RTP
+    std::vector<rte_mbuf*> slots;       // each carries every `step`-th packet of one stream
     uint16_t step = 1;
     size_t next = 0;
     std::vector<rte_mbuf*> defects;
@@ -81,6 +88,7 @@ class Traffic {
   void make_defects(size_t side);
   rte_mbuf* make_frame(const uint8_t* bytes, size_t size);
   void prefetch_slots(size_t side) const;
+  void renew(Outlet& outlet, size_t slot, bool stamped);
   void top_up(size_t side, uint16_t wanted, bool with_bad, bool stamped);
   uint16_t send(size_t side, Tally& tally);
   uint32_t receive(size_t side, Tally& tally, bool stamped);
@@ -93,7 +101,7 @@ class Traffic {
   std::array<uint16_t, kSides> ports_;
   double ticks_per_s_;
   rte_mempool* pool_ = nullptr;
-  std::array<Sender, kSides> senders_;
+  std::array<Outlet, kSides> outlets_;
   Inspector inspector_;
   uint32_t until_inspected_ = 0;
 };

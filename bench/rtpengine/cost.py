@@ -18,8 +18,10 @@ SINK = "sink"
 
 
 class Cost:
-    def __init__(self, seconds):
-        self.seconds = seconds
+    """`suites`: of the remotes that speak SRTP, by side."""
+
+    def __init__(self, seconds, ours=(relays.Holdfast, relays.Prompt), suites=None):
+        self.seconds, self.ours, self.suites = seconds, ours, suites
         self.busy = {}  # by name: microseconds of CPU time a packet, one a run
         self.own = {}   # the same of the generator and the relay alone, from the kernel's scheduler
         self.lost = {}
@@ -27,18 +29,18 @@ class Cost:
 
     def run_all(self):
         self.sink()
-        for make in (relays.Holdfast, relays.Prompt, relays.Rtpengine):
+        for make in (*self.ours, relays.Rtpengine):
             self.relay(make)
 
     def sink(self):
-        with wire.lay(CALLS) as wires:
+        with wire.lay(CALLS, self.suites) as wires:
             wires.sink_at_edge()
             wires.speak({side: [relays.FIRST_MEDIA_PORT] * CALLS for side in wire.SIDES})
             self.other.append(wires.send(1, 0)["busy_s"] / os.cpu_count())
             self._measure(SINK, wires, wires.arrived_at_edge, wires.load_ns)
 
     def relay(self, make):
-        with wire.lay(CALLS) as wires:
+        with wire.lay(CALLS, self.suites) as wires:
             relay = make(wires)
             try:
                 wires.speak(relay.start_calls())
@@ -72,26 +74,31 @@ class Cost:
             yield f"other work had up to {max(self.other):.0%} of the CPUs"
 
 
-def report(options, output):
-    case = f"{CALLS} calls over veth, above the sink"
-    cost = Cost(QUICK_S if options.quick else RUN_S)
+def judge(cost, runs, output, bench, case, target):
+    """`target`: how much of rtpengine's a packet of ours may cost."""
     try:
-        for _ in range(options.runs):
+        for _ in range(runs):
             cost.run_all()
     except (RuntimeError, OSError) as failure:
-        output.row("rtpengine", case, "us/packet", [], ok=False, reason=" ".join(str(failure).split())[-300:])
+        output.row(bench, case, "us/packet", [], ok=False, reason=" ".join(str(failure).split())[-300:])
         return
     remark = "; ".join(cost.remarks()) or None
     for times, what in ((cost.busy, "whole machine"), (cost.own, "generator and relay alone")):
-        name = f"{case}: {what}"
+        name = f"{case}, above the sink: {what}"
         if not cost.above_sink(times, SINK):
-            output.row("rtpengine", name, "us/packet", [], target=TARGET, reason=remark)
+            output.row(bench, name, "us/packet", [], target=target, reason=remark)
             continue
-        output.row("rtpengine", f"{CALLS} calls into a sink: {what}", "us/packet", times[SINK])
+        output.row(bench, f"{case}, into a sink: {what}", "us/packet", times[SINK])
         peer = statistics.median(cost.above_sink(times, relays.Rtpengine.name))
         beside = (relays.Rtpengine.name, relays.rtpengine_version(), peer)
         ours = cost.above_sink(times, relays.Holdfast.name)
-        ok = not any(cost.lost.values()) and 0 < statistics.median(ours) <= TARGET * peer
-        output.row("rtpengine", name, "us/packet", ours, beside, target=TARGET, ok=ok, reason=remark)
-        output.row("rtpengine", f"{name}, idle-sleep-us 200", "us/packet",
-                   cost.above_sink(times, relays.Prompt.name), beside, reason=remark)
+        ok = not any(cost.lost.values()) and 0 < statistics.median(ours) <= target * peer
+        output.row(bench, name, "us/packet", ours, beside, target=target, ok=ok, reason=remark)
+        if relays.Prompt in cost.ours:
+            output.row(bench, f"{name}, idle-sleep-us 200", "us/packet", cost.above_sink(times, relays.Prompt.name),
+                       beside, reason=remark)
+
+
+def report(options, output):
+    judge(Cost(QUICK_S if options.quick else RUN_S), options.runs, output, "rtpengine", f"{CALLS} calls over veth",
+          TARGET)

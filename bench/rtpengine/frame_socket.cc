@@ -65,14 +65,6 @@ FrameSocket::~FrameSocket() {
   close(fd_);
 }
 
-size_t FrameSocket::send(std::span<Frame* const> frames) {
-  std::array<iovec, kMaxBurst> pieces;
-  const size_t count = std::min(frames.size(), kMaxBurst);
-  for (size_t i = 0; i < count; ++i)
-    pieces[i] = {.iov_base = frames[i]->data(), .iov_len = frames[i]->size()};
-  return send({pieces.data(), count});
-}
-
 size_t FrameSocket::send(std::span<iovec> frames) {
   std::array<mmsghdr, kMaxBurst> messages{};
   const size_t count = std::min(frames.size(), kMaxBurst);

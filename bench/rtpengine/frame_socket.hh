@@ -9,7 +9,6 @@
 #include <span>
 #include <string>
 
-#include "bench/relay/frames.hh"
 #include "media/result.hh"
 
 namespace holdfast::bench {
@@ -27,8 +26,7 @@ class FrameSocket {
   FrameSocket& operator=(const FrameSocket&) = delete;
 
   // Up to kMaxBurst frames in one system call; returns how many the interface took.
-  size_t send(std::span<Frame* const> frames);
-  size_t send(std::span<iovec> frames);  // of any lengths
+  size_t send(std::span<iovec> frames);
 
  private:
   explicit FrameSocket(int fd) : fd_(fd) {}

@@ -14,6 +14,8 @@
 
 #include "bench/relay/frames.hh"
 #include "bench/relay/plan.hh"
+#include "bench/relay/srtp_options.hh"
+#include "bench/relay/srtp_speaker.hh"
 #include "bench/rtpengine/busy_time.hh"
 #include "bench/rtpengine/frame_socket.hh"
 
@@ -42,8 +44,18 @@ void sleep_until(double when_s) {
 // What one end of every call sends; the streams by turns, so that none is in step with another.
 class Speakers {
  public:
-  Speakers(std::unique_ptr<FrameSocket> socket, std::vector<Frame> frames)
-      : socket_(std::move(socket)), frames_(std::move(frames)) {}
+  // `srtp`: null for plain RTP.
+  Speakers(std::unique_ptr<FrameSocket> socket, const std::vector<Frame>& frames,
+           std::unique_ptr<SrtpSpeaker> srtp)
+      : socket_(std::move(socket)),
+        srtp_(std::move(srtp)),
+        frame_bytes_(srtp_ == nullptr ? kFrameBytes : srtp_->frame_bytes()),
+        frames_(frames.size()) {
+    for (size_t call = 0; call < frames.size(); ++call) {
+      std::ranges::copy(frames[call], frames_[call].begin());
+      if (srtp_ != nullptr) srtp_->make_room(frames_[call].data());
+    }
+  }
 
   // Returns how many of `count` left; the others are the interface's loss, and counted as not sent.
   uint64_t send(uint64_t count) {
@@ -52,11 +64,11 @@ class Speakers {
       // A frame is in a burst once: it is changed in its place.
       const size_t limit = std::min(FrameSocket::kMaxBurst, frames_.size());
       burst_.resize(std::min<uint64_t>(count, limit));
-      for (Frame*& frame : burst_) {
-        frame = &frames_[next_];
+      for (iovec& piece : burst_) {
+        piece = {.iov_base = renew(next_), .iov_len = frame_bytes_};
         next_ = (next_ + 1) % frames_.size();
-        advance(frame->data(), 1);
       }
+      if (srtp_ != nullptr) srtp_->seal();
       sent += socket_->send(burst_);
       count -= burst_.size();
     }
@@ -64,9 +76,20 @@ class Speakers {
   }
 
  private:
+  uint8_t* renew(size_t call) {
+    uint8_t* frame = frames_[call].data();
+    if (srtp_ == nullptr)
+      advance(frame, 1);
+    else
+      srtp_->next(frame, static_cast<uint32_t>(call), 1);
+    return frame;
+  }
+
   std::unique_ptr<FrameSocket> socket_;
-  std::vector<Frame> frames_;
-  std::vector<Frame*> burst_;
+  std::unique_ptr<SrtpSpeaker> srtp_;
+  size_t frame_bytes_;
+  std::vector<std::array<uint8_t, SrtpSpeaker::kMaxFrameBytes>> frames_;
+  std::vector<iovec> burst_;
   size_t next_ = 0;
 };
 
@@ -139,6 +162,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> networks(kSides);
   std::vector<std::vector<uint16_t>> ports(kSides);
   std::string interface;
+  SrtpSuites suites;
   unsigned cpu = 1;
   for (size_t side = 0; side < kSides; ++side) {
     const std::string name = kSideNames[side];
@@ -147,6 +171,7 @@ int main(int argc, char** argv) {
         ->required()
         ->delimiter(',');
   }
+  add_srtp_options(app, suites);
   app.add_option("--interface", interface, "its name in both namespaces")->required();
   app.add_option("--cpu", cpu, "where it runs")->check(CLI::Range(0U, 1023U));
   CLI11_PARSE(app, argc, argv);
@@ -162,7 +187,8 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "holdfast-rtp-load: %s\n", socket.error().c_str());
       return kFailed;
     }
-    sides.emplace_back(std::move(socket).value(), frames_of(side, ports[side]));
+    sides.emplace_back(std::move(socket).value(), frames_of(side, ports[side]),
+                       make_srtp_speaker(suites, side, static_cast<uint32_t>(ports[side].size())));
   }
   return serve(sides, ports[0].size());
 }

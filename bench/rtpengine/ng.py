@@ -2,6 +2,7 @@
 """rtpengine's NG control protocol: bencoded dictionaries over UDP, each behind a cookie."""
 import contextlib
 import ctypes
+import dataclasses
 import os
 import re
 import socket
@@ -64,9 +65,30 @@ def inside(namespace):
             enter(f"/proc/self/fd/{here.fileno()}")
 
 
-def sdp(address, port):
-    return "\r\n".join(("v=0", f"o=- 1 1 IN IP4 {address}", "s=-", f"c=IN IP4 {address}", "t=0 0",
-                        f"m=audio {port} RTP/AVP 8", "a=rtpmap:8 PCMA/8000", "a=ptime:20", "a=sendrecv", ""))
+@dataclasses.dataclass
+class Phone:
+    """Who speaks from where, by RTP, or by SRTP with a key by SDES (RFC 4568)."""
+    address: str
+    port: int
+    suite: str = ""
+    key: str = ""
+
+    def profile(self):
+        return "RTP/SAVP" if self.suite else "RTP/AVP"
+
+    def sdp(self, tag=1):
+        """`tag`: of the suite in the offer, if this is the answer."""
+        return "\r\n".join(("v=0", f"o=- 1 1 IN IP4 {self.address}", "s=-", f"c=IN IP4 {self.address}", "t=0 0",
+                            f"m=audio {self.port} {self.profile()} 8", "a=rtpmap:8 PCMA/8000", "a=ptime:20",
+                            *([f"a=crypto:{tag} {self.suite} inline:{self.key}"] if self.suite else []),
+                            "a=sendrecv", ""))
+
+
+def crypto_tag(text, suite):
+    found = re.search(rf"^a=crypto:([0-9]+) {suite} ", text, re.MULTILINE)
+    if not found:
+        raise RuntimeError(f"rtpengine offers no {suite}: {text!r}")
+    return int(found[1])
 
 
 def media_port(text):
@@ -100,12 +122,14 @@ class Client:
         return answer
 
     def call(self, name, offerer, answerer):
-        """A call between two SocketAddresses, behind the interfaces lan and wan. Returns the ports that it has for
-        them there."""
-        common = {"call-id": name, "from-tag": "f", "replace": ["origin"], "ICE": "remove",
+        """A call between two Phones, behind the interfaces lan and wan. Returns the ports that it has for them
+        there."""
+        common = {"call-id": name, "from-tag": "f", "replace": ["origin"], "ICE": "remove", "DTLS": "off",
                   "rtcp-mux": ["demux"]}
-        offered = self.ask("offer", sdp=sdp(*offerer), direction=["lan", "wan"], **common)
-        answered = self.ask("answer", sdp=sdp(*answerer), **common, **{"to-tag": "t"})
+        offered = self.ask("offer", sdp=offerer.sdp(), direction=["lan", "wan"], **common,
+                           **{"transport-protocol": answerer.profile()})
+        tag = crypto_tag(offered["sdp"], answerer.suite) if answerer.suite else 1
+        answered = self.ask("answer", sdp=answerer.sdp(tag), **common, **{"to-tag": "t"})
         return media_port(answered["sdp"]), media_port(offered["sdp"])
 
     def close(self):

@@ -25,7 +25,7 @@ class Holdfast(device.Holdfast):
     options = ()  # more lines for [dataplane]
 
     def __init__(self, wires):  # pylint: disable=super-init-not-called
-        self.folder, self.calls = wires.folder, wires.calls
+        self.folder, self.calls, self.suites = wires.folder, wires.calls, wires.suites
         config = self.folder / "dataplane.toml"
         config.write_text(self._configuration())
         self.log = self.folder / "dataplane.log"
@@ -44,7 +44,7 @@ class Holdfast(device.Holdfast):
 
     def start_calls(self):
         """Returns the ports by side."""
-        self.wait_ready(self.calls)
+        self.wait_ready(self.calls, self.suites)
         ports = [FIRST_MEDIA_PORT + 2 * call for call in range(self.calls)]  # bench/relay/plan.hh
         return {side: ports for side in wire.SIDES}
 
@@ -73,11 +73,15 @@ class Rtpengine:
         client = ng.Client(self._wires.edge, "127.0.0.1", NG_PORT)
         try:
             self._wait(client)
-            ports = [client.call(f"bench-{call}", *(wire.remote(side, call) for side in wire.SIDES))
+            ports = [client.call(f"bench-{call}", *(self._phone(side, call) for side in wire.SIDES))
                      for call in range(self._wires.calls)]
         finally:
             client.close()
         return dict(zip(wire.SIDES, zip(*ports)))
+
+    def _phone(self, side, call):
+        suite = self._wires.suites.get(side)
+        return ng.Phone(*wire.remote(side, call), *((suite, wire.srtp_key(suite, side, call)) if suite else ()))
 
     def _wait(self, client):
         end = time.monotonic() + START_S

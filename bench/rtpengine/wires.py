@@ -2,13 +2,18 @@
 """Where it is measured: the remotes of lan and of wan, and between them the edge, where the device under test is; a
 network namespace for each, and veth pairs between them. What comes out is counted by stream and dropped at once, in
 the kernel."""
+import base64
 import contextlib
 import ipaddress
 import json
 import pathlib
 import subprocess
+import sys
 
 import machine
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "relay"))
+import device  # noqa: E402  (the path above comes first)
 
 LOAD = pathlib.Path("build/bench/rtpengine/holdfast-rtp-load")
 SIDES = ("lan", "wan")
@@ -44,9 +49,18 @@ def remote(side, call):
     return str(first + 256 * (call // 200) + call % 200), REMOTE_PORT
 
 
+def srtp_key(suite, side, call):
+    """What the remote of a side protects with, in base64: bench/relay/srtp_plan.cc."""
+    size = {"AES_CM_128_HMAC_SHA1_80": 30, "AEAD_AES_128_GCM": 28}[suite]
+    head = bytes([2 * SIDES.index(side)]) + call.to_bytes(4, "big")
+    return base64.b64encode(head + bytes(7 * i % 256 for i in range(len(head), size))).decode()
+
+
 class Wires:
-    def __init__(self, calls, lan, edge, wan, folder):
-        self.calls, self.edge, self.folder = calls, edge, folder
+    """`suites`: of the remotes that speak SRTP, by side."""
+
+    def __init__(self, calls, lan, edge, wan, folder, suites):
+        self.calls, self.edge, self.folder, self.suites = calls, edge, folder, suites
         self.networks = dict(zip(SIDES, (lan, wan)))
         for side in SIDES:
             self._lay(side)
@@ -100,7 +114,7 @@ class Wires:
 
     def speak(self, ports):
         """Starts it; `ports`: by side, where the device listens, call by call."""
-        words = [LOAD, "--interface", FAR, "--cpu", LOAD_CPU]
+        words = [LOAD, "--interface", FAR, "--cpu", LOAD_CPU, *device.srtp_words(self.suites)]
         for side in SIDES:
             words += [f"--{side}", self.networks[side], f"--{side}-ports", ",".join(map(str, ports[side]))]
         with (self.folder / "load.log").open("w") as log:
@@ -135,10 +149,10 @@ class Wires:
 
 
 @contextlib.contextmanager
-def lay(calls):
+def lay(calls, suites=None):
     with machine.namespace("lan") as lan, machine.namespace("edge") as edge, machine.namespace("wan") as wan, \
             machine.work_folder() as folder:
-        wires = Wires(calls, lan, edge, wan, folder)
+        wires = Wires(calls, lan, edge, wan, folder, suites or {})
         try:
             yield wires
         finally:

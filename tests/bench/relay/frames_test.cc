@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The relay bench's frames: right when they should be, wrong in one way when they should not.
 #include "bench/relay/frames.hh"
+#include "bench/relay/inspector.hh"
 
 #include <gtest/gtest.h>
 
