@@ -20,8 +20,8 @@ SINK = "sink"
 class Cost:
     """`suites`: of the remotes that speak SRTP, by side."""
 
-    def __init__(self, seconds, ours=(relays.Holdfast, relays.Prompt), suites=None):
-        self.seconds, self.ours, self.suites = seconds, ours, suites
+    def __init__(self, seconds, calls=CALLS, ours=(relays.Holdfast, relays.Prompt), suites=None):
+        self.seconds, self.calls, self.ours, self.suites = seconds, calls, ours, suites
         self.busy = {}  # by name: microseconds of CPU time a packet, one a run
         self.own = {}   # the same of the generator and the relay alone, from the kernel's scheduler
         self.lost = {}
@@ -33,14 +33,14 @@ class Cost:
             self.relay(make)
 
     def sink(self):
-        with wire.lay(CALLS, self.suites) as wires:
+        with wire.lay(self.calls, self.suites) as wires:
             wires.sink_at_edge()
-            wires.speak({side: [relays.FIRST_MEDIA_PORT] * CALLS for side in wire.SIDES})
+            wires.speak({side: [relays.FIRST_MEDIA_PORT] * self.calls for side in wire.SIDES})
             self.other.append(wires.send(1, 0)["busy_s"] / os.cpu_count())
             self._measure(SINK, wires, wires.arrived_at_edge, wires.load_ns)
 
     def relay(self, make):
-        with wire.lay(CALLS, self.suites) as wires:
+        with wire.lay(self.calls, self.suites) as wires:
             relay = make(wires)
             try:
                 wires.speak(relay.start_calls())
