@@ -68,7 +68,7 @@ struct AddOptions {
 
 void run_add(Context& context, const AddOptions& options) {
   if (!control::valid_call_key(options.call)) {
-    return context.fail(kWrongUse, "CALL needs 1 to 128 printable ASCII characters");
+    return context.fail(kWrongUse, "CALL needs 1 to 64 printable ASCII characters");
   }
   if (options.legs.size() != 2)
     return context.fail(kWrongUse, "a call has two legs: give --leg twice");

@@ -46,7 +46,7 @@ control::LegUpdate difference(LegIndex leg, const LegSetup& now, const control::
 void CallBook::write_down(CallNumber call, std::string_view key, uint64_t started_ms) {
   set_valid(call, false);
   SavedCall& entry = saved_[call];
-  entry.started_ms = started_ms;
+  entry.started_ms = started_ms & SavedCall::kLastMs;
   entry.key = {};
   std::copy_n(key.begin(), std::min(key.size(), entry.key.size()), entry.key.begin());
 }

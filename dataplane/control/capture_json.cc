@@ -49,7 +49,7 @@ CaptureStart read_capture_start(Fields& fields) {
     for (const auto& item : *calls) {
       const auto* key = item.get_ptr<const std::string*>();
       if (key == nullptr || !valid_call_key(*key)) {
-        fields.fail("calls", "needs keys of 1 to 128 printable ASCII characters");
+        fields.fail("calls", "needs keys of 1 to 64 printable ASCII characters");
       } else {
         start.calls.push_back(*key);
       }

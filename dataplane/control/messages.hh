@@ -29,7 +29,7 @@ inline constexpr uint32_t kProtocol = 1;
 inline constexpr std::string_view kVersion = "0.1.0";
 inline constexpr size_t kMaxFrameBytes = 1024 * 1024;  // body, without the 4 bytes of length
 inline constexpr size_t kMaxJsonDepth = 16;            // the deepest message needs 8
-inline constexpr size_t kMaxCallKeyBytes = 128;
+inline constexpr size_t kMaxCallKeyBytes = 64;
 inline constexpr size_t kMaxClockRates = 4;
 inline constexpr size_t kMaxStreams = 64;      // of one leg in one report
 inline constexpr size_t kMaxNamedCounts = 64;  // of one list; keeps every report below a frame
@@ -122,7 +122,7 @@ struct Hello {
 };
 
 struct CallAdd {
-  std::string call;  // the control plane's key, 1 to 128 printable ASCII characters
+  std::string call;  // the control plane's key, 1 to 64 printable ASCII characters
   std::array<LegSpec, 2> legs;
   // When a call of this key is there, from a process before: bring its legs to these specs and
   // answer its report, instead of call_exists.

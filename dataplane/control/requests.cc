@@ -22,7 +22,7 @@ constexpr std::string_view kMediaNames[] = {"audio", "video", "fax"};
 void read_call(Fields& fields, std::string& call) {
   fields.text("call", call, kMust, kMaxCallKeyBytes);
   if (fields.ok() && !valid_call_key(call)) {
-    fields.fail("call", "needs 1 to 128 printable ASCII characters");
+    fields.fail("call", "needs 1 to 64 printable ASCII characters");
   }
 }
 

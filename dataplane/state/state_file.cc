@@ -44,7 +44,7 @@ struct Header {
   uint64_t alive_ns;
 };
 static_assert(sizeof(Header) <= kPage && std::is_trivially_copyable_v<Header>);
-static_assert(std::is_trivially_copyable_v<SavedCall>);
+static_assert(std::is_trivially_copyable_v<SavedCall> && sizeof(SavedCall) == 72);
 
 constexpr size_t pages(size_t bytes) {
   return (bytes + kPage - 1) / kPage * kPage;

@@ -42,10 +42,11 @@ constexpr std::array<LegIndex, 2> legs_of(CallNumber call) {
 
 // What the slow thread knows of a call and the lcore does not.
 struct SavedCall {
-  static constexpr size_t kMaxKey = 128;
-  uint64_t started_ms = 0;          // Unix time
+  static constexpr size_t kMaxKey = 64;
+  static constexpr uint64_t kLastMs = (uint64_t{1} << 48) - 1;
+  uint64_t started_ms : 48 = 0;     // Unix time
+  uint64_t valid : 16 = 0;          // stored last; cleared before anything else is taken away
   std::array<char, kMaxKey> key{};  // without an end when it is full
-  uint32_t valid = 0;               // stored last; cleared before anything else is taken away
 
   std::string_view name() const;
 };

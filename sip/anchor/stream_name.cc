@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kPrefix = "hf-";
 constexpr std::string_view kUdptl = ".udptl";
 constexpr size_t kHexDigits = 16;
-constexpr size_t kMaxMediaBytes = 32;
+constexpr size_t kMaxMediaBytes = 16;
 // Longest: prefix, two hashes, slot, media and the blanks between.
 static_assert(kPrefix.size() + 2 * (kHexDigits + 1) + 3 + kMaxMediaBytes + kUdptl.size() <=
               control::kMaxCallKeyBytes);

@@ -76,7 +76,7 @@ class Server : public testing::Test {
     all.limit = kMaxPageCalls;
     CallPage page(all);
     CallReport report;
-    report.call = std::string(128, 'x');
+    report.call = std::string(64, 'x');
     report.legs.resize(2);
     for (auto& leg : report.legs) leg.streams.resize(8);
     for (uint64_t i = 1; page.add(report, i); ++i) {
