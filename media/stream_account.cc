@@ -10,8 +10,9 @@ namespace {
 
 constexpr uint32_t kWindow = ReceiveWindow::kSize;
 // Extended numbers of a run begin here, so that looking a window back never goes below zero.
-constexpr uint64_t kFirstCycle = uint64_t{1} << 16;
+constexpr uint32_t kFirstCycle = uint32_t{1} << 16;
 constexpr uint64_t kCycleMask = 0xffff;
+constexpr uint64_t kBaseMask = 0xff'ffff;
 constexpr int64_t kEver = int64_t{1} << 60;         // ticks
 constexpr uint64_t kMaxNumber = uint64_t{1} << 48;  // of a run: more than a sender has in a life
 
@@ -61,11 +62,11 @@ void StreamAccount::on_unexpected(uint16_t sequence, uint32_t timestamp, uint64_
 }
 
 bool StreamAccount::is_sound() const {
-  for (const bool* flag : {&held_.repeats, &gap_is_ours_, &gap_hides_bit_}) {
-    if (*reinterpret_cast<const uint8_t*>(flag) > 1) return false;  // no bool has such a value
-  }
+  // No bool has another value.
+  if (*reinterpret_cast<const uint8_t*>(&held_.repeats) > 1) return false;
   if (!loss_.is_sound() || usable_rate_hz(clock_rate_hz_) != clock_rate_hz_) return false;
-  return empty() || (base_ >= kFirstCycle && highest_ >= base_ && highest_ - base_ <= kMaxNumber);
+  return empty() || (base_ >= kFirstCycle - kMaxMisorder && highest_ >= base_ &&
+                     highest_ - base_ <= kMaxNumber);
 }
 
 void StreamAccount::on_resume() {
@@ -75,22 +76,26 @@ void StreamAccount::on_resume() {
   window_.for_each_hole_run(highest_ + 1 - kWindow, kWindow,
                             [&holes](uint64_t, uint32_t count) { holes += count; });
   const uint64_t expected = expected_before_ + (highest_ - base_ + 1);
+  if (loss_.is_torn()) {
+    const uint64_t elsewhere = packets_ + holes + lost_by_us_;
+    loss_.forget_lengths(expected > elsewhere ? expected - elsewhere : 0);
+  }
   const uint64_t missing = loss_.packets() + holes + lost_by_us_;
   packets_ = expected > missing ? expected - missing : 1;
-  gap_is_ours_ = true;
+  gap_is_ours_ = 1;
   arm_gap();
 }
 
 // The in-order path looks at one bit only. It is cleared while a gap is awaited, and what it said
 // is kept.
 void StreamAccount::arm_gap() {
-  gap_hides_bit_ = window_.has(highest_ + 1);
+  gap_hides_bit_ = window_.has(highest_ + 1) ? 1 : 0;
   window_.clear(highest_ + 1, 1);
 }
 
 void StreamAccount::disarm_gap() {
   if (gap_hides_bit_) window_.set(highest_ + 1);
-  gap_hides_bit_ = false;
+  gap_hides_bit_ = 0;
 }
 
 // The highest number moves up by `jump`; what is skipped becomes holes, and holes that are left
@@ -111,7 +116,7 @@ void StreamAccount::advance(uint32_t jump, uint32_t timestamp, uint64_t arrival_
     window_.clear(highest_ + 1 - leaving, leaving);
   }
   window_.set(highest_);
-  gap_is_ours_ = false;
+  gap_is_ours_ = 0;
   if (jump == 1) learn_step(timestamp - highest_timestamp_);
   accept_newest(timestamp, arrival_ns);
 }
@@ -126,7 +131,7 @@ void StreamAccount::on_behind(const Suspect& packet, uint32_t behind) {
       return;
     }
     window_.clear(ext, static_cast<uint32_t>(base_ - ext));
-    base_ = ext;
+    base_ = ext & kBaseMask;
     if (restarts_ == 0) first_seq_ = packet.sequence;
     accept_late(packet);
   } else if (!window_.has(ext)) {
@@ -201,9 +206,10 @@ void StreamAccount::dismiss_held() {
 }
 
 void StreamAccount::start_run(uint16_t sequence, uint32_t timestamp, uint64_t arrival_ns) {
-  highest_ = base_ = kFirstCycle + sequence;
+  base_ = (kFirstCycle + sequence) & kBaseMask;
+  highest_ = base_;
   window_.reset();
-  gap_is_ours_ = false;
+  gap_is_ours_ = 0;
   ++packets_;
   highest_timestamp_ = timestamp;
   highest_arrival_ns_ = run_arrival_ns_ = arrival_ns;
@@ -285,8 +291,6 @@ StreamReport StreamAccount::report() const {
   r.first_arrival_ns = first_arrival_ns_;
   r.last_arrival_ns = last_arrival_ns();
   r.runs_used = end.loss_.lengths(r.runs);
-  std::sort(r.runs.begin(), r.runs.begin() + r.runs_used,
-            [](const LossRun& a, const LossRun& b) { return a.length < b.length; });
   r.other_runs = end.loss_.other_runs();
   r.other_packets = end.loss_.other_packets();
   return r;

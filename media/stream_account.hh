@@ -6,7 +6,7 @@
 // (A.1, A.3) would answer differently. Every packet told is counted once: as received, duplicate or
 // stray. For every stream, always: received + lost == expected, and the loss runs add up to lost.
 //
-// Plain data of less than 400 bytes, trivially copyable: it may live in shared memory and be
+// Plain data of 304 bytes, trivially copyable: it may live in shared memory and be
 // snapshotted by memcpy. No allocation, no clock of its own. One writer; a reader takes a copy and
 // asks that for its report.
 #pragma once
@@ -155,10 +155,14 @@ class StreamAccount {
   Jitter jitter_;
   ReceiveWindow window_;
 
-  uint64_t base_ = 0;             // the lowest number of this run
   uint64_t expected_before_ = 0;  // of the closed runs
-  uint64_t duplicates_ = 0;
-  uint64_t reordered_ = 0;
+  uint64_t duplicates_ : 40 = 0;
+  uint64_t first_seq_ : 16 = 0;
+  uint64_t gap_is_ours_ : 1 = 0;    // the next jump ahead is over what came while nobody counted
+  uint64_t gap_hides_bit_ : 1 = 0;  // the bit that keeps the next packet off the in-order path was
+                                    // set
+  uint64_t reordered_ : 40 = 0;
+  uint64_t base_ : 24 = 0;  // the lowest number of this run: its first, or at most 100 below that
   uint64_t strays_ = 0;
   uint64_t first_arrival_ns_ = 0;
   uint64_t run_arrival_ns_ = 0;
@@ -167,13 +171,10 @@ class StreamAccount {
   LossRuns loss_;
   uint32_t restarts_ = 0;
   uint32_t step_candidate_ticks_ = 0;
-  uint16_t first_seq_ = 0;
-  bool gap_is_ours_ = false;    // the next jump ahead is over what came while nobody counted
-  bool gap_hides_bit_ = false;  // the bit that keeps the next packet off the in-order path was set
-  uint32_t lost_by_us_ = 0;     // less than 65,536 for each time that somebody died
+  uint32_t lost_by_us_ = 0;  // less than 65,536 for each time that somebody died
 };
 
-static_assert(sizeof(StreamAccount) <= 376);
+static_assert(sizeof(StreamAccount) == 304);
 static_assert(std::is_trivially_copyable_v<StreamAccount>);
 
 }  // namespace holdfast::media

@@ -124,7 +124,7 @@ struct alignas(64) StreamSlot {
 
   uint32_t clock_hz() const { return clock_known ? account.clock_rate_hz() : 0; }
 };
-static_assert(sizeof(StreamSlot) == 448);
+static_assert(sizeof(StreamSlot) == 384);
 
 // Thousands of legs do not fit a cache, so a packet touches two lines of each: one with its path
 // (RTCP has a second path), and one with the last counters, the streams and the head of the setup.

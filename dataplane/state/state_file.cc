@@ -20,7 +20,7 @@ namespace holdfast::dataplane {
 namespace {
 
 // Raised whenever a structure in the file changes its meaning without its size.
-constexpr uint32_t kLayout = 4;
+constexpr uint32_t kLayout = 5;
 constexpr std::array<char, 8> kMagic = {'h', 'f', 's', 't', 'a', 't', 'e', '\n'};
 constexpr size_t kMaxCores = 16;
 constexpr size_t kMaxInterfaces = 16;
