@@ -12,7 +12,7 @@ NextHopTable::NextHopTable(std::unique_ptr<KernelTables> kernel, OnChange on_cha
 
 bool NextHopTable::watch(uint32_t token, unsigned ifindex, const IpAddress& address) {
   unwatch(token);
-  if (stats_.watches >= kMaxWatches) {
+  if (stats_.watches >= kMaxWatches || token >= kLast) {
     ++stats_.watches_refused;
     return false;
   }
@@ -23,10 +23,10 @@ bool NextHopTable::watch(uint32_t token, unsigned ifindex, const IpAddress& addr
   if (token >= watches_.size()) watches_.resize(token + size_t{1});
   Number& first = destinations_[at].first_watch;
   Watch& watch = watches_[token];
-  watch.destination = at;
-  watch.previous = kNone;
-  watch.next = (first == kNone ? kLast : first) & kLast;
-  if (first != kNone) watches_[first].previous = token;
+  watch.destination = at & kLast;
+  watch.previous = kLast;
+  watch.next = first & kLast;
+  if (first != kNone) watches_[first].previous = token & kLast;
   first = token;
   ++stats_.watches;
   tell(token);
@@ -36,13 +36,14 @@ bool NextHopTable::watch(uint32_t token, unsigned ifindex, const IpAddress& addr
 }
 
 void NextHopTable::unwatch(uint32_t token) {
-  if (token >= watches_.size() || watches_[token].destination == kNone) return;
+  const Number at = destination_of_token(token);
+  if (at == kNone) return;
   Watch& watch = watches_[token];
-  const Number at = std::exchange(watch.destination, kNone);
+  watch.destination = kLast;
   Destination& destination = destinations_[at];
-  const Number next = watch.next == kLast ? kNone : Number{watch.next};
+  const Number next = number_of(watch.next);
   if (next != kNone) watches_[next].previous = watch.previous;
-  if (watch.previous != kNone) {
+  if (watch.previous != kLast) {
     watches_[watch.previous].next = watch.next;
   } else {
     destination.first_watch = next;
@@ -134,8 +135,9 @@ NextHopStats NextHopTable::stats() const {
 }
 
 std::optional<NextHops::Answer> NextHopTable::answer(uint32_t token) const {
-  if (token >= watches_.size() || watches_[token].destination == kNone) return std::nullopt;
-  const Destination& destination = destinations_[watches_[token].destination];
+  const Number at = destination_of_token(token);
+  if (at == kNone) return std::nullopt;
+  const Destination& destination = destinations_[at];
   return Answer{destination.key.address, answer_of(destination)};
 }
 
@@ -172,8 +174,8 @@ void NextHopTable::ask(Destination& destination) {
 }
 
 void NextHopTable::tell(Destination& destination) {
-  for (Number token = destination.first_watch; token != kNone && token != kLast;
-       token = watches_[token].next)
+  for (Number token = destination.first_watch; token != kNone;
+       token = number_of(watches_[token].next))
     tell(token);
 }
 

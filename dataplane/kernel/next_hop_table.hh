@@ -72,14 +72,22 @@ class NextHopTable final : public NextHops {
     Number next_user = kNone;                      // of the hop; the next free place
   };
   static_assert(sizeof(Destination) <= 56);
-  static constexpr Number kLast = (1u << 31) - 1;  // kNone in a bit less
+  // A number in 21 bits, where kNone is the last.
+  static constexpr uint64_t kLast = (1u << 21) - 1;
+  static_assert(kMaxWatches < kLast);
+  static Number number_of(uint64_t in_21_bits) {
+    return in_21_bits == kLast ? kNone : static_cast<Number>(in_21_bits);
+  }
   struct Watch {
-    Number destination = kNone;  // none: nobody watches by this token
-    Number previous = kNone;     // of the destination
-    Number next : 31 = kLast;
-    Number queued : 1 = 0;  // in to_tell_
+    uint64_t destination : 21 = kLast;  // none: nobody watches by this token
+    uint64_t previous : 21 = kLast;     // of the destination
+    uint64_t next : 21 = kLast;
+    uint64_t queued : 1 = 0;  // in to_tell_
   };
-  static_assert(sizeof(Watch) == 12);
+  static_assert(sizeof(Watch) == 8);
+  Number destination_of_token(uint32_t token) const {
+    return token < watches_.size() ? number_of(watches_[token].destination) : kNone;
+  }
 
   Number find(const Key& key) const;
   Number add(const Key& key);
