@@ -128,7 +128,8 @@ void set_srtp(control::LegReport& out, const LegSnapshot& snapshot) {
   const SrtpLegSummary& srtp = snapshot.srtp;
   for (size_t i = 1; i < media::kSrtpVerdicts; ++i) {
     const auto verdict = static_cast<media::SrtpVerdict>(i);
-    if (srtp.refused[i] > 0) out.drops.push_back({std::string(name_of(verdict)), srtp.refused[i]});
+    if (const uint32_t packets = srtp.refused.of(verdict); packets > 0)
+      out.drops.push_back({std::string(name_of(verdict)), packets});
   }
   out.srtp.emplace();
   if (srtp.in_key != media::kNoSrtpKey) out.srtp->in = traits_of(srtp.in_suite).name;

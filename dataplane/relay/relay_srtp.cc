@@ -104,7 +104,7 @@ void RelayCore::run_srtp(size_t count) {
 
 // `leg`: the one whose SRTP it is.
 void RelayCore::refuse(const Work& work, const Leg& leg, media::SrtpVerdict verdict) {
-  uint32_t& count = srtp_of(leg).refused[static_cast<size_t>(verdict)];
+  uint32_t& count = srtp_of(leg).refused.of(verdict);
   if (count < UINT32_MAX) ++count;
   drop(work.frame, drop_of(verdict));
 }

@@ -20,16 +20,25 @@
 
 namespace holdfast::dataplane {
 
+// Packets of both ways, by verdict, from the one behind srtp_ok on. They stay at 2^32 - 1.
+struct SrtpRefusals {
+  std::array<uint32_t, media::kSrtpVerdicts - 1> packets;
+
+  uint32_t& of(media::SrtpVerdict verdict) { return packets[static_cast<size_t>(verdict) - 1]; }
+  uint32_t of(media::SrtpVerdict verdict) const {
+    return packets[static_cast<size_t>(verdict) - 1];
+  }
+};
+
 struct SrtpLeg {
   media::SrtpInbound in;    // what the endpoint sends
   media::SrtpOutbound out;  // what we send to it
   media::SrtpFingerprint in_key;
   media::SrtpFingerprint out_key;
-  // By verdict, of both ways. They stay at 2^32 - 1.
-  std::array<uint32_t, media::kSrtpVerdicts> refused;
+  SrtpRefusals refused;
 };
 static_assert(std::is_trivially_copyable_v<SrtpLeg>);
-static_assert(sizeof(SrtpLeg) <= 5 * 1024, "a leg may take 6 KiB, and has 1 KiB without SRTP");
+static_assert(sizeof(SrtpLeg) <= 5 * 1024 - 64, "a leg may take 6 KiB, and has 1 KiB without SRTP");
 
 // What is told of it; no secret.
 struct SrtpLegSummary {
@@ -37,7 +46,7 @@ struct SrtpLegSummary {
   media::SrtpFingerprint out_key{};
   media::SrtpSuite in_suite{};
   media::SrtpSuite out_suite{};
-  std::array<uint32_t, media::kSrtpVerdicts> refused{};
+  SrtpRefusals refused{};
 };
 SrtpLegSummary summary_of(const SrtpLeg& leg);
 media::SrtpLegCheckpoint checkpoint_of(const SrtpLeg& leg);
