@@ -27,6 +27,7 @@ class WipedString : public std::string {
  public:
   WipedString() = default;
   WipedString(std::string text) : std::string(std::move(text)) {}  // NOLINT(*-explicit-*)
+  WipedString(const char* text) : std::string(text) {}             // NOLINT(*-explicit-*)
   WipedString(const WipedString&) = default;
   WipedString(WipedString&&) = default;
   WipedString& operator=(const WipedString& other) {

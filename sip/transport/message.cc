@@ -305,8 +305,8 @@ void Message::copy_from(const Message& other, Header header) {
     if (field.header == header) fields_.push_back(field);
 }
 
-void Message::set_body(media::WipedString body) {
-  body_ = std::move(body);
+void Message::set_body(std::string body) {
+  body_ = media::WipedString(std::move(body));
   if (!body_.empty()) return;
   for (const Header header : {Header::content_type, Header::content_disposition,
                               Header::content_encoding, Header::content_language})

@@ -144,7 +144,7 @@ class Message {
 
   const std::string& body() const { return body_; }
   // An empty body takes the fields that describe it along.
-  void set_body(media::WipedString body);
+  void set_body(std::string body);
 
   // As it goes over the wire, with a right Content-Length.
   media::WipedString serialise() const;
