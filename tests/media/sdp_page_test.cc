@@ -36,8 +36,8 @@ TEST(SdpPage, StatesTheBounds) {
   EXPECT_NE(text.find("| 64 KiB, 512, 16 |"), std::string::npos);
   static_assert(kMaxBranches == 8 && kMaxForkedDialogs == 8);
   EXPECT_NE(text.find("| 8, 8 |"), std::string::npos);
-  static_assert(kMaxAnchorGrowthBytes == 3328);
-  EXPECT_NE(text.find("| 3,328 bytes;"), std::string::npos);
+  static_assert(kMaxAnchorGrowthBytes == 14080);
+  EXPECT_NE(text.find("| 14,080 bytes;"), std::string::npos);
 }
 
 }  // namespace
