@@ -2,6 +2,7 @@
 // From keys of a request to the state of an lcore.
 #include "dataplane/calls/srtp_setup.hh"
 
+#include <algorithm>
 #include <cstring>
 
 namespace holdfast::dataplane {
@@ -17,11 +18,15 @@ media::SrtpFingerprint fingerprint_of(const std::optional<media::SdesKey>& key) 
 }
 
 // What a state under `key` goes on from. Of a key that is younger than the checkpoint no more is
-// known than that SRTCP may have been sent under it.
+// known than that SRTCP may have been sent under it, before each loss of it: each has raised the
+// floor.
 media::SrtpCheckpoint checkpoint_for(const media::SrtpFingerprint& key,
                                      const media::SrtpKeyMark& mark,
                                      const media::SrtpCheckpoint& kept) {
-  return media::mark_of(key) == mark ? kept : media::advanced({});
+  if (media::mark_of(key) == mark) return kept;
+  media::SrtpCheckpoint younger = media::advanced({});
+  younger.rtcp_floor = std::max(younger.rtcp_floor, kept.rtcp_floor);
+  return younger;
 }
 
 }  // namespace

@@ -151,7 +151,7 @@ TEST_F(SrtpRestart, WithoutTheFileACheckpointIsEnough) {
   talk(*life, 40);
 }
 
-// A key that is newer than the checkpoint: SRTCP jumps, the rest begins.
+// A key that is newer than the checkpoint: SRTCP jumps, with each loss anew, the rest begins.
 TEST_F(SrtpRestart, ACheckpointOfTheKeyBeforeDoesNotCount) {
   const SdesKey mine = key(SrtpSuite::aead_aes_128_gcm);
   const SdesKey ours = key(SrtpSuite::aead_aes_128_gcm);
@@ -160,7 +160,7 @@ TEST_F(SrtpRestart, ACheckpointOfTheKeyBeforeDoesNotCount) {
   phone.use(mine, ours);
   begin(*life, add);
   talk(*life, 60);  // the ROC is 1
-  const std::string kept = checkpoints(*life).at(0).checkpoint;
+  std::string kept = checkpoints(*life).at(0).checkpoint;
   const SdesKey my_next = key(SrtpSuite::aead_aes_256_gcm);
   const SdesKey our_next = key(SrtpSuite::aead_aes_256_gcm);
   control::LegUpdate update;
@@ -170,11 +170,29 @@ TEST_F(SrtpRestart, ACheckpointOfTheKeyBeforeDoesNotCount) {
   phone.use(my_next, our_next);
   rtcp_indices.clear();
   talk(*life, 10);
-  life = std::make_unique<SrtpLife>(RigOptions{.max_legs = 8});
   add.legs[0].srtp = update.srtp;
-  add.legs[0].srtp_checkpoint = media::advance_checkpoint(kept).value();
-  begin(*life, add);
-  talk(*life, 10);
+  for (int loss = 0; loss < 3; ++loss) {
+    life = std::make_unique<SrtpLife>(RigOptions{.max_legs = 8});
+    kept = media::advance_checkpoint(kept).value();
+    add.legs[0].srtp_checkpoint = kept;
+    begin(*life, add);
+    talk(*life, 10);
+  }
+}
+
+TEST_F(SrtpRestart, LossesBeforeTheFirstCheckpointRepeatNothing) {
+  const SdesKey mine = key(SrtpSuite::aead_aes_128_gcm);
+  const SdesKey ours = key(SrtpSuite::aead_aes_128_gcm);
+  control::CallAdd add = secure(request(), mine, ours);
+  phone.use(mine, ours);
+  std::string kept;
+  for (int life_number = 0; life_number < 3; ++life_number) {
+    SrtpLife life(RigOptions{.max_legs = 8});
+    begin(life, add);
+    talk(life, 10);
+    kept = media::advance_checkpoint(kept).value();
+    add.legs[0].srtp_checkpoint = kept;
+  }
 }
 
 // A damaged state is no key; the call stays, and goes on when it is given keys again.
