@@ -219,7 +219,7 @@ Outcome configure_steer(unsigned ifindex, std::span<const IpAddress> addresses, 
   const auto media =
       open_map(*program, "media_addresses", sizeof(steer_address), sizeof(steer_ports));
   if (!media) return media.error();
-  if (const Outcome cleared = clear_counters(*program, ifindex); !cleared) return cleared;
+  if (Outcome cleared = clear_counters(*program, ifindex); !cleared) return cleared;
 
   const std::array<uint32_t, STEER_SETTINGS> settings{vlan_id, owned ? 1u : 0u, 0};
   for (uint32_t setting = 0; setting < STEER_SETTINGS; ++setting) {
