@@ -165,9 +165,7 @@ DropReason RelayCore::relay(const Work& work, uint64_t now_ns) {
     hold_to_open(work, arrival);
     return DropReason::none;
   }
-  if (const DropReason reason = accept(work, arrival, now_ns); reason != DropReason::none)
-    return reason;
-  return forward(work, arrival);
+  return go_on(work, arrival, now_ns);
 }
 
 DropReason RelayCore::go_on(const Work& work, Arrival& arrival, uint64_t now_ns) {

@@ -21,7 +21,7 @@ class SrtpBranch(Branch):
     def centre(self, *words, server="a"):
         if words[0] == "start":
             for name in ("edge-lan", "edge-wan"):
-                self.box.run("certificate", name, "--names", "DNS:edge.branch.example,IP:198.18.1.2")
+                self.box.run("certificate", name, "--names", "DNS:edge.branch.example,IP:198.18.1.2,IP:2001:db8:1::2")
         return super().centre(*words, server=server)
 
     def suites(self):
@@ -55,14 +55,11 @@ def branch_fixture():
         branch.close()
 
 
-def rtp_sizes(directory, point):
-    """Of G.711 at a point: how many bytes its packets of RTP or SRTP have."""
-    sizes = set()
-    for frame in wire.frames(directory / f"{point}.pcap"):
-        found = frame.ip()
-        if found and found[0] == wire.UDP and found[3][8:9] == b"\x80" and found[3][9] & 0x7F in (0, 8):
-            sizes.add(len(found[3]) - 8)
-    return sizes
+def rtp_sizes(directory, point, source=None):
+    """Of G.711 at a point, of one sender or of all: how many bytes its packets of RTP or SRTP have."""
+    found = (frame.ip() for frame in wire.frames(directory / f"{point}.pcap"))
+    return {len(ip[3]) - 8 for ip in found if ip and ip[0] == wire.UDP and source in (None, ip[1])
+            and ip[3][8:9] == b"\x80" and ip[3][9] & 0x7F in (0, 8)}
 
 
 def test_srtp_to_a_plain_phone_over_hold_and_to_another(branch, tmp_path):

@@ -6,39 +6,25 @@ import time
 import pytest
 import sound
 import wire
-from drill import SOON, Branch, both_heard, wait_until
+from drill import SOON, both_heard, wait_until
 from office import CENTRES
+from test_srtp import PLAIN_BYTES, SrtpBranch, rtp_sizes
 
 pytestmark = pytest.mark.drill
 
 SETTLE_S = 0.4
 TALK_S = 3
 MOST_UNREAD = 5
-EDGE_NAMES = "DNS:edge.branch.example,IP:198.18.1.2,IP:2001:db8:1::2"
-PLAIN_OCTETS = 12 + 160  # RTP of 20 ms of G.711
-TAG_OCTETS = {"AES_CM_128_HMAC_SHA1_80": 10, "AES_CM_128_HMAC_SHA1_32": 4, "AEAD_AES_128_GCM": 16,
-              "AEAD_AES_256_GCM": 16}
+TAG_BYTES = {"AES_CM_128_HMAC_SHA1_80": 10, "AES_CM_128_HMAC_SHA1_32": 4, "AEAD_AES_128_GCM": 16,
+             "AEAD_AES_256_GCM": 16}
 
 
-class SrtpBranch(Branch):
-    """Phones speak TLS to the appliance, which speaks UDP to the centre; what each side has of SRTP is in `settings`."""
+class SuitesBranch(SrtpBranch):
+    """What each side has of SRTP is in `settings`; the appliance speaks UDP to the centre."""
 
     def __init__(self, kind, **settings):
         named = {name.replace("_", "-").replace("-", ".", 1): value for name, value in settings.items()}
         super().__init__(kind, appliance=("--tls", "phones"), settings={**SOON, **named})
-
-    def centre(self, *words, server="a"):
-        if words[0] == "start":
-            for name in ("edge-lan", "edge-wan"):
-                self.box.run("certificate", name, "--names", EDGE_NAMES)
-        return super().centre(*words, server=server)
-
-
-def rtp_sizes(directory, point, source):
-    """Octets of the UDP payloads of G.711 that an address sent: {octets}."""
-    found = (frame.ip() for frame in wire.frames(directory / f"{point}.pcap"))
-    return {len(ip[3]) - 8 for ip in found if ip and ip[0] == wire.UDP and ip[1] == source
-            and ip[3][8:9] == b"\x80" and ip[3][9] & 0x7F in (0, 8)}
 
 
 def told_right(branch, wires):
@@ -65,13 +51,13 @@ def g711(directory, point, source):
     """Payloads of A-law that an address sent, in the clear."""
     found = (frame.ip() for frame in wire.frames(directory / f"{point}.pcap"))
     return [ip[3][20:] for ip in found if ip and ip[0] == wire.UDP and ip[1] == source
-            and len(ip[3]) == 8 + PLAIN_OCTETS and ip[3][9] & 0x7F == 8]
+            and len(ip[3]) == 8 + PLAIN_BYTES and ip[3][9] & 0x7F == 8]
 
 
 @pytest.fixture(name="branch", scope="module", params=CENTRES)
 def branch_fixture(request):
     """The phones' side may have SRTP, the centre's has none."""
-    branch = SrtpBranch(request.param, lan_srtp='"offer"', wan_srtp='"forbid"')
+    branch = SuitesBranch(request.param, lan_srtp='"offer"', wan_srtp='"forbid"')
     try:
         branch.branch_phone("1010", transport="tls", srtp="only")
         branch.branch_phone("1011", transport="tls", family=6, srtp="offer")
@@ -98,7 +84,7 @@ def talk(branch, caller, callee, directory, seconds=TALK_S):
 
 def test_encrypted_towards_the_phone_plain_towards_the_centre(branch, tmp_path):
     """RFC 3711, RFC 4568: whoever calls. The phone hears the far one, and the wire of each side has what it is to have."""
-    encrypted = PLAIN_OCTETS + TAG_OCTETS["AES_CM_128_HMAC_SHA1_80"]
+    encrypted = PLAIN_BYTES + TAG_BYTES["AES_CM_128_HMAC_SHA1_80"]
     for number, (caller, callee) in enumerate((("1010", "3011"), ("1011", "3011"), ("3011", "1011"))):
         directory = tmp_path / str(number)
         told_right(branch, talk(branch, caller, callee, directory))
@@ -106,7 +92,7 @@ def test_encrypted_towards_the_phone_plain_towards_the_centre(branch, tmp_path):
         own = branch.box.EDGE_LAN6 if ":" in phone.address else branch.box.EDGE_LAN4
         assert rtp_sizes(directory, "edge-lan", phone.address) == rtp_sizes(directory, "edge-lan", own) == {encrypted}
         for source in (branch.phones["3011"].address, branch.box.EDGE_WAN4):
-            assert rtp_sizes(directory, "edge-wan", source) == {PLAIN_OCTETS}
+            assert rtp_sizes(directory, "edge-wan", source) == {PLAIN_BYTES}
 
 
 def test_phones_with_and_without_srtp_talk_to_each_other(branch, tmp_path):
@@ -150,7 +136,7 @@ def test_calls_go_on_encrypted_without_the_centre(branch, tmp_path):
 def test_each_side_has_a_suite_of_its_own(kind, tmp_path):
     """SRTP on both sides of the appliance. The phones offer one suite and take several: each is offered another one."""
     cm, gcm, gcm256 = "AES_CM_128_HMAC_SHA1_80", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM"
-    branch = SrtpBranch(kind, lan_srtp='"require"', lan_srtp_suites=f'["{gcm}", "{cm}"]', wan_srtp='"require"',
+    branch = SuitesBranch(kind, lan_srtp='"require"', lan_srtp_suites=f'["{gcm}", "{cm}"]', wan_srtp='"require"',
                         wan_srtp_suites=f'["{gcm256}", "{cm}"]', wan_srtp_without_tls="true")
     try:
         branch.branch_phone("1010", transport="tls", srtp="only")
@@ -162,6 +148,6 @@ def test_each_side_has_a_suite_of_its_own(kind, tmp_path):
             told_right(branch, talk(branch, caller, callee, directory))
             for point, suite, ends in (("edge-lan", of_lan, lan), ("edge-wan", of_wan, wan)):
                 for end in ends:
-                    assert rtp_sizes(directory, point, end) == {PLAIN_OCTETS + TAG_OCTETS[suite]}, (point, end)
+                    assert rtp_sizes(directory, point, end) == {PLAIN_BYTES + TAG_BYTES[suite]}, (point, end)
     finally:
         branch.close()
