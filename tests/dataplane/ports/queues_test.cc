@@ -38,14 +38,16 @@ class QueuesTest : public ::testing::TestWithParam<const char*> {
   void SetUp() override {
     const std::string driver = GetParam();
     const std::string other = driver == "vhost" ? "virtio_user" : "vhost";
-    folder_ = "/tmp/hf-queues-" + std::to_string(getpid()) + driver;
+    static int devices = 0;  // DPDK keeps the name of a device that was closed
+    const std::string nth = std::to_string(devices++);
+    folder_ = "/tmp/hf-queues-" + std::to_string(getpid()) + "-" + nth;
     std::filesystem::create_directory(folder_);
-    pool_ = rte_pktmbuf_pool_create(("queues-" + driver).c_str(), 8191, 0, 0,
+    pool_ = rte_pktmbuf_pool_create(("queues-" + nth).c_str(), 8191, 0, 0,
                                     RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
     ASSERT_NE(pool_, nullptr);
     // The one that serves the socket comes first.
     for (const std::string& each : {std::string("vhost"), std::string("virtio_user")}) {
-      auto port = EthernetPort::open({.name = each.substr(0, 5) + driver.substr(0, 2),
+      auto port = EthernetPort::open({.name = each.substr(0, 5) + nth,
                                       .driver = each,
                                       .device = folder_ + "/s",
                                       .xdp_program = {},
@@ -83,6 +85,7 @@ class QueuesTest : public ::testing::TestWithParam<const char*> {
     peer_.reset();
     ours_.reset();
     rte_mempool_free(pool_);
+    rte_mempool_free(sent_);
     std::filesystem::remove_all(folder_);
   }
 
@@ -144,6 +147,7 @@ class QueuesTest : public ::testing::TestWithParam<const char*> {
   const MacAddress peer_mac_ = *MacAddress::parse("02:00:00:00:00:a0");
   std::string folder_;
   rte_mempool* pool_ = nullptr;
+  rte_mempool* sent_ = nullptr;
   std::unique_ptr<EthernetPort> ours_, peer_;
   std::unique_ptr<Switchboard> board_;
   std::vector<std::unique_ptr<RelayCore>> cores_;
@@ -170,6 +174,23 @@ TEST_P(QueuesTest, EachLcoreServesItsOwnPair) {
     EXPECT_EQ(cores_[core]->counters(0).rx.read(), 2u);
     EXPECT_EQ(cores_[core]->counters(0).tx_media.read(), 2u);
   }
+}
+
+// A queue that keeps a thousand sent frames frees them all in one long turn.
+TEST_P(QueuesTest, SentFramesAreGivenBackSoon) {
+  constexpr unsigned kSent = 10 * kBurst;
+  constexpr unsigned kKept = 4 * kBurst;
+  sent_ = rte_pktmbuf_pool_create("sent", kSent, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  ASSERT_NE(sent_, nullptr);
+  for (unsigned n = 0; n < kSent; ++n) {
+    rte_mbuf* frame = rte_pktmbuf_alloc(sent_);
+    ASSERT_NE(frame, nullptr);
+    rte_pktmbuf_append(frame, 64);
+    ASSERT_TRUE(
+        within_seconds(5, [&] { return rte_eth_tx_burst(ours_->id(), 0, &frame, 1) == 1; }));
+    ASSERT_TRUE(within_seconds(5, [&] { return heard(0) == 1; }));
+  }
+  EXPECT_LE(rte_mempool_in_use_count(sent_), kKept);
 }
 
 INSTANTIATE_TEST_SUITE_P(Drivers, QueuesTest, ::testing::Values("vhost", "virtio_user"));
