@@ -16,7 +16,7 @@ constexpr uint32_t kBitsPerKbit = 1000;
 constexpr uint32_t kMsPerS = 1000;
 constexpr uint32_t kIpv4Bytes = 20 + 8 + 12;  // IP, UDP, RTP
 constexpr uint32_t kIpv6Bytes = 40 + 8 + 12;
-constexpr uint32_t kSrtpTagBytes = 10;  // AES_CM_128_HMAC_SHA1_80, the longest in common use
+constexpr uint32_t kSrtpTagBytes = 10;  // in b=AS: of AES_CM_128_HMAC_SHA1_80, the most common
 constexpr uint32_t kUsualPtimeMs = 20;  // RFC 3551 section 4.2
 constexpr uint32_t kMaxPtimeMs = 200;
 constexpr uint32_t kVideoPacketBytes = 1200;
@@ -154,14 +154,16 @@ MediaDemand demand_of_line(const Sdp& sdp, const SdpMedia& media, const MediaDes
       std::min<uint64_t>(uint64_t{as_kbit.value_or(0)} * kBitsPerKbit, kMaxBits));
   if (line.media == "video") return demand_of_bits(as_kbit ? as_bits : kVideoBitsPerS);
   const auto& connection = sdp.connection_of(media);
-  uint32_t header_bytes = connection && connection->ip.family == 6 ? kIpv6Bytes : kIpv4Bytes;
+  const uint32_t header_bytes = connection && connection->ip.family == 6 ? kIpv6Bytes : kIpv4Bytes;
   if (line.transport == MediaTransport::udptl)  // fax in as many packets as the speech before it
     return demand_of_packets(kUnknown.bits_per_s, kUsualPtimeMs, header_bytes);
   if (line.media != "audio") return demand_of_bits(as_kbit ? as_bits : kBitsPerKbit);
-  if (line.transport != MediaTransport::rtp || line.crypto) header_bytes += kSrtpTagBytes;
   const Range range = audio_range(media, section, line, header_bytes);
   if (!as_kbit) return range.most;
-  return {std::max(as_bits, range.least.bits_per_s), range.most.packets_per_s};
+  const bool has_srtp = line.transport != MediaTransport::rtp || line.crypto;
+  const uint32_t tags = has_srtp ? range.most.packets_per_s * kSrtpTagBytes * 8 : 0;
+  return {std::max(as_bits - std::min(as_bits, tags), range.least.bits_per_s),
+          range.most.packets_per_s};
 }
 
 }  // namespace
@@ -176,13 +178,25 @@ MediaDemand larger(const MediaDemand& a, const MediaDemand& b) {
   return {std::max(a.bits_per_s, b.bits_per_s), std::max(a.packets_per_s, b.packets_per_s)};
 }
 
-MediaDemand demand_of(const Sdp& sdp, const MediaList& media, const MediaPolicy& policy) {
-  MediaDemand sum;
-  for (size_t i = 0; i < media.size() && i < sdp.media().size(); ++i) {
+std::vector<LineDemand> demands_of_lines(const Sdp& sdp, const MediaList& media,
+                                         const MediaPolicy& policy) {
+  std::vector<LineDemand> lines(std::min(media.size(), sdp.media().size()));
+  for (size_t i = 0; i < lines.size(); ++i) {
     if (media[i].refused() || action_for(media[i], policy) == MediaAction::refuse) continue;
-    const MediaDemand one = demand_of_line(sdp, sdp.media()[i], media[i]);
-    sum.bits_per_s = std::min(sum.bits_per_s + one.bits_per_s, kMaxBits);
-    sum.packets_per_s += one.packets_per_s;
+    lines[i] = {demand_of_line(sdp, sdp.media()[i], media[i]), is_rtp(media[i].transport)};
+  }
+  return lines;
+}
+
+MediaDemand sum_of(std::span<const LineDemand> lines, std::span<const uint32_t> trailer_bytes) {
+  MediaDemand sum;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const MediaDemand& plain = lines[i].plain;
+    const uint32_t trailer =
+        lines[i].may_have_srtp && i < trailer_bytes.size() ? trailer_bytes[i] : 0;
+    sum.bits_per_s =
+        std::min(sum.bits_per_s + plain.bits_per_s + plain.packets_per_s * trailer * 8, kMaxBits);
+    sum.packets_per_s += plain.packets_per_s;
   }
   return sum;
 }

@@ -7,6 +7,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "media/sdp.hh"
 #include "media/sdp_anchor.hh"
@@ -32,9 +34,20 @@ uint32_t kbit_of(const MediaDemand& demand, uint32_t overhead_bytes);
 // The larger in both.
 MediaDemand larger(const MediaDemand& a, const MediaDemand& b);
 
-// Of all lines that the policy lets through and that are not refused. b=AS of a line counts in
-// place of its codecs (RFC 3550 section 6.2: it has the headers of UDP and IP in it), but never for
-// less than the cheapest codec needs; b=AS of the session is not looked at.
-MediaDemand demand_of(const Sdp& sdp, const MediaList& media, const MediaPolicy& policy);
+// What one m= line takes as plain RTP, or UDPTL.
+struct LineDemand {
+  MediaDemand plain{};
+  bool may_have_srtp = false;
+};
+
+// Of each line; lines that the policy does not let through, and those that are refused, take
+// nothing. b=AS of a line counts in place of its codecs (RFC 3550 section 6.2: it has the headers
+// of UDP and IP in it, and what SRTP adds), but never for less than the cheapest codec needs; b=AS
+// of the session is not looked at.
+std::vector<LineDemand> demands_of_lines(const Sdp& sdp, const MediaList& media,
+                                         const MediaPolicy& policy);
+
+// Of all lines, with so many bytes of SRTP behind each packet of each; beyond the list none.
+MediaDemand sum_of(std::span<const LineDemand> lines, std::span<const uint32_t> trailer_bytes);
 
 }  // namespace holdfast::media

@@ -17,8 +17,11 @@ AdmissionBook::AdmissionBook(const std::vector<Link>& links) {
 
 AdmissionBook::Amount AdmissionBook::amount(const CallUse& use, LinkId link) const {
   Amount amount;
-  amount.calls = static_cast<uint32_t>(std::count(use.links.begin(), use.links.end(), link));
-  amount.kbit = amount.calls * media::kbit_of(use.demand, links_[link].limits.overhead_bytes);
+  for (size_t side = 0; side < use.links.size(); ++side) {
+    if (use.links[side] != link) continue;
+    ++amount.calls;
+    amount.kbit += media::kbit_of(use.demands[side], links_[link].limits.overhead_bytes);
+  }
   return amount;
 }
 

@@ -51,7 +51,8 @@ struct LinkStatus {
 // The links that a call crosses, on the caller's side and on the callee's; one may stand on both.
 struct CallUse {
   std::array<LinkId, 2> links{kNoLink, kNoLink};
-  media::MediaDemand demand = media::kUsualDemand;
+  // Of its media on each side: SRTP may be on one alone.
+  std::array<media::MediaDemand, 2> demands{media::kUsualDemand, media::kUsualDemand};
   friend bool operator==(const CallUse&, const CallUse&) = default;
 };
 

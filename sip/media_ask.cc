@@ -18,7 +18,10 @@ MediaAsk read_media_ask(std::string_view content_type, std::string_view body,
   const auto lines = media::describe_media(*sdp);
   if (!lines) return ask;
   ask.has_sdp = true;
-  ask.demand = media::demand_of(*sdp, *lines, rules.policy);
+  ask.lines = media::demands_of_lines(*sdp, *lines, rules.policy);
+  ask.srtp.clear();
+  for (size_t i = 0; i < ask.lines.size(); ++i)
+    ask.srtp.push_back(media::srtp_said(*sdp, sdp->media()[i], (*lines)[i]));
   bool elsewhere = false;
   for (const media::MediaDescription& line : *lines) {
     if (line.refused() || !line.remote ||

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sip/media_sides.hh"
 #include "sip/route_steps.hh"
 
 namespace holdfast::sip {
@@ -34,6 +35,20 @@ void add_phones(Forward& forward, const std::vector<const Binding*>& bindings) {
   }
 }
 
+// Behind which interface the link's far end is, and how it is talked to.
+Origin place_of(const Prepared& prepared, LinkId link) {
+  const RouteState& state = prepared.state;
+  const auto place = [](const NextHop& hop) {
+    return Origin{hop.address, hop.transport, hop.interface};
+  };
+  if (link == kCentreLink && !state.candidates.empty())
+    return place(hop_to(state, state.candidates.front()));
+  const size_t gateway = size_t{link} - 1;
+  if (link != kCentreLink && gateway < state.config.gateways.size())
+    return place(hop_to(state.config.gateways[gateway]));
+  return {};
+}
+
 // The first link that has no room for this call; kNoLink: it may go there. Only an INVITE asks:
 // what else a dialog needs is never in its way.
 LinkId full_link(const Prepared& prepared, LinkId callee) {
@@ -45,7 +60,9 @@ LinkId full_link(const Prepared& prepared, LinkId callee) {
       link_of(state.config, state.upstreams, request.origin.address.ip, request.origin.interface),
       callee};
   if (request.media.is_joined && use.links[0] == kCentreLink) use.links[0] = kNoLink;
-  if (request.media.has_sdp) use.demand = request.media.demand;
+  const MediaSides sides = sides_of(state.config.media, request.origin, place_of(prepared, callee));
+  use.demands = {media::sum_of(request.media.lines, sent_trailers(request.media, sides)),
+                 media::sum_of(request.media.lines, onward_trailers(request.media, sides))};
   return state.admission->full_link(state.call_key, use);
 }
 

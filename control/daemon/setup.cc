@@ -2,8 +2,10 @@
 // Copies options to where they are used.
 #include "control/daemon/setup.hh"
 
+#include <algorithm>
 #include <map>
 
+#include "media/srtp/trailer.hh"
 #include "sip/anchor/stream_name.hh"
 
 namespace holdfast::daemon {
@@ -37,6 +39,19 @@ sip::TlsConfig tls_of(const config::DaemonConfig& config) {
   return tls;
 }
 
+media::SrtpInterface srtp_of(const config::InterfaceConfig& interface) {
+  return {interface.srtp, interface.srtp_suites, interface.srtp_without_tls};
+}
+
+uint32_t srtp_trailer_bytes_of(const control::LegReport& leg) {
+  uint32_t most = 0;
+  if (!leg.srtp) return most;
+  for (const std::string* name : {&leg.srtp->in, &leg.srtp->out})
+    if (const auto suite = media::srtp_suite_from(*name))
+      most = std::max(most, media::trailer_bytes_of(*suite));
+  return most;
+}
+
 }  // namespace
 
 sip::ProxyConfig proxy_config_of(const config::SiteConfig& site, const Keys& keys) {
@@ -56,6 +71,8 @@ sip::ProxyConfig proxy_config_of(const config::SiteConfig& site, const Keys& key
   route.call_budget_ms = config.sip.call_budget_ms;
   route.centre_limits = config.centre.limits;
   route.media.policy = config.media.policy;
+  for (const auto& interface : site.dataplane.interfaces)
+    route.media.srtp[interface.name] = srtp_of(interface);
   for (const auto& interface : site.dataplane.interfaces)
     route.media.addresses.insert(route.media.addresses.end(), interface.media_addresses.begin(),
                                  interface.media_addresses.end());
@@ -79,9 +96,7 @@ sip::AnchorConfig anchor_config_of(const config::SiteConfig& site) {
   for (const auto& interface : site.dataplane.interfaces) {
     sip::InterfaceRules& rules = anchor.rules[interface.name];
     rules.strict_source = interface.media_source == config::MediaSource::kSdp;
-    rules.srtp = interface.srtp;
-    rules.srtp_suites = interface.srtp_suites;
-    rules.srtp_without_tls = interface.srtp_without_tls;
+    rules.srtp = srtp_of(interface);
     switch (interface.rtcp_mux) {
       case config::RtcpMux::kOff:
         rules.rtcp_mux = sip::RtcpMux::off;
@@ -124,7 +139,8 @@ std::vector<sip::LiveCall> live_calls_of(const std::vector<control::CallReport>&
     for (size_t side = 0; side < 2; ++side) {
       const auto& leg = report.legs[side];
       const auto& known = leg.learned_source ? leg.learned_source : leg.remote;
-      stream.ends[side] = {leg.interface, known ? known->ip : IpAddress{}};
+      stream.ends[side] = {leg.interface, known ? known->ip : IpAddress{},
+                           srtp_trailer_bytes_of(leg)};
     }
     call.streams.push_back(std::move(stream));
   }

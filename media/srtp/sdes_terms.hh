@@ -48,6 +48,16 @@ struct SrtpRules {
   bool may_tell_keys = true;          // its SIP runs over TLS, or need not
 };
 
+// Of all SIP endpoints behind one interface.
+struct SrtpInterface {
+  SrtpPolicy policy = SrtpPolicy::pass_through;
+  std::vector<SrtpSuite> suites = all_srtp_suites();  // in the order of preference
+  bool without_tls = false;  // keys are told to endpoints over UDP and TCP too
+
+  // Of one of them, whose SIP runs over TLS or not. Lives no longer than this.
+  SrtpRules rules(bool over_tls) const { return {policy, suites, over_tls || without_tls}; }
+};
+
 // What comes of the rules of both.
 struct SrtpTerms {
   bool ours = false;  // false: lines pass untouched, and the next two say nothing

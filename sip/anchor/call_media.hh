@@ -127,7 +127,6 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
 
   // call_srtp.cc: keys
   const media::OfferAnswer* said(const MediaMessage& message) const;
-  media::SrtpRules srtp_rules(const Origin& origin, const InterfaceRules& rules) const;
   void settle_offered_srtp(Job& job);
   void settle_answered_srtp(Job& job);
   void take_outcome(Job& job, size_t line, const media::SrtpOutcome& outcome);

@@ -23,17 +23,12 @@ const media::OfferAnswer* CallMedia::said(const MediaMessage& message) const {
   return media_.state_of(key(Side::caller, message));
 }
 
-media::SrtpRules CallMedia::srtp_rules(const Origin& origin, const InterfaceRules& rules) const {
-  return {rules.srtp, rules.srtp_suites,
-          origin.transport == Transport::tls || rules.srtp_without_tls};
-}
-
 void CallMedia::settle_offered_srtp(Job& job) {
   const MediaMessage& message = job.message;
   const InterfaceRules from = rules_at(where(message.from).interface);
   const InterfaceRules to = rules_at(where(message.to).interface);
-  const media::SrtpRules writer = srtp_rules(message.from, from);
-  const media::SrtpRules reader = srtp_rules(message.to, to);
+  const media::SrtpRules writer = from.srtp.rules(message.from.transport == Transport::tls);
+  const media::SrtpRules reader = to.srtp.rules(message.to.transport == Transport::tls);
   const media::OfferAnswer* state = said(message);
   const media::MediaList* pending =
       state && state->offer_pending() == message.sender ? state->pending_offer() : nullptr;

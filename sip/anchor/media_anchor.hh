@@ -37,9 +37,7 @@ enum class RtcpMux : uint8_t {
 struct InterfaceRules {
   RtcpMux rtcp_mux = RtcpMux::answer;
   bool strict_source = false;  // only the address that SDP names may send; else it is learned
-  media::SrtpPolicy srtp = media::SrtpPolicy::pass_through;
-  std::vector<media::SrtpSuite> srtp_suites = media::all_srtp_suites();  // in order of preference
-  bool srtp_without_tls = false;  // keys are told to SIP endpoints over UDP and TCP too
+  media::SrtpInterface srtp;
 };
 
 struct AnchorConfig {

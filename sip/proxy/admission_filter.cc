@@ -2,6 +2,7 @@
 // What a message changes in the book.
 #include "sip/proxy/admission_filter.hh"
 
+#include <algorithm>
 #include <utility>
 
 namespace holdfast::sip {
@@ -10,6 +11,11 @@ namespace {
 using media::Side;
 
 constexpr size_t kCallee = media::index_of(Side::callee);
+using Demands = std::array<media::MediaDemand, 2>;
+
+Demands larger(const Demands& a, const Demands& b) {
+  return {media::larger(a[0], b[0]), media::larger(a[1], b[1])};
+}
 
 }  // namespace
 
@@ -34,7 +40,7 @@ void AdmissionFilter::adopt(uint64_t call_key, const CallUse& use) {
   Call& call = found->second;
   call.adopted = true;
   call.media.links = use.links;
-  call.media.demand = use.demand;
+  call.media.demands = use.demands;
   book_.hold(call_key, use);
 }
 
@@ -61,7 +67,7 @@ CallUse AdmissionFilter::use_of(const Media& media) {
     const bool stays = media.joined[side] && media.links[side] == kCentreLink;
     use.links[side] = waits || stays ? kNoLink : media.links[side];
   }
-  use.demand = media.demand;
+  use.demands = media.demands;
   return use;
 }
 
@@ -93,7 +99,8 @@ uint16_t AdmissionFilter::take_first(uint64_t call_key, Call& call, const MediaM
   if (message.status == 0) {
     media.links = {link_of_(message.from), link_of_(message.to)};
     media.joined = {ask.says_where && ask.is_joined, false};
-    media.demand = ask.has_sdp ? ask.demand : media::kUsualDemand;
+    media.trailers = {};
+    weigh(message, ask, true, media);
     return try_hold(call_key, call, media) ? 0 : kNoRoomForCall;
   }
   if (message.status >= 300) return 0;  // another branch may live; the end of the call is told
@@ -107,13 +114,13 @@ uint16_t AdmissionFilter::take_first(uint64_t call_key, Call& call, const MediaM
   const MediaAsk& answer = call.early;
   const bool crosses = answer.says_where && !answer.is_joined;
   media.links[kCallee] = link_of_(message.from);
+  weigh(message, answer, false, media);
   if (success) {
     media.stays_local = false;
     media.joined[kCallee] = answer.is_joined;
-    media.demand = answer.demand;
   } else {  // others may yet answer: nothing is given back
     media.stays_local = media.stays_local && !crosses;
-    media.demand = media::larger(media.demand, answer.demand);
+    media.demands = larger(media.demands, call.media.demands);
   }
   return try_hold(call_key, call, media) ? 0 : kNoRoomForCall;
 }
@@ -129,18 +136,40 @@ uint16_t AdmissionFilter::take_inside(uint64_t call_key, Call& call, const Media
   if (ask.says_where) media.joined[media::index_of(message.sender)] = ask.is_joined;
   call.has_spoken = true;
   const bool offers = message.status == 0 && message.method != Method::ack;
+  weigh(message, ask, offers, media);
   if (!offers) {  // an answer is within its offer, which was asked for
-    media.demand = ask.demand;
     call.media = media;
     if (message.status >= 200 || message.status == 0) call.before_offer.reset();
     book_.hold(call_key, use_of(media));
     return 0;
   }
-  media.demand = media::larger(media.demand, ask.demand);
+  media.demands = larger(media.demands, call.media.demands);
   const Media before = call.before_offer.value_or(call.media);
   if (!try_hold(call_key, call, media)) return kNoRoomForOffer;
   call.before_offer = before;
   return 0;
+}
+
+// What the message comes to on each side. An offer inside a dialog lists more suites than the one
+// in use, which goes on: what is known of a line stays, so that a hold asks for nothing.
+void AdmissionFilter::weigh(const MediaMessage& message, const MediaAsk& ask, bool offers,
+                            Media& media) const {
+  const MediaSides sides = sides_of(rules_, message.from, message.to);
+  const bool ours = sides.receiver.ours;
+  const std::array<Trailers, 2> known = media.trailers;
+  const size_t sender = media::index_of(message.sender), receiver = 1 - sender;
+  media.trailers[sender] = sent_trailers(ask, sides);
+  media.trailers[receiver] = onward_trailers(ask, sides);
+  for (const size_t side : {sender, receiver}) {
+    Trailers& now = media.trailers[side];
+    for (size_t i = 0; i < std::min(now.size(), known[side].size()); ++i) {
+      const bool goes_on =
+          ours ? side == receiver
+               : offers && i < ask.srtp.size() && media::may_come_to(ask.srtp[i], known[side][i]);
+      if (goes_on) now[i] = known[side][i];
+    }
+    media.demands[side] = media::sum_of(ask.lines, now);
+  }
 }
 
 void AdmissionFilter::revert(uint64_t call_key) {

@@ -24,6 +24,7 @@
 #include "sip/decision.hh"
 #include "sip/media_ask.hh"
 #include "sip/media_filter.hh"
+#include "sip/media_sides.hh"
 
 namespace holdfast::sip {
 
@@ -64,9 +65,10 @@ class AdmissionFilter final : public MediaFilter {
   // What is known of a call's media. A field for each side, by media::index_of().
   struct Media {
     std::array<LinkId, 2> links{kNoLink, kNoLink};
-    std::array<bool, 2> joined{};  // that side's SDP named an address of ours
-    bool stays_local = false;      // the callee's side is not asked for yet
-    media::MediaDemand demand = media::kUsualDemand;
+    std::array<bool, 2> joined{};        // that side's SDP named an address of ours
+    bool stays_local = false;            // the callee's side is not asked for yet
+    std::array<Trailers, 2> trailers{};  // of what it said last, or was offered; empty: nothing yet
+    std::array<media::MediaDemand, 2> demands{media::kUsualDemand, media::kUsualDemand};
   };
   struct Call {
     Media media;
@@ -87,6 +89,7 @@ class AdmissionFilter final : public MediaFilter {
                       const MediaAsk& ask);
   uint16_t take_inside(uint64_t call_key, Call& call, const MediaMessage& message,
                        const MediaAsk& ask);
+  void weigh(const MediaMessage& message, const MediaAsk& ask, bool offers, Media& media) const;
   void revert(uint64_t call_key);
   bool try_hold(uint64_t call_key, Call& call, const Media& media);
   static CallUse use_of(const Media& media);

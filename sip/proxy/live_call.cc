@@ -26,15 +26,20 @@ CallUse use_of_listed(const LiveCall& call, const RouteConfig& config,
                       const std::vector<Upstream>& upstreams,
                       const std::vector<IpAddress>& phones) {
   CallUse use;
+  constexpr media::LineDemand kSpeech{media::kUsualDemand, true};
   bool video = false;
   for (const LiveCall::Stream& stream : call.streams) {
     video |= stream.media == "video";
     for (size_t side = 0; side < 2; ++side) {
+      const uint32_t trailer = stream.ends[side].srtp_trailer_bytes;
+      use.demands[side] =
+          media::larger(use.demands[side], media::sum_of({&kSpeech, 1}, {&trailer, 1}));
       const LinkId link = link_of_end(stream.ends[side], config, upstreams, phones);
       if (link != kNoLink) use.links[side] = link;
     }
   }
-  if (video) use.demand.bits_per_s += media::kVideoBitsPerS;
+  if (video)
+    for (media::MediaDemand& each : use.demands) each.bits_per_s += media::kVideoBitsPerS;
   return use;
 }
 

@@ -17,6 +17,7 @@ struct LiveCall {
   struct End {
     std::string interface;
     IpAddress ip;  // none: not known
+    uint32_t srtp_trailer_bytes = 0;
   };
   struct Stream {
     std::string media;  // "audio", "video"
@@ -28,7 +29,8 @@ struct LiveCall {
 
 // An end that is an address of ours is joined inside, one at a gateway holds its trunk, one at a
 // phone's address nothing, any other behind the centre's interface the link to the centre. Codecs
-// are not in the list: the usual demand counts for speech, media::kVideoBitsPerS for video.
+// are not in the list: the usual demand counts for speech, media::kVideoBitsPerS for video. What
+// SRTP adds is known.
 CallUse use_of_listed(const LiveCall& call, const RouteConfig& config,
                       const std::vector<Upstream>& upstreams, const std::vector<IpAddress>& phones);
 

@@ -12,6 +12,7 @@
 #include "media/sdp_limits.hh"
 #include "media/sdp_origin.hh"
 #include "media/srtp/sdes_terms.hh"
+#include "media/srtp/trailer.hh"
 
 using namespace holdfast;
 using namespace holdfast::media;
@@ -89,13 +90,26 @@ void anchor_and_compare(size_t size, const Sdp& sdp, const MediaList& media,
 // What the streams take of a link is known for every body, whatever its b= lines say, and grows
 // with what the link adds.
 void weigh(const Sdp& sdp, const MediaList& media) {
-  const MediaDemand demand = demand_of(sdp, media, {});
+  const auto lines = demands_of_lines(sdp, media, {});
+  must(lines.size() == media.size());
+  const MediaDemand demand = sum_of(lines, {});
   const bool carries = std::any_of(media.begin(), media.end(), [](const MediaDescription& each) {
     return action_for(each, {}) == MediaAction::anchor && !each.refused();
   });
   must((demand.bits_per_s > 0) == carries && (demand.packets_per_s > 0) == carries);
   must(kbit_of(demand, 0) <= kbit_of(demand, 38) && kbit_of(demand, 0) >= demand.bits_per_s / 1000);
   must(larger(demand, {}) == demand && larger({}, demand) == demand);
+  static const SrtpInterface kOurs{SrtpPolicy::offer};
+  for (const SrtpPolicy other : {SrtpPolicy::offer, SrtpPolicy::pass_through}) {
+    std::vector<uint32_t> trailers;
+    for (size_t i = 0; i < lines.size(); ++i) {
+      const auto said = srtp_said(sdp, sdp.media()[i], media[i]);
+      trailers.push_back(
+          trailer_bytes_of(said, srtp_terms({other, kOurs.suites, true}, kOurs.rules(true))));
+      must(trailers.back() <= 16 + kMaxMkiBytes && (said.any || trailers.back() == 0));
+    }
+    must(larger(sum_of(lines, trailers), demand) == sum_of(lines, trailers));
+  }
 }
 
 // SRTP of ours: whatever the lines say, what is sent on has our keys alone, and an end has both

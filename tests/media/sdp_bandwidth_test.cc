@@ -12,13 +12,14 @@ namespace {
 const std::string k4 = "v=0\r\no=- 1 1 IN IP4 198.18.1.10\r\ns=-\r\nc=IN IP4 198.18.1.10\r\n";
 const std::string k6 = "v=0\r\no=- 1 1 IN IP6 2001:db8::1\r\ns=-\r\nc=IN IP6 2001:db8::1\r\n";
 
-MediaDemand demand(const std::string& text, const MediaPolicy& policy = {}) {
+MediaDemand demand(const std::string& text, const MediaPolicy& policy = {},
+                   std::span<const uint32_t> trailer_bytes = {}) {
   const auto sdp = parse_sdp(text);
   EXPECT_TRUE(sdp) << text;
   if (!sdp) return {};
   const auto media = describe_media(*sdp);
   EXPECT_TRUE(media) << text;
-  return media ? demand_of(*sdp, *media, policy) : MediaDemand{};
+  return media ? sum_of(demands_of_lines(*sdp, *media, policy), trailer_bytes) : MediaDemand{};
 }
 
 struct Row {
@@ -37,7 +38,6 @@ TEST(SdpBandwidth, OfABody) {
       {"G.711 30 ms", k4 + "m=audio 4000 RTP/AVP 8\r\na=ptime:30\r\n", 0, 75},
       {"G.711 10 ms", k4 + "m=audio 4000 RTP/AVP 8\r\na=ptime:10\r\n", 0, 96},
       {"G.711 over IPv6", k6 + "m=audio 4000 RTP/AVP 0\r\n", 0, 88},
-      {"SRTP has a tag", k4 + "m=audio 4000 RTP/SAVP 0\r\n", 0, 84},
       {"G.729 with events", k4 + g729, 0, 24},
       {"G.723.1 has frames of 30 ms", k4 + "m=audio 4000 RTP/AVP 4\r\n", 0, 18},
       {"the dearest that is offered", k4 + "m=audio 4000 RTP/AVP 18 0 13\r\n", 0, 80},
@@ -62,6 +62,24 @@ TEST(SdpBandwidth, OfABody) {
   };
   for (const Row& row : rows)
     EXPECT_EQ(kbit_of(demand(row.body), row.overhead_bytes), row.kbit) << row.name;
+}
+
+TEST(SdpBandwidth, WhatSrtpAddsToEachLine) {
+  const uint32_t trailers[] = {16, 10, 10};
+  const std::string lines =
+      "m=audio 4000 RTP/AVP 0\r\nm=video 4002 RTP/SAVP 98\r\nb=AS:960\r\n"
+      "m=image 4004 udptl t38\r\n";
+  EXPECT_EQ(demand(k4 + lines).bits_per_s, 80'000u + 960'000u + 80'000u);
+  EXPECT_EQ(demand(k4 + lines, {}, trailers).bits_per_s,
+            80'000u + 50 * 16 * 8 + 960'000u + 100 * 10 * 8 + 80'000u)
+      << "none in UDPTL";
+  EXPECT_EQ(demand(k4 + lines, {}, {trailers, 1}).bits_per_s, 1'126'400u) << "the others are plain";
+  // b=AS has it in it where the line has SRTP, and where not SRTP comes on top.
+  const std::string secure = k4 + "m=audio 4000 RTP/SAVP 18 0\r\nb=AS:60\r\n";
+  EXPECT_EQ(demand(secure, {}, {trailers + 1, 1}).bits_per_s, 60'000u);
+  EXPECT_EQ(demand(secure).bits_per_s, 56'000u);
+  const std::string plain = k4 + "m=audio 4000 RTP/AVP 18 0\r\nb=AS:60\r\n";
+  EXPECT_EQ(demand(plain, {}, {trailers + 1, 1}).bits_per_s, 64'000u);
 }
 
 TEST(SdpBandwidth, WhatThePolicyRefusesTakesNothing) {

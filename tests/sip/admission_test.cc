@@ -18,7 +18,7 @@ constexpr media::MediaDemand kG729{24'000, 50};
 CallUse use(LinkId caller, LinkId callee, media::MediaDemand demand = media::kUsualDemand) {
   CallUse out;
   out.links = {caller, callee};
-  out.demand = demand;
+  out.demands = {demand, demand};
   return out;
 }
 
@@ -96,7 +96,7 @@ TEST(AdmissionBook, WhateverHappensTheSumsAreThoseOfTheCalls) {
       for (const LinkId link : has.links)
         if (link != kNoLink) {
           ++calls[link];
-          kbit[link] += media::kbit_of(has.demand, 0);
+          kbit[link] += media::kbit_of(has.demands[0], 0);
         }
     for (size_t link = 0; link < 2; ++link) {
       ASSERT_EQ(book.links()[link].calls, calls[link]) << step;
@@ -206,7 +206,6 @@ TEST(Admission, MediaThatComesBackToUsTakesNothing) {
   branch.state.admission = &book;
   Request second = branch.invite("sip:1001@198.18.1.21:5060", B::kCentre, "wan");
   second.media.has_sdp = second.media.says_where = second.media.is_joined = true;
-  second.media.demand = media::kUsualDemand;
   EXPECT_EQ(branch.name(second), "to_phone");
 }
 
@@ -243,10 +242,25 @@ TEST(Admission, ByBandwidthACheaperCodecStillFits) {
   Request call = branch.invite(kOut, B::kAlice);
   EXPECT_EQ(branch.name(call), "reply_no_bandwidth");  // without SDP it is taken for G.711
   call.media.has_sdp = call.media.says_where = true;
-  call.media.demand = kG729;
+  call.media.lines = {{kG729, true}};
   EXPECT_EQ(branch.name(call), "to_centre");
-  call.media.demand = media::kUsualDemand;
+  call.media.lines = {{media::kUsualDemand, true}};
   EXPECT_EQ(branch.name(call), "reply_no_bandwidth");
+}
+
+TEST(Admission, TowardsTheCentreItIsSrtpAndTakesMore) {
+  Branch branch;
+  branch.config.centre_limits = limits(0, 85);
+  AdmissionBook book(links_of(branch.config));
+  branch.state.admission = &book;
+  const Request call = branch.invite(kOut, B::kAlice);
+  media::SrtpInterface& wan = branch.config.media.srtp["wan"];
+  wan.policy = media::SrtpPolicy::require;
+  EXPECT_EQ(branch.name(call), "to_centre") << "no keys without TLS";
+  wan.without_tls = true;
+  EXPECT_EQ(branch.name(call), "reply_no_bandwidth");
+  wan.suites = {media::SrtpSuite::aes_cm_128_hmac_sha1_80};
+  EXPECT_EQ(branch.name(call), "to_centre");
 }
 
 }  // namespace

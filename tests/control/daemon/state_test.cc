@@ -184,14 +184,17 @@ TEST(Setup, TellsTheProxyWhatTheFileSays) {
   EXPECT_FALSE(anchor.rules.at("lan").strict_source);
   EXPECT_EQ(anchor.rules.at("wan").rtcp_mux, sip::RtcpMux::offer);
   EXPECT_TRUE(anchor.rules.at("wan").strict_source);
-  EXPECT_EQ(anchor.rules.at("lan").srtp, media::SrtpPolicy::pass_through);
-  EXPECT_EQ(anchor.rules.at("lan").srtp_suites, media::all_srtp_suites());
-  EXPECT_FALSE(anchor.rules.at("lan").srtp_without_tls);
-  EXPECT_EQ(anchor.rules.at("wan").srtp, media::SrtpPolicy::offer);
-  EXPECT_EQ(anchor.rules.at("wan").srtp_suites,
+  EXPECT_EQ(anchor.rules.at("lan").srtp.policy, media::SrtpPolicy::pass_through);
+  EXPECT_EQ(anchor.rules.at("lan").srtp.suites, media::all_srtp_suites());
+  EXPECT_FALSE(anchor.rules.at("lan").srtp.without_tls);
+  EXPECT_EQ(anchor.rules.at("wan").srtp.policy, media::SrtpPolicy::offer);
+  EXPECT_EQ(anchor.rules.at("wan").srtp.suites,
             (std::vector<media::SrtpSuite>{media::SrtpSuite::aead_aes_256_gcm,
                                            media::SrtpSuite::aes_cm_128_hmac_sha1_80}));
-  EXPECT_TRUE(anchor.rules.at("wan").srtp_without_tls);
+  EXPECT_TRUE(anchor.rules.at("wan").srtp.without_tls);
+  EXPECT_EQ(proxy.route.media.srtp.at("lan").policy, media::SrtpPolicy::pass_through);
+  EXPECT_EQ(proxy.route.media.srtp.at("wan").suites, anchor.rules.at("wan").srtp.suites);
+  EXPECT_TRUE(proxy.route.media.srtp.at("wan").without_tls);
   const auto warnings = srtp_warnings_of(*site);
   ASSERT_EQ(warnings.size(), 1U);
   EXPECT_NE(warnings[0].find("interface wan: srtp-without-tls is on"), std::string::npos);

@@ -60,9 +60,9 @@ bool is(const std::optional<media::SdesKey>& key, const std::string& base64) {
 class Srtp : public AnchorRig {
  protected:
   void rules(SrtpPolicy lan, SrtpPolicy wan, std::vector<SrtpSuite> wan_suites = {}) {
-    config_.rules["lan"].srtp = lan;
-    config_.rules["wan"].srtp = wan;
-    if (!wan_suites.empty()) config_.rules["wan"].srtp_suites = std::move(wan_suites);
+    config_.rules["lan"].srtp.policy = lan;
+    config_.rules["wan"].srtp.policy = wan;
+    if (!wan_suites.empty()) config_.rules["wan"].srtp.suites = std::move(wan_suites);
     call.caller.transport = call.callee.transport = Transport::tls;
     start();
   }
@@ -171,7 +171,7 @@ TEST_F(Srtp, OffersThatDoNotFitAreRefusedByName) {
 }
 
 TEST_F(Srtp, KeysGoOverUdpOnlyWhereThatIsSaid) {
-  config_.rules["lan"].srtp_without_tls = true;
+  config_.rules["lan"].srtp.without_tls = true;
   rules(SrtpPolicy::offer, SrtpPolicy::offer);
   call.caller.transport = call.callee.transport = Transport::udp;
   const Seen offer = seen(sent(call.invite(savp(sdp(kAlice, crypto(1, kAliceKey))))));

@@ -60,6 +60,7 @@ class AdmissionFilterTest : public testing::Test {
   static Origin at(const std::string& interface) {
     Origin origin;
     origin.interface = interface;
+    origin.transport = Transport::tls;
     return origin;
   }
   void begin(uint64_t key, bool stays_local = false, bool exempt = false) {
@@ -101,6 +102,7 @@ class AdmissionFilterTest : public testing::Test {
     m.branch = "b";
     m.callee_tag = tag;
     m.from = at(from);
+    m.to = at("lan");
     return pass(m);
   }
   uint16_t inside(uint64_t key, Side sender, const std::string& body, int status = 0,
@@ -109,6 +111,8 @@ class AdmissionFilterTest : public testing::Test {
     m.sender = sender;
     m.callee_tag = "t";
     m.method = method;
+    m.from = at(sender == Side::caller ? "lan" : "wan");
+    m.to = at(sender == Side::caller ? "wan" : "lan");
     return pass(m);
   }
   void end(uint64_t key) {
@@ -322,6 +326,122 @@ TEST_F(AdmissionFilterTest, WhatNeverBeganHoldsNothing) {
   EXPECT_EQ(inner.asked, 2);
 }
 
+std::string crypto(const std::string& suite, const std::string& more = "") {
+  const bool gcm = suite.starts_with("AEAD");
+  const int tag = gcm ? 3 : suite.ends_with("32") ? 2 : 1;
+  return "a=crypto:" + std::to_string(tag) + " " + suite + " inline:" +
+         (gcm ? "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGw=="
+              : "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj") +
+         more + "\r\n";
+}
+const std::string k80 = crypto("AES_CM_128_HMAC_SHA1_80"), k32 = crypto("AES_CM_128_HMAC_SHA1_32"),
+                  kGcm = crypto("AEAD_AES_128_GCM");
+// G.711 in kbit/s: 80 plain, 84 with 10 bytes behind each packet, 82 with 4, 87 with 16.
+
+TEST_F(AdmissionFilterTest, EachLinkIsCountedByTheSrtpThatGoesOverIt) {
+  using media::SrtpPolicy;
+  struct Row {
+    const char* name;
+    SrtpPolicy near, far;
+    std::string offer, answer;
+    const char* offered;  // "centre/trunk", kbit
+    const char* answered;
+  };
+  const SrtpPolicy forbid = SrtpPolicy::forbid, offer = SrtpPolicy::offer,
+                   require = SrtpPolicy::require, through = SrtpPolicy::pass_through;
+  const Row rows[] = {
+      {"RTP leaves as SRTP", forbid, require, "", k80, "80/87", "80/84"},
+      {"SRTP leaves as RTP", require, forbid, k80, "", "84/80", "84/80"},
+      {"another suite", require, require, k32, kGcm, "82/87", "82/87"},
+      {"with an MKI", forbid, require, "", crypto("AES_CM_128_HMAC_SHA1_80", "|2^31|1:4"), "80/87",
+       "80/86"},
+      {"offered and not taken", offer, offer, "", "", "80/87", "80/80"},
+      {"taken", offer, offer, k80, k32, "84/87", "84/82"},
+      {"of several the one that we take", offer, forbid, k32 + kGcm, "", "87/80", "87/80"},
+      {"passed through", through, through, k32 + kGcm, k32, "87/87", "82/82"},
+      {"plain through and through", through, through, "", "", "80/80", "80/80"},
+      {"passed through to none", through, forbid, k80, "", "84/80", "84/80"},
+  };
+  rules.srtp["wan"].suites = {media::SrtpSuite::aead_aes_128_gcm,
+                              media::SrtpSuite::aes_cm_128_hmac_sha1_80,
+                              media::SrtpSuite::aes_cm_128_hmac_sha1_32};
+  rules.srtp["trunk"] = rules.srtp["wan"];
+  const auto held = [&] {
+    return std::to_string(book->links()[0].kbit) + '/' + std::to_string(book->links()[1].kbit);
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    rules.srtp["wan"].policy = row.near;
+    rules.srtp["trunk"].policy = row.far;
+    begin(1);
+    EXPECT_EQ(invite(1, "wan", "trunk", sdp(kServer) + row.offer), 0);
+    EXPECT_EQ(held(), row.offered);
+    MediaMessage reply = message(1, sdp(kPhone) + row.answer, 200);
+    reply.branch = "b";
+    reply.callee_tag = "t";
+    reply.from = at("trunk");
+    reply.to = at("wan");
+    EXPECT_EQ(pass(reply), 0);
+    EXPECT_EQ(held(), row.answered);
+    end(1);
+  }
+}
+
+TEST_F(AdmissionFilterTest, KeysThatMayNotBeToldAddNothing) {
+  rules.srtp["wan"].policy = media::SrtpPolicy::offer;
+  begin(1);
+  MediaMessage m = message(1, sdp(kPhone), 0);
+  m.branch = "b";
+  m.from = at("lan");
+  m.to = at("wan");
+  m.to.transport = Transport::udp;
+  EXPECT_EQ(pass(m), 0);
+  EXPECT_EQ(centre(), "1/80");
+  rules.srtp["wan"].without_tls = true;
+  EXPECT_EQ(pass(m), 0);
+  EXPECT_EQ(centre(), "1/87");
+}
+
+TEST_F(AdmissionFilterTest, AHoldWithSrtpAsksForNothing) {
+  for (const media::SrtpPolicy lan : {media::SrtpPolicy::forbid, media::SrtpPolicy::pass_through}) {
+    SCOPED_TRACE(static_cast<int>(lan));
+    const bool ours = lan == media::SrtpPolicy::forbid;
+    rules.srtp["lan"].policy = lan;
+    rules.srtp["wan"].policy = ours ? media::SrtpPolicy::require : lan;
+    make(limits(0, 170));
+    const std::string offer = sdp(kPhone) + (ours ? "" : k80 + kGcm);
+    begin(1);
+    EXPECT_EQ(invite(1, "lan", "wan", offer), 0);
+    EXPECT_EQ(answer(1, 200, sdp(kServer) + k80), 0);
+    EXPECT_EQ(centre(), "1/84");
+    CallUse rest;  // all that is left
+    rest.links = {kNoLink, kCentreLink};
+    rest.demands[1] = {86'000, 50};
+    book->hold(99, rest);
+    EXPECT_EQ(inside(1, Side::caller, offer + "a=sendonly\r\n"), 0);
+    EXPECT_EQ(centre(), "2/170");
+    EXPECT_EQ(inside(1, Side::callee, sdp(kServer) + k80, 200), 0);
+    EXPECT_EQ(centre(), "2/170");
+    EXPECT_EQ(inside(1, Side::callee, sdp(kServer) + kGcm), 488) << "another suite is more";
+    EXPECT_EQ(inside(1, Side::callee, sdp(kServer) + k32), 0);
+    EXPECT_EQ(inside(1, Side::caller, sdp(kPhone) + (ours ? "" : k32), 200), 0);
+    EXPECT_EQ(centre(), "2/168");
+    end(1);
+  }
+}
+
+TEST_F(AdmissionFilterTest, ALateOfferHasSrtpToo) {
+  rules.srtp["wan"].policy = media::SrtpPolicy::require;
+  rules.srtp["lan"].policy = media::SrtpPolicy::forbid;
+  begin(1);
+  EXPECT_EQ(invite(1, "lan", "wan", ""), 0);
+  EXPECT_EQ(centre(), "1/87");
+  EXPECT_EQ(answer(1, 200, sdp(kServer) + k80), 0);
+  EXPECT_EQ(centre(), "1/84");
+  EXPECT_EQ(inside(1, Side::caller, sdp(kPhone), 0, Method::ack), 0);
+  EXPECT_EQ(centre(), "1/84");
+}
+
 TEST_F(AdmissionFilterTest, CallsFromBeforeARestartAreHeldAndGivenBack) {
   make(limits(2));
   RouteConfig config;
@@ -339,6 +459,10 @@ TEST_F(AdmissionFilterTest, CallsFromBeforeARestartAreHeldAndGivenBack) {
     live.streams.push_back(stream);
     return live;
   };
+  LiveCall secure = call(6, "lan", "wan", kServer);
+  secure.streams[0].ends[1].srtp_trailer_bytes = 16;
+  EXPECT_EQ(media::kbit_of(use_of_listed(secure, config, {}, phones).demands[0], 0), 80u);
+  EXPECT_EQ(media::kbit_of(use_of_listed(secure, config, {}, phones).demands[1], 0), 87u);
   const LiveCall all[] = {call(1, "lan", "wan", kServer), call(2, "lan", "wan", kOurs),
                           call(3, "lan", "lan", "198.18.1.9"), call(4, "wan", "wan", kServer)};
   for (const LiveCall& live : all)
