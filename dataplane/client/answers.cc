@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dataplane/control/json_fields.hh"
+#include "dataplane/control/key_texts.hh"
 
 namespace holdfast::control {
 namespace {
@@ -105,10 +106,10 @@ Result<media::SecretText, ClientError> write_request(uint64_t id, std::string_vi
   json request = params.is_object() ? params : json::object();
   request["id"] = id;
   request["op"] = op;
-  std::string text = dump_json(request);
+  KeyTexts keys;
+  keys.take_out(request);
+  media::SecretText body = keys.put_back(dump_json(request));
   wipe_keys(request);
-  media::SecretText body(text);
-  media::wipe(text);
   if (body.size() <= kMaxFrameBytes) return body;
   return ClientError{Kind::kRefused, "the request is over 1 MiB", ErrorCode::kTooLarge};
 }

@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "dataplane/control/key_texts.hh"
+
 namespace holdfast::control {
 namespace {
 

@@ -4,6 +4,7 @@
 
 #include "dataplane/client/answers.hh"
 #include "dataplane/client/client.hh"
+#include "dataplane/control/key_texts.hh"
 
 namespace holdfast::control {
 namespace {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dataplane/control/json_fields.hh"
+#include "dataplane/control/key_texts.hh"
 #include "dataplane/control/messages.hh"
 
 namespace holdfast::control {
@@ -352,12 +353,14 @@ json to_json(const Operation& operation) {
 }
 
 Result<Request, RequestError> decode_request(std::string_view body) {
-  auto message = parse_json(body);
+  KeyTexts keys;
+  auto message = parse_json(keys.take_out(body));
   if (!message || !message->is_object()) {
     return RequestError{std::nullopt,
                         {ErrorCode::kBadJson, "the frame is not one JSON object in UTF-8, nested " +
                                                   std::to_string(kMaxJsonDepth) + " deep at most"}};
   }
+  keys.put_back(*message);
   auto request = read_request(*message);
   wipe_keys(*message);
   return request;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dataplane/control/json_fields.hh"
+#include "dataplane/control/key_texts.hh"
 #include "dataplane/control/messages.hh"
 #include "media/srtp/base64.hh"
 #include "media/srtp/checkpoint.hh"
@@ -18,7 +19,7 @@ constexpr auto kMust = Fields::kMust;
 constexpr size_t kMaxSuiteName = 64;
 constexpr size_t kMaxWhy = 1024;
 constexpr size_t kMaxKeyText = 128;  // 62 bytes for the longest key with its salt
-constexpr const char* kKey = "key";  // what wipe_keys() looks for
+constexpr std::string_view kKey = kKeyMember;
 
 std::optional<media::SrtpMasterKey> read_master(Fields& fields, media::SrtpSuite suite) {
   std::string text;
@@ -103,16 +104,6 @@ std::string read_checkpoint(Fields& fields) {
   if (!text.empty() && !media::checkpoint_from_text(text))
     fields.fail("srtp_checkpoint", "needs what srtp.checkpoints gave");
   return text;
-}
-
-void wipe_keys(json& message) {
-  if (!message.is_structured()) return;
-  if (message.is_object()) {
-    if (const auto key = message.find(kKey); key != message.end()) {
-      if (auto* text = key->get_ptr<std::string*>(); text != nullptr) media::wipe(*text);
-    }
-  }
-  for (json& member : message) wipe_keys(member);
 }
 
 json to_json(const CheckpointList& list) {

@@ -63,11 +63,10 @@ struct SrtpEngineStatus {
 };
 
 // `srtp` of a LegSpec, strictly, and to JSON. Errors have nothing of the keys in them. The JSON
-// has: wipe_keys() before it ends.
+// has: wipe_keys() of key_texts.hh before it ends.
 SharedSrtp read_srtp(Fields& fields, std::string& error);
 nlohmann::json to_json(const LegSrtp&);
 std::string read_checkpoint(Fields& fields);  // `srtp_checkpoint`
-void wipe_keys(nlohmann::json& message);
 
 nlohmann::json to_json(const CheckpointList&);
 CheckpointList read_checkpoint_list(Fields& fields);

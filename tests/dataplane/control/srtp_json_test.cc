@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dataplane/control/frame.hh"
+#include "dataplane/control/key_texts.hh"
 #include "dataplane/control/messages.hh"
 #include "media/srtp/checkpoint.hh"
 
@@ -64,6 +65,51 @@ TEST(SrtpJson, CheckpointsSurviveTheWire) {
   EXPECT_EQ(read->legs[1].checkpoint, "Ag==");
   EXPECT_EQ(read->next, 7U);
   EXPECT_FALSE(checkpoint_page_from(json{{"legs", {{{"leg", 1}}}}}));
+}
+
+TEST(KeyTexts, StandBesideTheText) {
+  struct Row {
+    const char *text, *masked;
+  };
+  const Row rows[] = {
+      {R"({"key":"QUJD","call":"key"})", R"({"key":"#0","call":"key"})"},
+      {R"({"call":"key","keys":["key",1,{"key" : "QQ=="}],"a":{"key":"QUJD"}})",
+       R"({"call":"key","keys":["key",1,{"key" : "#0"}],"a":{"key":"#1"}})"},
+      {R"({"call":"\"key\":\"QUJD\"","key":"#1"})", R"({"call":"\"key\":\"QUJD\"","key":"#0"})"},
+      {R"({"key":"QU\u004aD"})", R"({"key":"QU\u004aD"})"},
+      {R"({"key":"","key":7,"k":"key"})", R"({"key":"","key":7,"k":"key"})"},
+      {R"({"key":"QUJD)", R"({"key":"QUJD)"},
+      {R"("key":"QUJD","\)", R"("key":"#0","\)"},
+      {"", ""},
+  };
+  for (const Row& row : rows) {
+    KeyTexts keys;
+    EXPECT_EQ(keys.take_out(row.text), row.masked);
+    EXPECT_EQ(keys.put_back(row.masked), media::SecretText(row.text));
+    const auto whole = json::parse(row.text, nullptr, false);
+    auto value = json::parse(row.masked, nullptr, false);
+    keys.put_back(value);
+    EXPECT_TRUE(whole.is_discarded() ? value.is_discarded() || value.is_string() : value == whole)
+        << row.text;
+  }
+}
+
+TEST(KeyTexts, OfAValueThatIsWritten) {
+  json value{{"legs", {{{"key", "QUJD"}}, {{"key", "QQ=="}}}}, {"key", 7}};
+  const json whole = value;
+  KeyTexts keys;
+  keys.take_out(value);
+  EXPECT_EQ(value["legs"][0]["key"], "#0");
+  EXPECT_EQ(json::parse(keys.put_back(value.dump())), whole);
+  keys.put_back(value);
+  EXPECT_EQ(value, whole);
+  // What is no key stays where it is, and so does all beside it.
+  json strange{{"a", {{"key", "#0"}}}, {"b", {{"key", "\"QUJD"}}}};
+  const json before = strange;
+  KeyTexts none;
+  none.take_out(strange);
+  EXPECT_EQ(strange, before);
+  EXPECT_EQ(json::parse(none.put_back(strange.dump())), before);
 }
 
 // What a client has sent, and what the server has read, is in no buffer any more.
