@@ -2,6 +2,10 @@
 // Keyed hashes for branches.
 #include "sip/branch.hh"
 
+#include <algorithm>
+
+#include "sip/limits.hh"
+
 namespace holdfast::sip {
 namespace {
 
@@ -32,6 +36,12 @@ std::string make_branch(const Request& request, size_t target, std::string_view 
          half(keyed_digest(key, {"copy", top.branch, fold(top.host), std::to_string(top.port),
                                  std::to_string(target), hash})) +
          std::string(hash);
+}
+
+std::string make_second_branch(const Request& request, size_t target, std::string_view first,
+                               const Key& key) {
+  const std::string_view hash = first.substr(first.size() - std::min(first.size(), kHalf));
+  return make_branch(request, kMaxTargets + target, hash, key);
 }
 
 bool is_loop(std::string_view branch, std::string_view hash) {

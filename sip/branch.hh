@@ -24,6 +24,10 @@ std::string loop_hash(const Request& request, Peer peer, const Key& key);
 std::string make_branch(const Request& request, size_t target, std::string_view hash,
                         const Key& key);
 
+// For the same target once more, in place of the copy that had the branch `first`.
+std::string make_second_branch(const Request& request, size_t target, std::string_view first,
+                               const Key& key);
+
 // Whether a branch is one of ours and carries that hash: the request has come back unchanged.
 bool is_loop(std::string_view branch, std::string_view hash);
 

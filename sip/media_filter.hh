@@ -27,6 +27,7 @@ struct MediaMessage {
   std::string callee_tag;  // empty: no dialog yet
   // Of our Via in the call's first INVITE: the fork. Empty inside a dialog.
   std::string branch;
+  bool again = false;              // a first INVITE to whoever had Kind::again of the one before
   Method method = Method::invite;  // of a response: of its request
   int status = 0;                  // 0: a request. A branch that timed out has 408
   bool reliable = false;           // a provisional response with RSeq (RFC 3262)
@@ -40,7 +41,9 @@ struct MediaVerdict {
   enum class Kind : uint8_t {
     pass,     // send it as it is
     replace,  // send it with `body` in place of its own
-    refuse    // a request: answer `status`. A response: drop its body, or end the branch
+    refuse,   // a request: answer `status`. A response: drop its body, or end the branch
+    again     // a failure of a first INVITE: another offer may be taken. The INVITE may be sent to
+              // the same target once more, `again` said in its message; else pass
   };
   Kind kind = Kind::pass;
   media::WipedString body;

@@ -56,6 +56,7 @@ std::string_view name_of(AnchorState state);
   X(calls_silent, "calls told of because of their silence")                                  \
   X(one_way, "ends of calls that sent nothing while the other did, though not on hold")      \
   X(srtp_lines_refused, "m= lines refused because of SRTP, each counted by its reason too")  \
+  X(srtp_offered_alone, "INVITEs sent once more with RTP/SAVP, optional SRTP being refused") \
   X(srtp_keys_spent, "legs that may not be sent to, their key of ours having had its time")  \
   X(checkpoints, "checkpoints of legs with SRTP that were taken")                            \
   X(dataplane_lost, "times the dataplane went away")                                         \

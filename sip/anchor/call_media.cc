@@ -232,7 +232,11 @@ void CallMedia::take_failure(const JobPtr& job) {
   if (message.method == Method::invite && !message.branch.empty()) {
     notes_.erase("b" + message.branch);
     if (!message.callee_tag.empty()) notes_.erase("t" + message.callee_tag);
-    return withdraw({caller_tag_, {}, message.branch}, [this, job] { pass(job); });
+    const bool again = may_want_srtp_alone(*job);
+    return withdraw({caller_tag_, {}, message.branch}, [this, job, again] {
+      job->done({again ? MediaVerdict::Kind::again : MediaVerdict::Kind::pass, {}, 0, {}});
+      finish();
+    });
   }
   Notes& notes = notes_of(message);
   const Side offerer = media::other(message.sender);

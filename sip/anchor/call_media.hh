@@ -128,6 +128,7 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   // call_srtp.cc: keys
   const media::OfferAnswer* said(const MediaMessage& message) const;
   void settle_offered_srtp(Job& job);
+  bool may_want_srtp_alone(const Job& job) const;
   void settle_answered_srtp(Job& job);
   void take_outcome(Job& job, size_t line, const media::SrtpOutcome& outcome);
   void write_srtp(const Job& job, bool is_offer, std::vector<media::CryptoTexts>& texts,

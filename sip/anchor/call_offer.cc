@@ -101,6 +101,7 @@ void CallMedia::offer(const JobPtr& job, bool allow_new) {
   }
   const bool fresh = *outcome == media::Taken::fresh;
   parts_.counts.add(fresh ? AnchorCounter::offers : AnchorCounter::repeats);
+  if (message.again) parts_.counts.add(AnchorCounter::srtp_offered_alone);
   Notes& notes = notes_of(message);
   if (fresh) notes.offer_ms = parts_.loop.now_ms();
   notes.offer_method = message.method;

@@ -29,6 +29,9 @@ void CallMedia::settle_offered_srtp(Job& job) {
   const InterfaceRules to = rules_at(where(message.to).interface);
   const media::SrtpRules writer = from.srtp.rules(message.from.transport == Transport::tls);
   const media::SrtpRules reader = to.srtp.rules(message.to.transport == Transport::tls);
+  const media::SrtpTerms writer_terms = srtp_terms(writer, reader);
+  media::SrtpTerms reader_terms = srtp_terms(reader, writer);
+  if (message.again) reader_terms.must = reader_terms.may;
   const media::OfferAnswer* state = said(message);
   const media::MediaList* pending =
       state && state->offer_pending() == message.sender ? state->pending_offer() : nullptr;
@@ -40,11 +43,23 @@ void CallMedia::settle_offered_srtp(Job& job) {
     if (pending && i < pending->size()) before.same_offer = &(*pending)[i];
     if (state) before.writer = state->agreed(message.sender, i);
     if (state) before.reader = state->agreed(media::other(message.sender), i);
-    take_outcome(
-        job, i,
-        settle_offer(crypto_values(*job.sdp, job.sdp->media()[i]), srtp_terms(writer, reader),
-                     srtp_terms(reader, writer), before, line));
+    take_outcome(job, i,
+                 settle_offer(crypto_values(*job.sdp, job.sdp->media()[i]), writer_terms,
+                              reader_terms, before, line));
   }
+}
+
+// Of the failure of a first INVITE: a phone that has RTP/SAVP alone refuses RTP/AVP, whatever keys
+// stand with it, by 488 and the like.
+bool CallMedia::may_want_srtp_alone(const Job& job) const {
+  const int status = job.message.status;
+  if (status != 415 && status != 488 && status != 606) return false;
+  const media::OfferAnswer* state = media_.state_of({caller_tag_, {}, job.message.branch});
+  const media::MediaList* offer = state ? state->pending_offer() : nullptr;
+  return offer && state->offer_pending() == Side::caller &&
+         std::any_of(offer->begin(), offer->end(), [](const media::MediaDescription& line) {
+           return !line.crypto_onward.empty() && !line.secure_onward;
+         });
 }
 
 void CallMedia::settle_answered_srtp(Job& job) {

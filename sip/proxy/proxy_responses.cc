@@ -28,7 +28,7 @@ bool Proxy::Core::is_our_branch(const ResponseView& view) const {
   const std::string hash = branch.substr(branch.size() - kHashDigits);
   Request below;
   below.via.push_back(view.via[1].field);
-  for (size_t i = 0; i < kMaxTargets; ++i)
+  for (size_t i = 0; i < 2 * kMaxTargets; ++i)  // second tries too
     if (make_branch(below, i, hash, config_.route.branch_key) == branch) return true;
   return false;
 }

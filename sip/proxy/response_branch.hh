@@ -18,6 +18,7 @@ struct ResponseContext::Branch {
   explicit Branch(Loop& loop) : overdue(loop), timer_c(loop), cancel_limit(loop) {}
 
   size_t target = 0;
+  const Branch* first = nullptr;  // whose failure had us try its target once more
   NextHop hop;
   std::optional<Upstream> upstream;  // when the hop is a server of the centre
   Message sent = Message::request({}, {});

@@ -24,6 +24,24 @@ ServerTransaction::Kind server_kind(Method method) {
                                   : ServerTransaction::Kind::other;
 }
 
+// Of a second try: what says no more than the failure of the first. Who challenges, or takes it for
+// a request that came twice (RFC 3261 section 8.2.2.2), would have the caller believe that of the
+// first.
+bool is_no_news(int status, bool answered) {
+  if (!answered) return true;
+  switch (status) {
+    case 401:
+    case 407:
+    case 415:
+    case 482:
+    case 488:
+    case 606:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 ResponseContext::ResponseContext(Wire& wire, Start start)
@@ -103,11 +121,12 @@ void ResponseContext::begin_group(uint8_t group) {
   check_group();
 }
 
-void ResponseContext::launch(size_t index) {
+void ResponseContext::launch(size_t index, const Branch* first) {
   const Target& target = start_.forward.targets[index];
   branches_.push_back(std::make_unique<Branch>(wire_.loop));
   Branch& branch = *branches_.back();
   branch.target = index;
+  branch.first = first;
   branch.hop = wire_.hop_now(target);
   branch.upstream = wire_.upstream_at(branch.hop);
   const Listener* listener = wire_.endpoints.listener_towards(branch.hop);
@@ -294,6 +313,11 @@ void ResponseContext::give_up(Branch& branch, int status, Outcome outcome) {
 void ResponseContext::finish_branch(Branch& branch, int status, Outcome outcome,
                                     std::optional<Message> answer) {
   if (branch.outcome != Outcome::none) return;
+  if (branch.first != nullptr && is_no_news(status, outcome == Outcome::answered)) {
+    outcome = Outcome::answered;
+    status = branch.first->status;
+    answer = branch.first->answer;
+  }
   branch.outcome = outcome;
   branch.status = status;
   branch.answer = std::move(answer);
@@ -311,7 +335,8 @@ void ResponseContext::check_group() {
   for (const auto& branch : branches_) {
     open |= branch->outcome == Outcome::none;
     unreachable &= branch->outcome == Outcome::silent || branch->outcome == Outcome::failed ||
-                   branch->outcome == Outcome::unavailable || branch->outcome == Outcome::none;
+                   branch->outcome == Outcome::unavailable || branch->outcome == Outcome::none ||
+                   branch->outcome == Outcome::repeated;
   }
   if (open && !unreachable && !stragglers_.is_running())
     stragglers_.start(kStragglersMs, [this] { on_stragglers(); });

@@ -69,15 +69,15 @@ class ResponseContext : public std::enable_shared_from_this<ResponseContext> {
   void drop();
 
  private:
-  // How a branch came to its result.
-  enum class Outcome : uint8_t { none, answered, silent, failed, unavailable, refused };
+  // How a branch came to its result. Repeated: another stands for it.
+  enum class Outcome : uint8_t { none, answered, silent, failed, unavailable, refused, repeated };
   struct Branch;
 
   // Groups and branches.
   void begin_group(uint8_t group);
   std::optional<uint8_t> next_group() const;
   bool leads_to_centre_only(uint8_t group) const;
-  void launch(size_t target);
+  void launch(size_t target, const Branch* first = nullptr);
   void send(Branch& branch);
   void say_trying();
   void cancel_branch(Branch& branch);
@@ -94,6 +94,8 @@ class ResponseContext : public std::enable_shared_from_this<ResponseContext> {
   void on_response(Branch& branch, const Arrived& arrived);
   void on_late_response(Branch& branch, const Arrived& arrived);
   void relay(Branch& branch, const Arrived& arrived);
+  bool may_try_again(const Branch& branch) const;
+  void try_again(Branch& branch, Message answer);
   void relay_success(Branch& branch, const Arrived& arrived, Message out,
                      const MediaVerdict& verdict);
   void relayed(Branch& branch, const Arrived& arrived, Message out, const MediaVerdict& verdict);

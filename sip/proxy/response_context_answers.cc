@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sip/branch.hh"
 #include "sip/proxy/admission_filter.hh"
 #include "sip/proxy/best_answer.hh"
 #include "sip/proxy/response_branch.hh"
@@ -137,6 +138,8 @@ void ResponseContext::relayed(Branch& branch, const Arrived& arrived, Message ou
   if (is_success(status)) return relay_success(branch, arrived, std::move(out), verdict);
   if (verdict.kind == MediaVerdict::Kind::refuse) out.set_body({});
   if (status >= 300) {
+    if (verdict.kind == MediaVerdict::Kind::again && may_try_again(branch))
+      return try_again(branch, std::move(out));
     const Outcome outcome = status == 503 ? Outcome::unavailable : Outcome::answered;
     return finish_branch(branch, status, outcome, std::move(out));
   }
@@ -148,6 +151,25 @@ void ResponseContext::relayed(Branch& branch, const Arrived& arrived, Message ou
   if (arrived.view.is_reliable)
     for (auto& [key, known] : branch.relayed)
       if (key == again_key(arrived.view, arrived.message)) known = bytes;
+}
+
+// Once, while nobody has answered; whoever rang first would ring twice.
+bool ResponseContext::may_try_again(const Branch& branch) const {
+  return is_initial_invite() && branch.first == nullptr && !branch.rang &&
+         branch.outcome == Outcome::none && !finished_ && !answered_ && !cancelled_;
+}
+
+void ResponseContext::try_again(Branch& branch, Message answer) {
+  wire_.count("tried_again");
+  wait_.stop();
+  branch.outcome = Outcome::repeated;
+  branch.status = answer.status();
+  branch.answer = std::move(answer);
+  Target target = start_.forward.targets[branch.target];
+  target.branch =
+      make_second_branch(start_.view, branch.target, target.branch, wire_.config.route.branch_key);
+  start_.forward.targets.push_back(std::move(target));
+  launch(start_.forward.targets.size() - 1, &branch);
 }
 
 void ResponseContext::relay_success(Branch& branch, const Arrived& arrived, Message out,
@@ -356,6 +378,7 @@ MediaMessage ResponseContext::media_message(const Branch& branch, const Message&
     out.callee_tag = by_caller ? start_.view.to.tag : start_.view.from.tag;
   else
     out.callee_tag = callee_tag;
+  out.again = !is_response && branch.first != nullptr;
   if (!call.in_dialog) out.branch = start_.forward.targets[branch.target].branch;
   out.method = start_.view.method;
   out.status = status;

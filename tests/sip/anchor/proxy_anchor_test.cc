@@ -26,6 +26,7 @@ class ProxyAnchorTest : public ProxyTest {
     anchor_.reset();
     AnchorConfig anchoring;
     anchoring.socket_path = path_;
+    anchoring.rules = rules_;
     anchor_ = std::make_unique<MediaAnchor>(loop, anchoring, [](LogLevel, const std::string&) {});
     media = anchor_.get();
     start(again);
@@ -59,6 +60,7 @@ class ProxyAnchorTest : public ProxyTest {
     EXPECT_EQ(anchor_->snapshot().calls_anchored, 0u);
   }
 
+  std::map<std::string, InterfaceRules> rules_;
   std::string path_;
   HandDataplane dataplane_;
   std::unique_ptr<MediaAnchor> anchor_;
@@ -151,6 +153,34 @@ TEST_F(ProxyAnchorTest, AfterAKillTheFirstAnswerIsAnchored) {
   const Text at_alice = answer(at_centre);
   EXPECT_EQ(wants(at_alice.body()), "198.18.1.2:30000");
   EXPECT_EQ(dataplane_.only().legs[1].remote->to_string(), "198.18.3.20:6000");
+  hang_up(at_alice);
+  expect_no_legs();
+}
+
+TEST_F(ProxyAnchorTest, APhoneThatTakesRtpSavpAloneIsOfferedIt) {
+  rules_["wan"].srtp = {
+      media::SrtpPolicy::offer, {media::SrtpSuite::aes_cm_128_hmac_sha1_80}, true};
+  rules_["lan"].srtp.policy = media::SrtpPolicy::forbid;
+  start_all();
+  const Text first = invite();
+  EXPECT_NE(first.body().find("RTP/AVP 0"), std::string::npos);
+  EXPECT_NE(first.body().find("a=crypto:1"), std::string::npos);
+  to_wan(centre, reply(first, 488, "Not Acceptable Here", "first"));
+  EXPECT_EQ(take(centre).method(), "ACK");
+  const Text second = take(centre);
+  EXPECT_NE(second.body().find("RTP/SAVP 0"), std::string::npos);
+  EXPECT_EQ(dataplane_.calls().size(), 1u);
+  to_wan(centre, reply(second, 200, "OK", "callee", contact(centre),
+                       sdp("198.18.3.20:6000",
+                           "a=crypto:1 AES_CM_128_HMAC_SHA1_80 "
+                           "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n")
+                           .replace(sdp("198.18.3.20:6000").find("RTP/AVP"), 7, "RTP/SAVP")));
+  const Text at_alice = take(alice);
+  EXPECT_EQ(at_alice.status(), 200);
+  EXPECT_EQ(at_alice.body().find("crypto"), std::string::npos);
+  to_lan(alice, by_caller("ACK", at_alice, alice, 1));
+  EXPECT_EQ(take(centre).method(), "ACK");
+  EXPECT_TRUE(dataplane_.only().legs[1].srtp);
   hang_up(at_alice);
   expect_no_legs();
 }

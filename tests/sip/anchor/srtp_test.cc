@@ -258,6 +258,67 @@ TEST_F(Srtp, AFailedReInviteLeavesTheKeys) {
   EXPECT_TRUE(is(leg(Side::callee)->in, kBobKey));
 }
 
+TEST_F(Srtp, WhereOptionalSrtpIsRefusedItIsOfferedAlone) {
+  for (const int status : {415, 488, 606}) {
+    SCOPED_TRACE(status);
+    call.branch = "first";
+    rules(SrtpPolicy::forbid, SrtpPolicy::offer);
+    const Seen optional = seen(sent(call.invite(sdp(kAlice))));
+    EXPECT_FALSE(optional.secure);
+    EXPECT_EQ(send(call.reply(status, "")).kind, MediaVerdict::Kind::again);
+    EXPECT_TRUE(dataplane->calls().empty());
+    call.branch = "second";
+    MediaMessage again = call.invite(sdp(kAlice));
+    again.again = true;
+    const Seen alone = seen(sent(again));
+    EXPECT_TRUE(alone.secure);
+    ASSERT_EQ(alone.keys.size(), optional.keys.size());
+    EXPECT_FALSE(master(alone.keys[0]).same_as(master(optional.keys[0])));
+    EXPECT_EQ(count("srtp_offered_alone"), 1u);
+    EXPECT_NE(send(call.reply(180, "")).kind, MediaVerdict::Kind::again);
+    sent(call.reply(200, savp(sdp(kBob, crypto(1, kBobKey)))));
+    EXPECT_EQ(leg(Side::caller), nullptr);
+    EXPECT_TRUE(leg(Side::callee)->out->master.same_as(master(alone.keys[0])));
+    // Inside the dialog its refusals are those of its users.
+    const Seen hold = seen(sent(call.request(Side::caller, Method::invite, sdp(kAlice, "", "2"))));
+    EXPECT_TRUE(hold.secure);
+    EXPECT_EQ(send(call.response(Side::callee, Method::invite, 488, "")).kind,
+              MediaVerdict::Kind::pass);
+    end(call.key);
+  }
+}
+
+TEST_F(Srtp, OtherFailuresAreNoReasonToOfferItAlone) {
+  struct Row {
+    SrtpPolicy lan, wan;
+    int status;
+    bool tls;
+    MediaVerdict::Kind kind;
+  };
+  const SrtpPolicy forbid = SrtpPolicy::forbid, offer = SrtpPolicy::offer;
+  for (const Row& row : {Row{forbid, offer, 488, true, MediaVerdict::Kind::again},
+                         Row{forbid, offer, 486, true, MediaVerdict::Kind::pass},
+                         Row{forbid, offer, 408, true, MediaVerdict::Kind::pass},
+                         Row{forbid, offer, 488, false, MediaVerdict::Kind::pass},
+                         Row{offer, forbid, 488, true, MediaVerdict::Kind::pass},
+                         Row{forbid, SrtpPolicy::require, 488, true, MediaVerdict::Kind::pass},
+                         Row{SrtpPolicy::pass_through, SrtpPolicy::pass_through, 488, true,
+                             MediaVerdict::Kind::pass}}) {
+    rules(row.lan, row.wan);
+    if (!row.tls) call.callee.transport = Transport::udp;
+    sent(call.invite(sdp(kAlice)));
+    EXPECT_EQ(send(call.reply(row.status, "")).kind, row.kind) << row.status;
+    // A second refusal is the last.
+    if (row.kind == MediaVerdict::Kind::again) {
+      MediaMessage again = call.invite(sdp(kAlice));
+      again.again = true;
+      sent(again);
+      EXPECT_EQ(send(call.reply(row.status, "")).kind, MediaVerdict::Kind::pass);
+    }
+    end(call.key);
+  }
+}
+
 TEST_F(Srtp, OptionalSrtpIsGivenUpAndTakenUp) {
   rules(SrtpPolicy::forbid, SrtpPolicy::offer);
   const Seen offer = seen(sent(call.invite(sdp(kAlice))));
