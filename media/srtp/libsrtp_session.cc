@@ -6,43 +6,14 @@
 #include <cstring>
 #include <utility>
 
+#include "media/srtp/libsrtp_policy.hh"
+
 namespace holdfast::media {
 namespace {
 
-void set_suite(SrtpSuite suite, srtp_policy_t& policy) {
-  switch (suite) {
-    case SrtpSuite::aes_cm_128_hmac_sha1_80:
-      srtp_crypto_policy_set_rtp_default(&policy.rtp);
-      srtp_crypto_policy_set_rtcp_default(&policy.rtcp);
-      return;
-    case SrtpSuite::aes_cm_128_hmac_sha1_32:
-      srtp_crypto_policy_set_aes_cm_128_hmac_sha1_32(&policy.rtp);
-      srtp_crypto_policy_set_rtcp_default(&policy.rtcp);
-      return;
-    case SrtpSuite::aes_256_cm_hmac_sha1_80:
-      srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80(&policy.rtp);
-      srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80(&policy.rtcp);
-      return;
-    case SrtpSuite::aes_256_cm_hmac_sha1_32:
-      srtp_crypto_policy_set_aes_cm_256_hmac_sha1_32(&policy.rtp);
-      srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80(&policy.rtcp);
-      return;
-    case SrtpSuite::aead_aes_128_gcm:
-      srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtp);
-      srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtcp);
-      return;
-    case SrtpSuite::aead_aes_256_gcm:
-      srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy.rtp);
-      srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy.rtcp);
-      return;
-  }
-}
-
 // The library copies the key out of the policy.
 srtp_policy_t policy_of(const SrtpKeys& keys) {
-  srtp_policy_t policy{};
-  set_suite(keys.suite, policy);
-  policy.window_size = kSrtpWindowBits;
+  srtp_policy_t policy = libsrtp_policy_of(keys.suite);
   policy.key = const_cast<uint8_t*>(keys.rtp.bytes.data());  // the library does not write to it
   return policy;
 }

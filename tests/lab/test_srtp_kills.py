@@ -7,13 +7,12 @@ shortly before their sequence numbers, and with them the ROC, roll over. lab/dri
 """
 import collections
 import itertools
-import random
 import time
 
 import pytest
 import sealing
-from test_kills import (BACK_IN_CI_S, BACK_WITHIN_S, FROM_HOLDFASTD_WITHIN_S, SEED, Site, Wires, dataplane_starts,
-                        end_talk, gaps_after, one_record_each, spoil, spread)
+from kills import (BACK_IN_CI_S, BACK_WITHIN_S, FROM_HOLDFASTD_WITHIN_S, Site, captured, dataplane_starts, deaths_of,
+                   gaps_after, in_turn, kill_in_turn, one_record_each, spoil, spread)
 
 CALLS = 10
 KILLS_IN_CI, KILLS_IN_ALL = 3, 100
@@ -76,21 +75,12 @@ def speak(site, seconds):
 
 def test_either_daemon_is_killed_in_encrypted_calls(site, request, tmp_path):
     drill = request.config.getoption("--all-drills")
-    kills, calls, chance = KILLS_IN_ALL if drill else KILLS_IN_CI, range(CALLS), random.Random(SEED)
-    names = ["holdfast-dataplane", "holdfastd"] * kills
-    chance.shuffle(names)
-    site.place(calls)
-    with Wires(site.box, tmp_path, SNAP) as wires:
-        crowds = speak(site, seconds=len(names) * 1.5 + 10)
-        for name in names:
-            site.kill(name)
-            time.sleep(chance.uniform(0.3, 1.0) if drill else chance.uniform(0.4, 0.7))
-        time.sleep(1)
-        end_talk(crowds)
-        site.hang_up(calls)
+    kills, calls = KILLS_IN_ALL if drill else KILLS_IN_CI, range(CALLS)
+    names, chance = in_turn(kills)
+    with captured(site, tmp_path, calls, lambda: speak(site, seconds=len(names) * 1.5 + 10), SNAP) as wires:
+        kill_in_turn(site, names, chance, drill)
     ends = Ends(site, wires)
-    deaths = [e["time_ns"] for e in site.keeper.hear() if (e["name"], e["event"]) == ("holdfast-dataplane", "killed")]
-    back = gaps_after(deaths, ends.right)
+    back = gaps_after(deaths_of(site, "holdfast-dataplane"), ends.right)
     print(f"{CALLS} calls with SRTP, {kills} deaths of each daemon: sound was back {spread(back)} after the dataplane's "
           f"death, {spread(gaps_after(dataplane_starts(site)[1:], ends.right))} after the start of the next; "
           f"{sum(len(reader.seen) for reader in ends.readers.values())} packets, no index twice")
@@ -110,16 +100,12 @@ def test_the_state_of_srtp_is_lost_and_comes_from_checkpoints(site, tmp_path):
     """No memory file: keys and checkpoints come from holdfastd. Indices jump ahead, and none is used twice; it dies
     again before a new checkpoint was taken, too."""
     calls = range(CALLS)
-    site.place(calls)
-    with Wires(site.box, tmp_path, SNAP) as wires:
-        crowds = speak(site, seconds=60)
+    with captured(site, tmp_path, calls, lambda: speak(site, seconds=60), SNAP) as wires:
         for pause_s in itertools.chain([4], [0.6] * 2, [4] * 3):
             time.sleep(pause_s)
             spoil(site.state, "missing")
             site.kill("holdfast-dataplane")
         time.sleep(3)
-        end_talk(crowds)
-        site.hang_up(calls)
     ends = Ends(site, wires)
     back = gaps_after(dataplane_starts(site)[1:], ends.right)
     print(f"without the memory file sound was back {spread(back)} after the start")
