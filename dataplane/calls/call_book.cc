@@ -100,14 +100,14 @@ Answer<uint32_t> CallBook::choose_core(const control::CallAdd& request,
   for (uint32_t core = 0; core < board_.cores(); ++core) {
     if ((owner && core != *owner) || free_calls_[core].empty()) continue;
     legs_free = true;
-    if (!ports_.choose_addresses(request, setups, core, false)) {
-      rest_only = rest_only || ports_.choose_addresses(request, setups, core, true);
+    if (!ports_.choose_addresses(request, setups, core)) {
+      rest_only = rest_only || ports_.choose_tired(request, setups, core);
     } else if (!most || free_calls_[core].size() > free_calls_[*most].size()) {
       most = core;
     }
   }
   if (most) {
-    ports_.choose_addresses(request, setups, *most, false);
+    ports_.choose_addresses(request, setups, *most);
     return *most;
   }
   if (!legs_free) return Error{ErrorCode::kNoFreeLeg, "max-legs are in use"};

@@ -62,6 +62,8 @@ class CallBook {
   // Goes on with a call of the process before, on the same ports: sources, counters and streams are
   // as they were left. Empty, or why it cannot be, in one line. The lcores run.
   std::string restore(const LeftCall& left);
+  // After that: its other ports rest as they would have with it.
+  void rest_again(std::span<const LeftPort> ports) { ports_.rest_again(ports); }
 
   // From NextHops; carried to the lcores by flush().
   void on_next_hop(uint32_t token, const NextHop& hop);

@@ -7,75 +7,95 @@
 
 namespace holdfast::dataplane {
 
-PortAllocator::PortAllocator(uint16_t first, uint32_t pairs, uint64_t rest_ns)
-    : first_(first), rest_ns_(rest_ns), lent_(pairs, false) {
+PortAllocator::PortAllocator(uint16_t first, std::span<PortMark> marks, uint64_t rest_ns)
+    : first_(first), rest_ns_(rest_ns), marks_(marks) {
   assert(first % 2 == 0);
-  for (uint32_t pair = 0; pair < pairs; ++pair) free_.push_back(pair);
-}
-
-void PortAllocator::wake(uint64_t now_ns) {
-  while (!resting_.empty() && resting_.front().until_ns <= now_ns) {
-    free_.push_back(resting_.front().pair);
-    resting_.pop_front();
-  }
+  for (uint32_t pair = 0; pair < marks.size(); ++pair) idle_.push_back(pair);
 }
 
 std::optional<uint16_t> PortAllocator::take(uint64_t now_ns) {
-  wake(now_ns);
-  if (free_.empty()) return std::nullopt;
-  const uint32_t pair = free_.front();
-  free_.pop_front();
-  lent_[pair] = true;
-  ++lent_count_;
+  if (idle_.empty() || !has_rested(idle_.front(), now_ns)) return std::nullopt;
+  return take_tired();
+}
+
+std::optional<uint16_t> PortAllocator::take_tired() {
+  if (idle_.empty()) return std::nullopt;
+  const uint32_t pair = idle_.front();
+  idle_.pop_front();
+  marks_[pair].lent = 1;
   return static_cast<uint16_t>(first_ + 2 * pair);
 }
 
-std::deque<uint32_t>::iterator PortAllocator::find_free(uint16_t rtp_port, uint64_t now_ns) {
-  if (!owns(rtp_port) || rtp_port % 2 != 0) return free_.end();
-  wake(now_ns);
-  return std::find(free_.begin(), free_.end(), (rtp_port - first_) / 2u);
+std::deque<uint32_t>::iterator PortAllocator::find_idle(uint16_t rtp_port, uint64_t now_ns,
+                                                        bool resumes) {
+  if (!owns(rtp_port) || rtp_port % 2 != 0) return idle_.end();
+  const uint32_t pair = (rtp_port - first_) / 2u;
+  const bool its_own = resumes && marks_[pair].left != 0;
+  if (!its_own && !has_rested(pair, now_ns)) return idle_.end();
+  return std::find(idle_.begin(), idle_.end(), pair);
 }
 
-bool PortAllocator::can_take(uint16_t rtp_port, uint64_t now_ns) {
-  return find_free(rtp_port, now_ns) != free_.end();
+bool PortAllocator::can_take(uint16_t rtp_port, uint64_t now_ns, bool resumes) {
+  return find_idle(rtp_port, now_ns, resumes) != idle_.end();
 }
 
-PortAllocator::Taken PortAllocator::take(uint16_t rtp_port, uint64_t now_ns) {
-  const auto found = find_free(rtp_port, now_ns);
-  if (found == free_.end()) {
+PortAllocator::Taken PortAllocator::take(uint16_t rtp_port, uint64_t now_ns, bool resumes) {
+  const auto found = find_idle(rtp_port, now_ns, resumes);
+  if (found == idle_.end()) {
     if (!owns(rtp_port) || rtp_port % 2 != 0) return Taken::not_ours;
-    return lent_[(rtp_port - first_) / 2u] ? Taken::lent : Taken::resting;
+    return marks_[(rtp_port - first_) / 2u].lent != 0 ? Taken::lent : Taken::resting;
   }
-  lent_[*found] = true;
-  ++lent_count_;
-  free_.erase(found);
+  marks_[*found].lent = 1;
+  idle_.erase(found);
   return Taken::yes;
 }
 
 uint32_t PortAllocator::end_loan(uint16_t rtp_port) {
   const uint32_t pair = (rtp_port - first_) / 2u;
-  assert(owns(rtp_port) && lent_[pair]);
-  lent_[pair] = false;
-  --lent_count_;
+  assert(owns(rtp_port) && marks_[pair].lent != 0);
   return pair;
 }
 
 void PortAllocator::give_back(uint16_t rtp_port, uint64_t now_ns) {
-  resting_.push_back({end_loan(rtp_port), now_ns + rest_ns_});
+  const uint32_t pair = end_loan(rtp_port);
+  PortMark ended;
+  ended.ended_ns = now_ns & PortMark::kLastNs;
+  marks_[pair] = ended;
+  idle_.push_back(pair);
 }
 
 void PortAllocator::give_back_unused(uint16_t rtp_port) {
-  free_.push_front(end_loan(rtp_port));
+  const uint32_t pair = end_loan(rtp_port);
+  marks_[pair].lent = 0;
+  const auto later = std::partition_point(idle_.begin(), idle_.end(), [&](uint32_t each) {
+    return marks_[each].ended_ns < marks_[pair].ended_ns;
+  });
+  idle_.insert(later, pair);
 }
 
-size_t PortAllocator::free(uint64_t now_ns) {
-  wake(now_ns);
-  return free_.size();
+void PortAllocator::rest_again(std::span<const LeftPort> ports) {
+  for (const LeftPort& port : ports) {
+    if (!owns(port.rtp_port) || port.rtp_port % 2 != 0) continue;
+    PortMark& mark = marks_[(port.rtp_port - first_) / 2u];
+    if (mark.lent != 0) continue;
+    const uint64_t known_ns = mark.ended_ns;
+    mark.ended_ns = std::max(port.ended_ns, known_ns) & PortMark::kLastNs;
+    mark.left = port.left ? 1 : 0;
+  }
+  std::stable_sort(idle_.begin(), idle_.end(), [&](uint32_t one, uint32_t other) {
+    return marks_[one].ended_ns < marks_[other].ended_ns;
+  });
 }
 
-size_t PortAllocator::resting(uint64_t now_ns) {
-  wake(now_ns);
-  return resting_.size();
+size_t PortAllocator::free(uint64_t now_ns) const {
+  const auto first_tired = std::partition_point(
+      idle_.begin(), idle_.end(), [&](uint32_t pair) { return has_rested(pair, now_ns); });
+  return static_cast<size_t>(first_tired - idle_.begin());
+}
+
+std::optional<uint64_t> PortAllocator::ended_ns(size_t others) const {
+  if (others >= idle_.size()) return std::nullopt;
+  return uint64_t{marks_[idle_[others]].ended_ns};
 }
 
 }  // namespace holdfast::dataplane

@@ -2,57 +2,65 @@
 // Lends pairs of media ports (RTP even, RTCP next) of one media address and one lcore's slice.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <vector>
+#include <span>
+
+#include "dataplane/state/port_mark.hh"
 
 namespace holdfast::dataplane {
 
 // Slow thread only. A pair that comes back rests, so that late packets of its call find no leg
-// instead of a stranger's. Those that have rested are lent first in, first out: each rests as long
-// as the range allows, and never less than `rest_ns`. Times are of one steady clock and do not go
-// back.
+// instead of a stranger's. The longest idle is lent first: each rests as long as the range allows,
+// and never less than `rest_ns`. Times are of one steady clock, do not go back and are not 0.
 class PortAllocator {
  public:
   enum class Taken : uint8_t { yes, lent, resting, not_ours };
 
-  // `first` is even; the slice is first, first + 1, ..., first + 2 * pairs - 1.
-  PortAllocator(uint16_t first, uint32_t pairs, uint64_t rest_ns);
+  // `first` is even; the slice is first, first + 1, ..., first + 2 * marks.size() - 1. The marks
+  // are by pair, new, and outlive the allocator.
+  PortAllocator(uint16_t first, std::span<PortMark> marks, uint64_t rest_ns);
 
-  // The longest rested pair; none: all that are not lent rest still.
+  // The longest idle pair, if it has rested; none: all that are not lent rest still.
   std::optional<uint16_t> take(uint64_t now_ns);
-  // A particular even port.
-  Taken take(uint16_t rtp_port, uint64_t now_ns);
-  bool can_take(uint16_t rtp_port, uint64_t now_ns);
+  // Whether it has rested or not; none: all are lent.
+  std::optional<uint16_t> take_tired();
+  // A particular even port. `resumes`: for the call that was left by the process before, which
+  // alone may have it while it rests.
+  Taken take(uint16_t rtp_port, uint64_t now_ns, bool resumes = false);
+  bool can_take(uint16_t rtp_port, uint64_t now_ns, bool resumes = false);
   void give_back(uint16_t rtp_port, uint64_t now_ns);
-  // One that no packet can have been sent to: need not rest.
+  // One that no packet can have been sent to since it was taken: as if it had not been.
   void give_back_unused(uint16_t rtp_port);
+  // What is not lent goes on resting from where the process before left it. Those outside the slice
+  // are left out; all are of the allocator's address.
+  void rest_again(std::span<const LeftPort> ports);
 
   bool owns(uint16_t udp_port) const {
-    return udp_port >= first_ && (udp_port - first_) / 2u < lent_.size();
+    return udp_port >= first_ && (udp_port - first_) / 2u < marks_.size();
   }
-  uint32_t lent() const { return lent_count_; }
+  uint32_t lent() const { return static_cast<uint32_t>(marks_.size() - idle_.size()); }
   // Pairs that can be lent, and those that cannot yet.
-  size_t free(uint64_t now_ns);
-  size_t resting(uint64_t now_ns);
+  size_t free(uint64_t now_ns) const;
+  size_t resting(uint64_t now_ns) const { return idle_.size() - free(now_ns); }
+  // Of the pair that is lent after `others` more, when its last call ended (0: it had none). None:
+  // so many are not idle.
+  std::optional<uint64_t> ended_ns(size_t others) const;
 
  private:
-  struct Resting {
-    uint32_t pair;
-    uint64_t until_ns;
-  };
-
-  std::deque<uint32_t>::iterator find_free(uint16_t rtp_port, uint64_t now_ns);
-  void wake(uint64_t now_ns);
+  bool has_rested(uint32_t pair, uint64_t now_ns) const {
+    const uint64_t ended_ns = marks_[pair].ended_ns;
+    return ended_ns == 0 || ended_ns + rest_ns_ <= now_ns;
+  }
+  std::deque<uint32_t>::iterator find_idle(uint16_t rtp_port, uint64_t now_ns, bool resumes);
   uint32_t end_loan(uint16_t rtp_port);
 
   uint16_t first_;
   uint64_t rest_ns_;
-  uint32_t lent_count_ = 0;
-  std::vector<bool> lent_;       // by pair
-  std::deque<uint32_t> free_;    // pairs, longest rested first
-  std::deque<Resting> resting_;  // in the order in which they wake
+  std::span<PortMark> marks_;  // by pair
+  std::deque<uint32_t> idle_;  // pairs that are not lent, by the end of their last call
 };
 
 }  // namespace holdfast::dataplane

@@ -2,44 +2,70 @@
 // Chooses addresses by the ports that are free there, and lends the ports.
 #include "dataplane/calls/port_book.hh"
 
+#include <algorithm>
+#include <cassert>
+#include <iterator>
+
 namespace holdfast::dataplane {
 
 using control::Error;
 using control::ErrorCode;
 
+namespace {
+
+bool fits(const IpAddress& address, const control::LegSpec& spec, const LegSetup& setup) {
+  return address.family == setup.local.family &&
+         (!spec.local_address || address == *spec.local_address);
+}
+
+void settle(const PortFilter::Address& address, LegSetup& setup) {
+  setup.address_index = static_cast<uint16_t>(address.index);
+  setup.local = address.ip;
+}
+
+}  // namespace
+
 PortBook::PortBook(const Switchboard& board, PortRest rest)
     : board_(board), rest_(std::move(rest)), slices_(board.addresses()) {
+  size_t pairs = 0;
+  for (const PortIo& port : board.ports())
+    pairs += port.filter.addresses.size() * Switchboard::pairs(port.filter);
+  if (rest_.marks.empty()) {
+    own_marks_.resize(pairs);
+    rest_.marks = own_marks_;
+  }
+  assert(rest_.marks.size() == pairs);
+  size_t next = 0;
   for (const PortIo& port : board.ports()) {
     for (const auto& address : port.filter.addresses) {
       for (uint32_t core = 0; core < board.cores(); ++core) {
-        const auto [first, pairs] = board.slice_of(port.filter, core);
-        slices_[address.index].emplace_back(first, pairs, rest_.ns);
+        const auto [first, count] = board.slice_of(port.filter, core);
+        slices_[address.index].emplace_back(first, rest_.marks.subspan(next, count), rest_.ns);
+        next += count;
       }
     }
   }
 }
 
 bool PortBook::choose_addresses(const control::CallAdd& request, std::array<LegSetup, 2>& setups,
-                                uint32_t core, bool resting_too) {
+                                uint32_t core) {
   const uint64_t now_ns = rest_.now_ns();
   for (size_t i = 0; i < 2; ++i) {
     const control::LegSpec& spec = request.legs[i];
     const PortFilter& filter = board_.ports()[setups[i].port].filter;
     size_t most = 0;
     for (const auto& address : filter.addresses) {
-      if (address.ip.family != setups[i].local.family) continue;
-      if (spec.local_address && !(address.ip == *spec.local_address)) continue;
+      if (!fits(address.ip, spec, setups[i])) continue;
       PortAllocator& ports = ports_of(address.index, core);
-      size_t free = ports.free(now_ns) + (resting_too ? ports.resting(now_ns) : 0);
+      size_t free = ports.free(now_ns);
       if (spec.local_port != 0) {
-        free = ports.can_take(spec.local_port, now_ns) ? 1 : 0;
+        free = ports.can_take(spec.local_port, now_ns, request.resume) ? 1 : 0;
       } else if (i == 1 && setups[0].address_index == address.index && free > 0) {
         --free;  // the other leg's
       }
       if (free <= most) continue;
       most = free;
-      setups[i].address_index = static_cast<uint16_t>(address.index);
-      setups[i].local = address.ip;
+      settle(address, setups[i]);
     }
     // A port that was asked for and cannot be had is refused by a name of its own: take().
     if (most == 0 && spec.local_port == 0) return false;
@@ -47,12 +73,41 @@ bool PortBook::choose_addresses(const control::CallAdd& request, std::array<LegS
   return true;
 }
 
-std::optional<Error> PortBook::take_one(uint16_t wanted, uint32_t core, LegSetup& setup) {
+std::optional<uint64_t> PortBook::choose_tired(const control::CallAdd& request,
+                                               std::array<LegSetup, 2>& setups, uint32_t core) {
+  const uint64_t now_ns = rest_.now_ns();
+  uint64_t newest_ns = 0;
+  for (size_t i = 0; i < 2; ++i) {
+    const control::LegSpec& spec = request.legs[i];
+    const PortFilter& filter = board_.ports()[setups[i].port].filter;
+    std::optional<uint64_t> oldest_ns;
+    for (const auto& address : filter.addresses) {
+      if (!fits(address.ip, spec, setups[i])) continue;
+      PortAllocator& ports = ports_of(address.index, core);
+      const size_t others = i == 1 && setups[0].address_index == address.index ? 1 : 0;
+      auto ended_ns = ports.ended_ns(others);
+      if (spec.local_port != 0) {
+        if (!ports.can_take(spec.local_port, now_ns, request.resume)) continue;
+        ended_ns = 0;
+      }
+      if (!ended_ns || (oldest_ns && *oldest_ns <= *ended_ns)) continue;
+      oldest_ns = ended_ns;
+      settle(address, setups[i]);
+    }
+    if (!oldest_ns && spec.local_port == 0) return std::nullopt;
+    newest_ns = std::max(newest_ns, oldest_ns.value_or(0));
+  }
+  return newest_ns;
+}
+
+std::optional<Error> PortBook::take_one(const control::CallAdd& request, size_t leg, uint32_t core,
+                                        LegSetup& setup) {
   PortAllocator& ports = ports_of(setup.address_index, core);
   const uint64_t now_ns = rest_.now_ns();
+  const uint16_t wanted = request.legs[leg].local_port;
   uint16_t rtp = wanted;
   if (wanted != 0) {
-    const auto taken = ports.take(wanted, now_ns);
+    const auto taken = ports.take(wanted, now_ns, request.resume);
     if (taken != PortAllocator::Taken::yes) {
       const bool rests = taken == PortAllocator::Taken::resting;
       return Error{ErrorCode::kPortTaken, "port " + std::to_string(wanted) +
@@ -72,9 +127,9 @@ std::optional<Error> PortBook::take_one(uint16_t wanted, uint32_t core, LegSetup
 std::optional<Error> PortBook::take(const control::CallAdd& request, uint32_t core,
                                     std::array<LegSetup, 2>& setups) {
   const size_t first = request.legs[0].local_port == 0 && request.legs[1].local_port != 0 ? 1 : 0;
-  if (auto refused = take_one(request.legs[first].local_port, core, setups[first])) return refused;
+  if (auto refused = take_one(request, first, core, setups[first])) return refused;
   const size_t second = 1 - first;
-  auto refused = take_one(request.legs[second].local_port, core, setups[second]);
+  auto refused = take_one(request, second, core, setups[second]);
   if (refused) {
     ports_of(setups[first].address_index, core).give_back_unused(setups[first].local_port[0]);
   }
@@ -91,6 +146,18 @@ bool PortBook::take_again(const std::array<LegSetup, 2>& setups, uint32_t core) 
     return false;
   }
   return true;
+}
+
+void PortBook::rest_again(std::span<const LeftPort> ports) {
+  std::vector<LeftPort> of_address;
+  for (const PortIo& port : board_.ports()) {
+    for (const auto& address : port.filter.addresses) {
+      of_address.clear();
+      std::copy_if(ports.begin(), ports.end(), std::back_inserter(of_address),
+                   [&](const LeftPort& each) { return each.ip == address.ip; });
+      for (PortAllocator& slice : slices_[address.index]) slice.rest_again(of_address);
+    }
+  }
 }
 
 void PortBook::give_back(uint32_t address_index, uint32_t core, uint16_t rtp_port) {

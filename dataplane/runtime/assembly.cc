@@ -166,8 +166,11 @@ struct Ground {
 Ground prepare(const config::DataplaneConfig& config) {
   const auto cores = static_cast<uint32_t>(config.cpus.size());
   StateShape shape{cores, Switchboard::legs_per_core(config.max_legs, cores), {}};
-  for (const InterfaceConfig& interface : config.interfaces)
+  for (const InterfaceConfig& interface : config.interfaces) {
     shape.interfaces.push_back(interface.name);
+    for (const IpAddress& ip : interface.media_addresses)
+      shape.ports.push_back({ip, interface.media_ports.first, interface.media_ports.pairs()});
+  }
   std::string error = set_guards(config);
   return {std::move(error), StateFile::create(state_path(config), shape)};
 }
@@ -182,12 +185,13 @@ void use_state(Result<StateFile, std::string> file, Assembly& parts) {
   parts.state->beat(steady_ns());
 }
 
-// Goes on with the calls of the process before, if it died or ended a moment ago.
+// Goes on with the calls of the process before, if it died or ended a moment ago, and with the rest
+// of its ports.
 void take_over(const config::DataplaneConfig& config, Assembly& parts) {
   std::string why;
   const auto left = LeftState::open(state_path(config), steady_ns(), why);
   if (!why.empty()) parts.warnings.push_back(why);
-  if (left) {
+  if (left && !left->calls_are_over()) {
     auto& resumed = parts.resumed.emplace();
     resumed.down_ms = left->silent_ns() / 1'000'000;
     left->for_each([&](const LeftCall& call) {
@@ -198,6 +202,7 @@ void take_over(const config::DataplaneConfig& config, Assembly& parts) {
     });
     parts.book->flush();
   }
+  if (left) parts.book->rest_again(left->ports());
   if (parts.state == nullptr) return;
   if (std::string error = parts.state->publish(); !error.empty())
     parts.warnings.push_back("calls will not outlive this process: " + error);
@@ -316,7 +321,9 @@ std::string open_book(const config::DataplaneConfig& config, Assembly& parts) {
   parts.book = std::make_unique<CallBook>(
       *parts.board, lines, interfaces, config.max_legs,
       parts.state == nullptr ? std::span<SavedCall>{} : parts.state->calls(),
-      PortRest{.ns = config.port_rest_s * kNsPerS});
+      PortRest{
+          .ns = config.port_rest_s * kNsPerS,
+          .marks = parts.state == nullptr ? std::span<PortMark>{} : parts.state->port_marks()});
   // The lcores' own memory is there when it is touched.
   parts.srtp = std::make_unique<SrtpSetup>(media::make_srtp_engine(),
                                            [state = parts.state.get()](LegIndex leg) {

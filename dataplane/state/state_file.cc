@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -20,13 +21,15 @@ namespace holdfast::dataplane {
 namespace {
 
 // Raised whenever a structure in the file changes its meaning without its size.
-constexpr uint32_t kLayout = 5;
+constexpr uint32_t kLayout = 6;
 constexpr std::array<char, 8> kMagic = {'h', 'f', 's', 't', 'a', 't', 'e', '\n'};
 constexpr size_t kMaxCores = 16;
 constexpr size_t kMaxInterfaces = 16;
+constexpr size_t kMaxRanges = 8 * kMaxInterfaces;  // one of each media address
 constexpr size_t kMaxName = 16;
 constexpr size_t kBootId = 36;
 constexpr uint32_t kMaxLegsPerCore = 1u << 20;
+constexpr uint32_t kPortNumbers = 1u << 16;
 constexpr size_t kPage = 4096;
 
 struct Header {
@@ -41,7 +44,9 @@ struct Header {
   uint32_t interfaces;
   std::array<std::array<char, kMaxName>, kMaxInterfaces> names;
   std::array<char, kBootId> boot_id;
+  uint32_t port_ranges;
   uint64_t alive_ns;
+  std::array<MarkedPorts, kMaxRanges> ranges;
 };
 static_assert(sizeof(Header) <= kPage && std::is_trivially_copyable_v<Header>);
 static_assert(std::is_trivially_copyable_v<SavedCall> && sizeof(SavedCall) == 72);
@@ -50,14 +55,22 @@ constexpr size_t pages(size_t bytes) {
   return (bytes + kPage - 1) / kPage * kPage;
 }
 
-// Offsets of the tables: header, calls, then each core's legs and slots; and behind all that each
-// core's SRTP.
+size_t pairs_of(const StateShape& shape) {
+  size_t pairs = 0;
+  for (const MarkedPorts& range : shape.ports) pairs += range.pairs;
+  return pairs;
+}
+
+// Offsets of the tables: header, calls, marks of ports, then each core's legs and slots; and behind
+// all that each core's SRTP.
 struct Layout {
   explicit Layout(const StateShape& shape)
       : legs_bytes(pages(size_t{shape.legs_per_core} * sizeof(Leg))),
         slots_bytes(pages(stream_slots(shape.legs_per_core) * sizeof(StreamSlot))),
         call_count(size_t{shape.cores} * shape.legs_per_core / 2),
-        first_core(kPage + pages(call_count * sizeof(SavedCall))),
+        mark_count(pairs_of(shape)),
+        marks_at(kPage + pages(call_count * sizeof(SavedCall))),
+        first_core(marks_at + pages(mark_count * sizeof(PortMark))),
         srtp_bytes(pages(size_t{shape.legs_per_core} * sizeof(SrtpLeg))),
         dense_size(first_core + shape.cores * (legs_bytes + slots_bytes)),
         size(dense_size + shape.cores * srtp_bytes) {}
@@ -65,7 +78,8 @@ struct Layout {
   size_t slots_at(uint32_t core) const { return legs_at(core) + legs_bytes; }
   size_t srtp_at(uint32_t core) const { return dense_size + core * srtp_bytes; }
 
-  size_t legs_bytes, slots_bytes, call_count, first_core, srtp_bytes, dense_size, size;
+  size_t legs_bytes, slots_bytes, call_count, mark_count, marks_at, first_core, srtp_bytes,
+      dense_size, size;
 };
 
 std::array<char, kBootId> boot_id() {
@@ -107,7 +121,31 @@ Header header_of(const StateShape& shape) {
     std::copy_n(name.begin(), std::min(name.size(), kMaxName), header.names[i].begin());
   }
   header.boot_id = boot_id();
+  assert(shape.ports.size() <= kMaxRanges);
+  header.port_ranges = static_cast<uint32_t>(shape.ports.size());
+  std::copy(shape.ports.begin(), shape.ports.end(), header.ranges.begin());
   return header;
+}
+
+bool is_sane(const Header& header) {
+  if (header.cores == 0 || header.cores > kMaxCores || header.legs_per_core == 0 ||
+      header.legs_per_core > kMaxLegsPerCore || header.interfaces > kMaxInterfaces ||
+      header.port_ranges > kMaxRanges)
+    return false;
+  return std::all_of(header.ranges.begin(), header.ranges.begin() + header.port_ranges,
+                     [](const MarkedPorts& range) {
+                       return range.first_port % 2 == 0 && range.pairs <= kPortNumbers / 2 &&
+                              range.first_port + 2 * range.pairs <= kPortNumbers;
+                     });
+}
+
+// Of a sane header.
+StateShape shape_of(const Header& header) {
+  StateShape shape{header.cores, header.legs_per_core, {}, {}};
+  for (size_t i = 0; i < header.interfaces; ++i)
+    shape.interfaces.emplace_back(text_of(header.names[i]));
+  shape.ports.assign(header.ranges.begin(), header.ranges.begin() + header.port_ranges);
+  return shape;
 }
 
 // A flag as another life left it; its byte may be anything.
@@ -132,10 +170,7 @@ std::string why_not(const Header& header, size_t size) {
       header.srtp_size != sizeof(SrtpLeg))
     return "it is of another version";
   if (header.boot_id != boot_id()) return "it is of another boot";
-  const bool sane = header.cores > 0 && header.cores <= kMaxCores && header.legs_per_core > 0 &&
-                    header.legs_per_core <= kMaxLegsPerCore && header.interfaces <= kMaxInterfaces;
-  if (!sane || Layout({header.cores, header.legs_per_core, {}}).size != size)
-    return "it is damaged";
+  if (!is_sane(header) || Layout(shape_of(header)).size != size) return "it is damaged";
   return {};
 }
 
@@ -188,6 +223,7 @@ StateFile::StateFile(std::string path, int fd, void* memory, size_t size, void* 
   const Layout layout(shape_);
   new (memory_) Header(header_of(shape_));
   std::uninitialized_value_construct_n(at<SavedCall>(memory_, kPage), layout.call_count);
+  std::uninitialized_value_construct_n(at<PortMark>(memory_, layout.marks_at), layout.mark_count);
   for (uint32_t core = 0; core < shape_.cores; ++core) {
     std::uninitialized_value_construct_n(at<Leg>(memory_, layout.legs_at(core)),
                                          shape_.legs_per_core);
@@ -242,6 +278,11 @@ std::span<SavedCall> StateFile::calls() {
   return {at<SavedCall>(memory_, kPage), Layout(shape_).call_count};
 }
 
+std::span<PortMark> StateFile::port_marks() {
+  const Layout layout(shape_);
+  return {at<PortMark>(memory_, layout.marks_at), layout.mark_count};
+}
+
 void StateFile::beat(uint64_t now_ns) {
   at<Header>(memory_, 0)->alive_ns = now_ns;
 }
@@ -276,26 +317,29 @@ std::optional<LeftState> LeftState::open(const std::string& path, uint64_t now_n
     return std::nullopt;
   }
   const Header header = *at<Header>(memory, 0);
-  LeftState state(memory, size, {header.cores, header.legs_per_core, {}}, now_ns - header.alive_ns);
+  LeftState state(memory, size, header.alive_ns, now_ns - header.alive_ns);
   why = why_not(header, size);
-  if (why.empty() && (header.alive_ns > now_ns || state.silent_ns_ > kMaxSilenceNs))
-    why = "it is older than " + std::to_string(kMaxSilenceNs / 1'000'000'000) + " s";
+  if (why.empty() && header.alive_ns > now_ns) why = "its clock is not ours";
   if (!why.empty()) {
     why = path + " is not used: " + why;
     return std::nullopt;
   }
-  for (size_t i = 0; i < header.interfaces; ++i)
-    state.shape_.interfaces.emplace_back(text_of(header.names[i]));
+  state.shape_ = shape_of(header);
+  if (state.calls_are_over()) {
+    why = "the calls of " + path + " are over: it is older than " +
+          std::to_string(kMaxSilenceNs / 1'000'000'000) + " s";
+  }
   return state;
 }
 
-LeftState::LeftState(const void* memory, size_t size, StateShape shape, uint64_t silent_ns)
-    : memory_(memory), size_(size), shape_(std::move(shape)), silent_ns_(silent_ns) {}
+LeftState::LeftState(const void* memory, size_t size, uint64_t alive_ns, uint64_t silent_ns)
+    : memory_(memory), size_(size), alive_ns_(alive_ns), silent_ns_(silent_ns) {}
 
 LeftState::LeftState(LeftState&& other) noexcept
     : memory_(std::exchange(other.memory_, nullptr)),
       size_(other.size_),
       shape_(std::move(other.shape_)),
+      alive_ns_(other.alive_ns_),
       silent_ns_(other.silent_ns_) {}
 
 LeftState::~LeftState() {
@@ -303,12 +347,29 @@ LeftState::~LeftState() {
 }
 
 void LeftState::for_each(const std::function<void(const LeftCall&)>& on_call) const {
+  if (calls_are_over()) return;
   const std::span calls(at<SavedCall>(memory_, kPage), Layout(shape_).call_count);
   const auto call = std::make_unique<LeftCall>();
   for (CallNumber number = 0; number < calls.size(); ++number) {
     const SavedCall& saved = calls[number];
     if (saved.valid == 1 && read(number, saved, *call)) on_call(*call);
   }
+}
+
+// What was lent when the process ended has had no media since. A time that has not come is damage.
+std::vector<LeftPort> LeftState::ports() const {
+  std::vector<LeftPort> found;
+  const PortMark* mark = at<PortMark>(memory_, Layout(shape_).marks_at);
+  for (const MarkedPorts& range : shape_.ports) {
+    for (uint32_t pair = 0; pair < range.pairs; ++pair, ++mark) {
+      const bool was_lent = mark->lent != 0;
+      const uint64_t ended_ns = mark->ended_ns;
+      if (ended_ns > alive_ns_ + silent_ns_ || (!was_lent && ended_ns == 0)) continue;
+      found.push_back({range.ip, static_cast<uint16_t>(range.first_port + 2 * pair),
+                       was_lent ? alive_ns_ : ended_ns, was_lent || mark->left != 0});
+    }
+  }
+  return found;
 }
 
 bool LeftState::read(CallNumber number, const SavedCall& saved, LeftCall& call) const {

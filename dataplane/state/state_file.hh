@@ -19,15 +19,25 @@
 #include <vector>
 
 #include "dataplane/relay/core_memory.hh"
+#include "dataplane/state/port_mark.hh"
 #include "media/result.hh"
 
 namespace holdfast::dataplane {
+
+// The media ports of an address.
+struct MarkedPorts {
+  IpAddress ip;
+  uint16_t first_port = 0;  // even
+  uint32_t pairs = 0;
+  friend bool operator==(const MarkedPorts&, const MarkedPorts&) = default;
+};
 
 // How the tables are divided.
 struct StateShape {
   uint32_t cores = 1;
   uint32_t legs_per_core = 0;
   std::vector<std::string> interfaces;  // names, by index of the port
+  std::vector<MarkedPorts> ports = {};
   friend bool operator==(const StateShape&, const StateShape&) = default;
 };
 
@@ -64,7 +74,8 @@ class StateFile {
   CoreMemory core(uint32_t core);
   // Before a leg gets keys: memory for its SRTP, which stays. False: there is none. Slow thread.
   bool reserve_srtp(LegIndex leg);
-  std::span<SavedCall> calls();  // by number, as many as there are pairs of legs
+  std::span<SavedCall> calls();      // by number, as many as there are pairs of legs
+  std::span<PortMark> port_marks();  // of each range's pairs, range after range
   // Says that the process lives, and what the steady clock shows; a successor measures from there
   // how long nobody counted.
   void beat(uint64_t now_ns);
@@ -99,20 +110,23 @@ class LeftState {
   // After so long the calls are over: endpoints hang up without media.
   static constexpr uint64_t kMaxSilenceNs = 120'000'000'000;
 
-  // None when there is no file, or one that cannot be used: `why` then says so, if that is worth
-  // saying. `now_ns`: the steady clock, which runs from boot to boot; a file of another boot is not
-  // used.
+  // None when there is no file, or one that cannot be used. `why` says so, or that its calls are
+  // over, if that is worth saying. `now_ns`: the steady clock, which runs from boot to boot; a file
+  // of another boot is not used.
   static std::optional<LeftState> open(const std::string& path, uint64_t now_ns, std::string& why);
   LeftState(LeftState&& other) noexcept;
   LeftState& operator=(LeftState&&) = delete;
   ~LeftState();
 
   uint64_t silent_ns() const { return silent_ns_; }  // since the process before gave its last sign
+  bool calls_are_over() const { return silent_ns_ > kMaxSilenceNs; }
   // Each call whose two legs are whole. The reference is good until the next one.
   void for_each(const std::function<void(const LeftCall&)>& on_call) const;
+  // Each pair of ports that had a call.
+  std::vector<LeftPort> ports() const;
 
  private:
-  LeftState(const void* memory, size_t size, StateShape shape, uint64_t silent_ns);
+  LeftState(const void* memory, size_t size, uint64_t alive_ns, uint64_t silent_ns);
   bool read(CallNumber number, const SavedCall& saved, LeftCall& call) const;
   bool read_leg(LegIndex index, LegSnapshot& out) const;
   const SrtpLeg* srtp_of(LegIndex leg) const;
@@ -120,6 +134,7 @@ class LeftState {
   const void* memory_;
   size_t size_;
   StateShape shape_;
+  uint64_t alive_ns_;
   uint64_t silent_ns_;
 };
 

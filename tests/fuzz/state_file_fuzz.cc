@@ -103,11 +103,14 @@ class Place {
     char name[] = "/dev/shm/hf-fuzz-XXXXXX";
     folder_ = ::mkdtemp(name);
     path_ = folder_ + "/state";
-    auto created = StateFile::create(path_, {1, kLegs, {"lan", "wan"}});
+    auto created = StateFile::create(
+        path_, {1, kLegs, {"lan", "wan"}, {{*IpAddress::parse("198.18.1.2"), 20000, 8}}});
     must(created.ok());
     StateFile file = std::move(created).value();
     file.beat(kNow);
     fill(file);
+    file.port_marks()[0].lent = 1;
+    file.port_marks()[1].ended_ns = kNow;
     must(file.publish().empty());
     fd_ = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
     good_.resize(static_cast<size_t>(::lseek(fd_, 0, SEEK_END)));
@@ -201,6 +204,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     must(!why.empty() && why.find('\n') == std::string::npos);
     return 0;
   }
+  must(why.empty() != left->calls_are_over());
+  for (const LeftPort& port : left->ports())
+    must(port.rtp_port % 2 == 0 && port.ended_ns <= kNow + 1);
   left->for_each([](const LeftCall& call) {
     must(!call.key.empty() && call.key.size() <= SavedCall::kMaxKey);
     for (const std::string& name : call.interfaces) must(name.size() <= 16);

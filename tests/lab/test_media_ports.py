@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""More calls than the ports of one media address carry, one too many, and ports that rest between two calls."""
+"""More calls than the ports of one media address carry, one too many, and ports that rest between two calls, whichever
+process comes between them."""
 import time
 
 import pytest
@@ -11,7 +12,7 @@ from control import Refused
 PAIRS = 6  # of each address
 FIRST = 20000
 CALLS = 2 * PAIRS
-REST_S = 3
+REST_S = 5  # longer than a death and a start with their readings of counters take
 SECONDS = 1
 LATE = 20
 STATUS_OF_LATE = {"call_ended": LATE}
@@ -36,8 +37,9 @@ def test_two_addresses_then_refusals_by_name_then_rest(appliance):
     for name, (place, peer, mac, media) in edge.ports.items():
         both = wire.MediaRange((*media.addresses, *seconds[name]), FIRST, FIRST + 2 * PAIRS - 1, media.vlan)
         edge.ports[name] = (place, peer, mac, both)
-    edge.start(addresses="2", set=[f'interface.media-ports="{FIRST}-{FIRST + 2 * PAIRS - 1}"',
-                                   f"dataplane.port-rest-s={REST_S}"])
+    options = {"addresses": "2", "set": [f'interface.media-ports="{FIRST}-{FIRST + 2 * PAIRS - 1}"',
+                                         f"dataplane.port-rest-s={REST_S}"]}
+    edge.start(**options)
     plans = ([], [])
     for n in range(CALLS):
         ends, legs = call(edge, n)
@@ -59,6 +61,10 @@ def test_two_addresses_then_refusals_by_name_then_rest(appliance):
     assert lan["drops"] == STATUS_OF_LATE
     # Of IPv4 and IPv6 addresses: the latter's ports are free.
     assert lan["media_ports"] == {"pairs": 4 * PAIRS, "lent": CALLS - 1, "resting": 1}
+    edge.kill()
+    edge.start(**options)
+    assert refusal(edge, CALLS) == "ports_resting", "the next process knows of it"
+    assert edge.status()["ports"][0]["media_ports"] == lan["media_ports"]
     time.sleep(max(0.0, REST_S - (time.monotonic() - ended)) + 0.2)
     _, legs = call(edge, CALLS)
     assert legs[0]["local"] == last["local"], "the port that had rested"

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace holdfast::dataplane {
 namespace {
 
@@ -12,7 +14,8 @@ using Taken = PortAllocator::Taken;
 constexpr uint64_t kRest = 60;
 
 TEST(PortAllocator, LendsEvenPortsUntilTheSliceIsEmpty) {
-  PortAllocator ports(20000, 3, kRest);
+  std::vector<PortMark> marks(3);
+  PortAllocator ports(20000, marks, kRest);
   EXPECT_EQ(ports.take(0), 20000);
   EXPECT_EQ(ports.take(0), 20002);
   EXPECT_EQ(ports.take(0), 20004);
@@ -21,15 +24,17 @@ TEST(PortAllocator, LendsEvenPortsUntilTheSliceIsEmpty) {
 }
 
 TEST(PortAllocator, APortRestsAsLongAsTheOthersLast) {
-  PortAllocator ports(20000, 3, 0);
-  ports.give_back(*ports.take(0), 0);
-  EXPECT_EQ(ports.take(0), 20002);
-  EXPECT_EQ(ports.take(0), 20004);
-  EXPECT_EQ(ports.take(0), 20000);
+  std::vector<PortMark> marks(3);
+  PortAllocator ports(20000, marks, 0);
+  ports.give_back(*ports.take(1), 1);
+  EXPECT_EQ(ports.take(1), 20002);
+  EXPECT_EQ(ports.take(1), 20004);
+  EXPECT_EQ(ports.take(1), 20000);
 }
 
 TEST(PortAllocator, NoPortIsLentBeforeItsTimeHoweverFewThereAre) {
-  PortAllocator ports(20000, 2, kRest);
+  std::vector<PortMark> marks(2);
+  PortAllocator ports(20000, marks, kRest);
   EXPECT_EQ(ports.take(100), 20000);
   EXPECT_EQ(ports.take(100), 20002);
   ports.give_back(20002, 100);
@@ -45,15 +50,73 @@ TEST(PortAllocator, NoPortIsLentBeforeItsTimeHoweverFewThereAre) {
 }
 
 TEST(PortAllocator, WhatWasNeverToldToAnybodyNeedNotRest) {
-  PortAllocator ports(20000, 2, kRest);
+  std::vector<PortMark> marks(2);
+  PortAllocator ports(20000, marks, kRest);
   EXPECT_EQ(ports.take(0), 20000);
   ports.give_back_unused(20000);
   EXPECT_EQ(ports.lent(), 0u);
   EXPECT_EQ(ports.take(0), 20000);
 }
 
+TEST(PortAllocator, TheTiredAreLentFromTheLongestIdleOnAndGoBackToTheirPlace) {
+  std::vector<PortMark> marks(3);
+  PortAllocator ports(20000, marks, kRest);
+  for (uint64_t now = 1; now <= 3; ++now) (void)ports.take(now);
+  ports.give_back(20004, 110);
+  ports.give_back(20000, 120);
+  EXPECT_EQ(ports.ended_ns(0), 110u);
+  EXPECT_EQ(ports.ended_ns(1), 120u);
+  EXPECT_EQ(ports.ended_ns(2), std::nullopt);
+  EXPECT_EQ(ports.take(130), std::nullopt);
+  EXPECT_EQ(ports.take_tired(), 20004);
+  EXPECT_EQ(ports.take_tired(), 20000);
+  EXPECT_EQ(ports.take_tired(), std::nullopt) << "what is lent is not lent twice";
+  ports.give_back_unused(20000);
+  ports.give_back_unused(20004);
+  EXPECT_EQ(ports.free(169), 0u);
+  EXPECT_EQ(ports.take(170), 20004) << "as if it had not been taken";
+  EXPECT_EQ(ports.take(179), std::nullopt);
+  EXPECT_EQ(ports.take(180), 20000);
+}
+
+TEST(PortAllocator, AnotherProcessLetsThemRestForWhatIsLeft) {
+  std::vector<PortMark> marks(5);
+  PortAllocator ports(20000, marks, kRest);
+  EXPECT_EQ(ports.take(20008, 200), Taken::yes) << "its call goes on";
+  const std::vector<LeftPort> before{{{}, 20000, 190, false}, {{}, 20002, 150, false},
+                                     {{}, 20006, 195, true},  {{}, 20008, 195, true},
+                                     {{}, 20010, 190, false}, {{}, 20001, 190, false}};
+  ports.rest_again(before);
+  EXPECT_EQ(ports.lent(), 1u);
+  EXPECT_EQ(ports.resting(200), 3u);
+  EXPECT_EQ(marks[0].ended_ns, 190u) << "for the process after this one";
+  EXPECT_EQ(ports.take(200), 20004) << "the only one that had no call";
+  EXPECT_EQ(ports.take(209), std::nullopt);
+  EXPECT_EQ(ports.take(210), 20002);
+  EXPECT_EQ(ports.take(249), std::nullopt);
+  EXPECT_EQ(ports.take(250), 20000);
+  EXPECT_EQ(ports.take(254), std::nullopt);
+  EXPECT_EQ(ports.take(255), 20006);
+}
+
+TEST(PortAllocator, WhatACallWasLeftWithIsItsOwnAtOnce) {
+  std::vector<PortMark> marks(3);
+  PortAllocator ports(20000, marks, kRest);
+  const std::vector<LeftPort> before{{{}, 20000, 190, false}, {{}, 20002, 195, true}};
+  ports.rest_again(before);
+  EXPECT_EQ(ports.take(20002, 200), Taken::resting) << "for everybody else";
+  EXPECT_EQ(ports.take(20000, 200, true), Taken::resting) << "its call was over";
+  EXPECT_EQ(ports.take(20002, 200, true), Taken::yes);
+  ports.give_back_unused(20002);
+  EXPECT_TRUE(ports.can_take(20002, 200, true)) << "still";
+  EXPECT_EQ(ports.take(20002, 200, true), Taken::yes);
+  ports.give_back(20002, 210);
+  EXPECT_EQ(ports.take(20002, 220, true), Taken::resting) << "now the call is over";
+}
+
 TEST(PortAllocator, AParticularPortOnlyOnce) {
-  PortAllocator ports(20000, 3, 0);
+  std::vector<PortMark> marks(3);
+  PortAllocator ports(20000, marks, 0);
   EXPECT_EQ(ports.take(20002, 0), Taken::yes);
   EXPECT_EQ(ports.take(20002, 0), Taken::lent);
   EXPECT_EQ(ports.take(20003, 0), Taken::not_ours) << "odd";
@@ -62,12 +125,13 @@ TEST(PortAllocator, AParticularPortOnlyOnce) {
   EXPECT_EQ(ports.take(0), 20000);
   EXPECT_EQ(ports.take(0), 20004);
   EXPECT_EQ(ports.take(0), std::nullopt);
-  ports.give_back(20002, 0);
-  EXPECT_EQ(ports.take(0), 20002);
+  ports.give_back(20002, 1);
+  EXPECT_EQ(ports.take(1), 20002);
 }
 
 TEST(PortAllocator, TheLastPairOfAll) {
-  PortAllocator ports(65534, 1, kRest);
+  std::vector<PortMark> marks(1);
+  PortAllocator ports(65534, marks, kRest);
   EXPECT_TRUE(ports.owns(65535));
   EXPECT_EQ(ports.take(0), 65534);
 }
