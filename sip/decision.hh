@@ -128,8 +128,9 @@ struct Forward {
   uint32_t answer_wait_ms = 0;
   bool takes_hand_back = false;  // spends one of UpstreamHealth's
   bool stateless = false;        // RFC 3261 section 16.11: CANCEL and ACK that match nothing
-  // For the book of links: never refused there; known to us as a call between two phones of ours,
-  // so that the link to the centre is asked for only if its answer shows that it is none.
+  // For the book of links: a call for help, never refused there; known to us as a call between two
+  // phones of ours, so that the link to the centre is asked for only if its answer shows that it is
+  // none.
   bool exempt = false;
   bool stays_local = false;
   LinkId overflowed_from = kNoLink;

@@ -30,6 +30,7 @@ struct MediaMessage {
   bool again = false;              // a first INVITE to whoever had Kind::again of the one before
   Method method = Method::invite;  // of a response: of its request
   int status = 0;                  // 0: a request. A branch that timed out has 408
+  bool emergency = false;          // of a call for help
   bool reliable = false;           // a provisional response with RSeq (RFC 3262)
   Origin from;                     // where the sender is, and which interface it is behind
   Origin to;                       // the next hop

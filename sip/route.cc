@@ -201,6 +201,7 @@ std::optional<ReplyName> finish(const Prepared& prepared, Forward& forward, Call
   std::string sealed;
   if (makes_dialogs(request.method) && request.to.tag.empty()) {
     token.call_key = prepared.state.call_key;
+    token.emergency = forward.exempt;
     token.caller = prepared.peer;
     auto text = seal_token(token, config.keys, request.call_id, request.from.tag);
     if (!text) return ReplyName::token_not_made;

@@ -246,7 +246,7 @@ Decision for_help(const Prepared& prepared, const std::string& number) {
   add_centre(prepared, forward, kMaxTries);
   if (forward.targets.empty()) return reply(prepared, ReplyName::dial_plan_rejected);
   if (forward.targets.size() > 1) forward.answer_wait_ms = prepared.state.config.call_budget_ms;
-  return finished(prepared, std::move(forward), {0, prepared.peer, true, false});
+  return finished(prepared, std::move(forward), {});
 }
 
 // The centre names a phone by its contact (Path), by the Contact that we wrote, or by its user.

@@ -79,11 +79,10 @@ Answer<LegSetup> CallBook::plan_leg(const control::LegSpec& spec) const {
   return setup;
 }
 
-// A port that is asked for belongs to one lcore, and so does its call. Else the call goes where
-// most legs are free, among those that have ports for both of its legs. Settles the addresses.
-Answer<uint32_t> CallBook::choose_core(const control::CallAdd& request,
-                                       std::array<LegSetup, 2>& setups) {
-  std::optional<uint32_t> owner, most;
+// A port that is asked for belongs to one lcore, and so does its call.
+Answer<std::optional<uint32_t>> CallBook::core_asked_for(
+    const control::CallAdd& request, const std::array<LegSetup, 2>& setups) const {
+  std::optional<uint32_t> owner;
   for (size_t i = 0; i < 2; ++i) {
     const uint16_t wanted = request.legs[i].local_port;
     if (wanted == 0) continue;
@@ -95,24 +94,43 @@ Answer<uint32_t> CallBook::choose_core(const control::CallAdd& request,
     }
     owner = of_port;
   }
+  return owner;
+}
+
+// Else the call goes where most legs are free, among those that have ports for both of its legs; a
+// call for help, where there are none, to the ports that have rested longest. Settles the
+// addresses.
+Answer<uint32_t> CallBook::choose_core(const control::CallAdd& request,
+                                       std::array<LegSetup, 2>& setups) {
+  const auto owner = core_asked_for(request, setups);
+  if (!owner) return owner.error();
+  std::optional<uint32_t> most;
+  struct Tired {  // could take it, if it were not for ports that rest since then
+    uint32_t core;
+    uint64_t ended_ns;
+  };
+  std::optional<Tired> tired;
   bool legs_free = false;
-  bool rest_only = false;  // an lcore could take it, if it were not for ports that rest
   for (uint32_t core = 0; core < board_.cores(); ++core) {
-    if ((owner && core != *owner) || free_calls_[core].empty()) continue;
+    if ((*owner && core != **owner) || free_calls_[core].empty()) continue;
     legs_free = true;
-    if (!ports_.choose_addresses(request, setups, core)) {
-      rest_only = rest_only || ports_.choose_tired(request, setups, core);
-    } else if (!most || free_calls_[core].size() > free_calls_[*most].size()) {
-      most = core;
+    if (ports_.choose_addresses(request, setups, core)) {
+      if (!most || free_calls_[core].size() > free_calls_[*most].size()) most = core;
+    } else if (const auto ended_ns = ports_.choose_tired(request, setups, core)) {
+      if (!tired || *ended_ns < tired->ended_ns) tired = {core, *ended_ns};
     }
   }
   if (most) {
     ports_.choose_addresses(request, setups, *most);
     return *most;
   }
+  if (tired && request.emergency) {
+    ports_.choose_tired(request, setups, tired->core);
+    return tired->core;
+  }
   if (!legs_free) return Error{ErrorCode::kNoFreeLeg, "max-legs are in use"};
   const std::string where = request.legs[0].interface + " and " + request.legs[1].interface;
-  if (rest_only) {
+  if (tired) {
     return Error{ErrorCode::kPortsResting,
                  "the media ports of " + where + " that are free rest from their last call"};
   }

@@ -113,7 +113,7 @@ std::optional<Error> PortBook::take_one(const control::CallAdd& request, size_t 
       return Error{ErrorCode::kPortTaken, "port " + std::to_string(wanted) +
                                               (rests ? " rests from its last call" : " is taken")};
     }
-  } else if (const auto taken = ports.take(now_ns)) {
+  } else if (const auto taken = request.emergency ? ports.take_tired() : ports.take(now_ns)) {
     rtp = *taken;
   } else {  // the other leg took the last one by its number
     return Error{ErrorCode::kNoFreePort, "every media port of " + setup.local.to_string() +

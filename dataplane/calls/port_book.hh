@@ -42,7 +42,8 @@ class PortBook {
   // ended that is idle shorter; none when a leg finds none.
   std::optional<uint64_t> choose_tired(const control::CallAdd& request,
                                        std::array<LegSetup, 2>& setups, uint32_t core);
-  // A pair for each leg at its address. Nothing is taken when it is refused.
+  // A pair for each leg at its address, for a call for help though it rests. Nothing is taken when
+  // it is refused.
   std::optional<control::Error> take(const control::CallAdd& request, uint32_t core,
                                      std::array<LegSetup, 2>& setups);
   // The pairs that the setups name, of a call of the process before. False: one is lent.

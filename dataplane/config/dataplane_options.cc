@@ -67,7 +67,7 @@ const Option<DataplaneConfig> kOptions[] = {
       "packets "
       "reach nobody. The default is the RTP timeout of common servers, after which the far end of "
       "a dead call has stopped. A call for which only resting ports are left is refused "
-      "(ports_resting).",
+      "(ports_resting); a call for help gets the one that has rested longest.",
       ""},
      [](const TomlValue& v, DataplaneConfig& c) { return read_number(v, c.port_rest_s, 0, 600); }},
     {{"idle-sleep-us", "whole number", "microseconds, 0 to 10000", "1000",

@@ -127,6 +127,9 @@ struct CallAdd {
   // When a call of this key is there, from a process before: bring its legs to these specs and
   // answer its report, instead of call_exists.
   bool resume = false;
+  // A call for help: where every port that is free rests, it gets the one that has rested longest,
+  // instead of ports_resting.
+  bool emergency = false;
 };
 
 // Only what is set changes. A remote that is new or cleared, another `learn`, and relearn open the

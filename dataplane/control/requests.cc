@@ -131,6 +131,7 @@ Operation read_call_add(Fields& fields, std::string& error) {
   CallAdd add;
   read_call(fields, add.call);
   fields.flag("resume", add.resume, kMay);
+  fields.flag("emergency", add.emergency, kMay);
   const auto* legs = fields.list("legs", kMust, add.legs.size());
   if (legs == nullptr) return add;
   if (legs->size() != add.legs.size()) {
@@ -267,6 +268,7 @@ struct ToJson {
     json j{{"call", o.call}, {"legs", json::array()}};
     for (const LegSpec& leg : o.legs) j["legs"].push_back(leg_spec_to_json(leg));  // moves keys
     if (o.resume) j["resume"] = true;
+    if (o.emergency) j["emergency"] = true;
     return j;
   }
   json operator()(const LegUpdate& o) const {

@@ -69,6 +69,7 @@ void CallMedia::message(const MediaMessage& message, Done done) {
                           : MediaVerdict{});
   }
   said_ms_ = parts_.loop.now_ms();
+  emergency_ = emergency_ || message.emergency;
   const auto job = std::make_shared<Job>();
   job->message = message;
   job->done = std::move(done);

@@ -166,7 +166,8 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   uint64_t said_ms_ = 0;
   bool busy_ = false;
   bool draining_ = false;
-  bool answered_ = false;  // by a 2xx
+  bool answered_ = false;   // by a 2xx
+  bool emergency_ = false;  // a call for help
 };
 
 }  // namespace holdfast::sip

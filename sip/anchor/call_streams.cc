@@ -95,6 +95,7 @@ StreamPlan CallMedia::plan_of(const media::MediaStream& stream) {
   plan.agreed = stream.agreed;
   plan.held = is_held(stream);
   plan.talking = answered_;
+  plan.emergency = emergency_;
   return plan;
 }
 

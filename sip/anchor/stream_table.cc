@@ -134,6 +134,7 @@ control::CallAdd StreamTable::request_for(StreamEntry& entry, bool same_ports) {
   control::CallAdd request;
   request.call = to_string(entry.plan.name);
   request.legs = entry.plan.legs;
+  request.emergency = entry.plan.emergency;
   request.resume = same_ports;  // one that went on with the calls of another has it already
   for (size_t i = 0; i < request.legs.size(); ++i) {
     request.legs[i].srtp = leg_srtp_of(entry.plan.srtp[i]);
@@ -269,6 +270,7 @@ void StreamTable::note(const StreamPlan& plan) {
   entry.plan.agreed = plan.agreed;
   entry.plan.held = plan.held;
   entry.plan.talking = plan.talking;
+  entry.plan.emergency = plan.emergency;
 }
 
 // From now on media is waited for, or not.

@@ -40,6 +40,7 @@ struct StreamPlan {
   bool agreed = false;                   // by an answer: media is to be expected
   bool talking = false;                  // its call has been answered
   bool held = false;
+  bool emergency = false;  // of a call for help
 };
 
 // Where a leg listens.

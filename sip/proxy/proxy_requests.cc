@@ -133,6 +133,7 @@ CallPlace Proxy::Core::place_of(const Request& view) const {
         open_token(token->value, config_.route.keys, view.call_id, view.from.tag, view.to.tag);
     if (!opened) return false;
     place.call_key = opened->token.call_key;
+    place.emergency = opened->token.emergency;
     place.sender =
         opened->sender == sip::Sender::caller ? media::Side::caller : media::Side::callee;
     return true;
@@ -251,6 +252,7 @@ void Proxy::Core::decide(Incoming& in) {
   if (auto* forwarded = std::get_if<Forward>(&decision)) {
     if (is_initial_invite(in.view)) {
       in.call.call_key = state.call_key;
+      in.call.emergency = forwarded->exempt;
       calls_.attempt(began_of(in, name, forwarded->name == ForwardName::emergency), in.view);
       // Beyond the bound of calls nobody would tell of its end.
       if (calls_.knows(state.call_key)) admission_.begin(state.call_key, *forwarded);
@@ -373,6 +375,7 @@ void Proxy::Core::forward_stateless(Incoming& in, Forward forward) {
   if (media == nullptr || in.call.call_key == 0 || in.view.method != Method::ack) return send();
   MediaMessage ask;
   ask.call_key = in.call.call_key;
+  ask.emergency = in.call.emergency;
   ask.sender = in.call.sender;
   const bool by_caller = in.call.sender == media::Side::caller;
   ask.caller_tag = by_caller ? in.view.from.tag : in.view.to.tag;

@@ -74,6 +74,7 @@ void Proxy::Core::pass_statelessly(const Message& message, const ResponseView& v
   if (media == nullptr) return send();
   MediaMessage ask;
   ask.call_key = key;
+  ask.emergency = token->token.emergency;
   ask.sender = media::Side::callee;
   ask.caller_tag = view.from.tag;
   ask.callee_tag = view.to.tag;

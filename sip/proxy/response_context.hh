@@ -27,6 +27,7 @@ struct CallPlace {
   uint64_t call_key = 0;
   media::Side sender = media::Side::caller;
   bool in_dialog = false;
+  bool emergency = false;
   // Calls of the same dialog whose passage through us a BYE leaves out (see route_in_dialog.cc).
   std::vector<OpenedToken> left_out;
 };

@@ -371,6 +371,7 @@ MediaMessage ResponseContext::media_message(const Branch& branch, const Message&
   const CallPlace& call = start_.call;
   const bool is_response = status != 0;
   out.call_key = call.call_key;
+  out.emergency = call.emergency;
   out.sender = is_response ? media::other(call.sender) : call.sender;
   const bool by_caller = call.sender == media::Side::caller;
   out.caller_tag = by_caller ? start_.view.from.tag : start_.view.to.tag;

@@ -119,6 +119,57 @@ TEST_P(MediaPortsTest, APortRestsBeforeTheNextCallAndTheRefusalSaysSo) {
   EXPECT_EQ(book->media_ports(1).resting, 0u);
 }
 
+TEST_P(MediaPortsTest, ACallForHelpGetsThePortsThatHaveRestedLongest) {
+  for (uint32_t i = 0; i < 2 * kPairs; ++i) ASSERT_TRUE(book->add(request(i)));
+  control::CallAdd help = request(999);
+  help.emergency = true;
+  EXPECT_EQ(refusal(help), ErrorCode::kNoFreePort) << "nobody's call is ended for it";
+  std::vector<control::CallReport> ended;
+  for (const char* key : {"c8", "c7", "c150"}) {
+    ++now_ns;
+    ended.push_back(*book->remove(key));
+  }
+  EXPECT_EQ(refusal(request(998)), ErrorCode::kPortsResting);
+  for (uint32_t i = 0; i < 2; ++i) {
+    help.call = "help" + std::to_string(i);
+    const auto added = book->add(help);
+    ASSERT_TRUE(added) << added.error().message;
+    EXPECT_EQ(added->legs[0].local, ended[i].legs[0].local);
+    EXPECT_EQ(added->legs[1].local, ended[i].legs[1].local);
+  }
+  EXPECT_EQ(refusal(request(998)), ErrorCode::kPortsResting) << "it is no way for the others";
+  // One side's ports rest, the other's have rested.
+  now_ns += kRest;
+  help.call = "help2";
+  ASSERT_TRUE(book->add(help));
+  ++now_ns;
+  const auto last = book->remove("help0");
+  ASSERT_TRUE(last);
+  help.call = "help3";
+  help.legs[1].family = 6;
+  const auto mixed = book->add(help);
+  ASSERT_TRUE(mixed) << mixed.error().message;
+  EXPECT_EQ(mixed->legs[0].local, last->legs[0].local);
+}
+
+// One interface for both legs: the second is asked of the pair after the first's.
+TEST_P(MediaPortsTest, ACallForHelpFindsTwoTiredPairsOfOneAddress) {
+  const auto on_lan = [](uint32_t number) {
+    control::CallAdd add = request(number);
+    add.legs[1].interface = "lan";
+    for (control::LegSpec& leg : add.legs) leg.local_address = IpAddress::parse("198.18.1.2");
+    return add;
+  };
+  for (uint32_t i = 0; i < kPairs / 2; ++i) ASSERT_TRUE(book->add(on_lan(i)));
+  ASSERT_TRUE(book->remove("c5"));
+  control::CallAdd help = on_lan(999);
+  EXPECT_EQ(refusal(help), ErrorCode::kPortsResting);
+  help.emergency = true;
+  ASSERT_TRUE(book->add(help));
+  help.call = "again";
+  EXPECT_EQ(refusal(help), ErrorCode::kNoFreePort);
+}
+
 TEST_P(MediaPortsTest, AnAddressThatIsAskedForIsTheOne) {
   control::CallAdd add = request(1);
   add.legs[0].local_address = IpAddress::parse("198.18.1.3");

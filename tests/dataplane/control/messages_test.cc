@@ -116,6 +116,8 @@ const Case kCases[] = {
     {ADD(",\"dcsp\":1"), "legs[0].dcsp is not a member of this operation"},
     {ADD("") ",\"resume\":true", ""},
     {ADD("") ",\"resume\":1", "resume needs true or false"},
+    {ADD("") ",\"emergency\":true", ""},
+    {ADD("") ",\"emergency\":1", "emergency needs true or false"},
     {"\"op\":\"call.add\",\"call\":\"a\"", "legs is missing"},
     {"\"op\":\"call.add\",\"call\":\"a\",\"legs\":[]", "legs needs two legs"},
     {"\"op\":\"call.add\",\"call\":\"a\",\"legs\":[{},{}]", "legs[0].interface is missing"},

@@ -95,7 +95,8 @@ control::SrtpReport shown(const control::LegSrtp& srtp) {
 }  // namespace
 
 void HandDataplane::add(const control::CallAdd& request, control::Reply& reply) {
-  log_.push_back((request.resume ? "resume " : "add ") + request.call);
+  log_.push_back(std::string(request.emergency ? "for help: " : "") +
+                 (request.resume ? "resume " : "add ") + request.call);
   if (refuse_adds_) return reply.fail(*refuse_adds_, "told to refuse");
   if (calls_.contains(request.call)) return reply.fail(ErrorCode::kCallExists, "is there");
   CallReport report{request.call, 1'700'000'000'000, std::nullopt, {}};

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls over the wire through the proxy with its media anchored: the two sides of their seam.
+#include <algorithm>
+
 #include "sip/anchor/media_anchor.hh"
 #include "tests/sip/anchor/hand_dataplane.hh"
 #include "tests/sip/anchor/sdp_texts.hh"
@@ -183,6 +185,30 @@ TEST_F(ProxyAnchorTest, APhoneThatTakesRtpSavpAloneIsOfferedIt) {
   EXPECT_TRUE(dataplane_.only().legs[1].srtp);
   hang_up(at_alice);
   expect_no_legs();
+}
+
+// The dataplane refuses it no port that rests: neither at first nor, after a kill of ours, for a
+// line more.
+TEST_F(ProxyAnchorTest, ACallForHelpIsToldAsSuch) {
+  start_all();
+  to_lan(alice, request("INVITE", "sip:911@centre.example.com", alice, "", kPhoneSdp));
+  EXPECT_EQ(take(alice).status(), 100);
+  const Text at_gateway = take(gateway);
+  EXPECT_EQ(dataplane_.log().back(), "for help: add " + dataplane_.only().call);
+  to_lan(gateway, reply(at_gateway, 200, "OK", "callee", contact(gateway), kFarSdp));
+  const Text at_alice = take(alice);
+  EXPECT_EQ(at_alice.status(), 200);
+  to_lan(alice, by_caller("ACK", at_alice, alice, 1));
+  EXPECT_EQ(take(gateway).method(), "ACK");
+
+  start_all(true);
+  const std::string first = dataplane_.only().call;
+  dataplane_.forget_log();
+  to_lan(alice, by_caller("INVITE", at_alice, alice, 3, kPhoneSdp + "m=video 4010 RTP/AVP 96\r\n"));
+  ASSERT_EQ(dataplane_.calls().size(), 2u);
+  const auto is_second = [&](const auto& each) { return each.first != first; };
+  const auto second = std::find_if(dataplane_.calls().begin(), dataplane_.calls().end(), is_second);
+  EXPECT_EQ(dataplane_.log().back(), "for help: add " + second->first);
 }
 
 TEST_F(ProxyAnchorTest, MalformedSdpAndNoPortsAreAnswered) {
