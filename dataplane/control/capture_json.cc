@@ -5,6 +5,7 @@
 
 #include "dataplane/control/json_fields.hh"
 #include "dataplane/control/messages.hh"
+#include "media/base64.hh"
 
 namespace holdfast::control {
 namespace {
@@ -24,12 +25,11 @@ CaptureFrame read_frame(const json& item, std::string& error) {
   fields.number("size", frame.size, kMust);
   std::string text;
   fields.text("data", text, kMust, kMaxFrameBytes);
-  auto bytes = base64_decode(text);
-  if (!bytes || bytes->size() > frame.size) {
-    fields.fail("data", "needs base64 of at most size bytes");
-  } else {
-    frame.bytes = std::move(*bytes);
-  }
+  frame.bytes.resize(std::min<size_t>(text.size(), frame.size));
+  const auto size = media::decode_base64(
+      text, {reinterpret_cast<uint8_t*>(frame.bytes.data()), frame.bytes.size()});
+  if (!size) fields.fail("data", "needs base64 of at most size bytes");
+  frame.bytes.resize(size.value_or(0));
   return frame;
 }
 
@@ -107,11 +107,14 @@ json to_json(const CapturePage& page) {
          {"missed", page.missed},
          {"refused", page.refused}};
   for (const auto& frame : page.frames) {
+    std::string data;
+    media::append_base64({reinterpret_cast<const uint8_t*>(frame.bytes.data()), frame.bytes.size()},
+                         data);
     j["frames"].push_back({{"time_ns", frame.unix_ns},
                            {"leg", frame.leg},
                            {"out", frame.out},
                            {"size", frame.size},
-                           {"data", base64_encode(frame.bytes)}});
+                           {"data", std::move(data)}});
   }
   if (!page.ended.empty()) j["ended"] = page.ended;
   return j;

@@ -79,8 +79,4 @@ CaptureStart read_capture_start(Fields& fields);  // strictly
 Result<CaptureBegun, std::string> capture_begun_from(const nlohmann::json&);
 Result<CapturePage, std::string> capture_page_from(const nlohmann::json&);
 
-// RFC 4648 section 4. decode: none when a character or the length is wrong.
-std::string base64_encode(std::string_view bytes);
-std::optional<std::string> base64_decode(std::string_view text);
-
 }  // namespace holdfast::control

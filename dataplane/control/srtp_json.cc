@@ -6,7 +6,7 @@
 #include "dataplane/control/json_fields.hh"
 #include "dataplane/control/key_texts.hh"
 #include "dataplane/control/messages.hh"
-#include "media/srtp/base64.hh"
+#include "media/base64.hh"
 #include "media/srtp/checkpoint.hh"
 
 namespace holdfast::control {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <span>
 
-#include "media/srtp/base64.hh"
+#include "media/base64.hh"
 
 namespace holdfast::media {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "media/srtp/base64.hh"
+#include "media/base64.hh"
 
 namespace holdfast::media {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "media/base64.hh"
 #include "media/sdp_text.hh"
-#include "media/srtp/base64.hh"
 #include "media/srtp/sdes.hh"
 
 namespace holdfast::media {

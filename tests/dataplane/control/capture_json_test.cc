@@ -81,7 +81,7 @@ TEST(CaptureJson, AFrameThatCannotBeIsRefused) {
   const auto read = capture_page_from(page_of(good));
   EXPECT_TRUE(read) << read.error();
   for (const auto& [key, value] :
-       {std::pair<const char*, json>{"size", 2U}, {"data", "AAA"}, {"data", "AA=A"}, {"out", 1}}) {
+       {std::pair<const char*, json>{"size", 2U}, {"data", "A"}, {"data", "AA=A"}, {"out", 1}}) {
     json bad = good;
     bad[key] = value;
     EXPECT_FALSE(capture_page_from(page_of(bad))) << key;
@@ -96,24 +96,6 @@ TEST(CaptureJson, WhatBeganSurvivesTheWire) {
   ASSERT_TRUE(read) << read.error();
   EXPECT_EQ(to_json(*read), to_json(begun));
   EXPECT_FALSE(capture_begun_from({{"capture", 1U}, {"legs", json::array({{{"leg", 1U}}})}}));
-}
-
-TEST(Base64, TheVectorsOfRfc4648Section10) {
-  const std::pair<const char*, const char*> rows[] = {{"", ""},
-                                                      {"f", "Zg=="},
-                                                      {"fo", "Zm8="},
-                                                      {"foo", "Zm9v"},
-                                                      {"foob", "Zm9vYg=="},
-                                                      {"fooba", "Zm9vYmE="},
-                                                      {"foobar", "Zm9vYmFy"},
-                                                      {"\xff\xfe\xfb", "//77"}};
-  for (const auto& [bytes, text] : rows) {
-    EXPECT_EQ(base64_encode(bytes), text);
-    EXPECT_EQ(base64_decode(text), bytes);
-  }
-  for (const char* bad :
-       {"Z", "Zg=", "Zg", "Z===", "====", "Zm9v=", "Zm 9", "Zm9*", "=m9v", "Zg==Zg=="})
-    EXPECT_EQ(base64_decode(bad), std::nullopt) << bad;
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "media/srtp/base64.hh"
+#include "media/base64.hh"
 #include "media/srtp/numbering.hh"
 
 namespace holdfast::media {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Base64 (RFC 4648 section 4) of a key, into and out of memory that its owner wipes.
+// Base64 (RFC 4648 section 4), of keys too: into and out of memory that its owner wipes.
 #pragma once
 
 #include <cstddef>

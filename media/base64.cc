@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Base64 of a key.
-#include "media/srtp/base64.hh"
+// Base64, both ways.
+#include "media/base64.hh"
 
 namespace holdfast::media {
 namespace {

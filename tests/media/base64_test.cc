@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Base64 of keys: the vectors of RFC 4648 section 10, padding left out, and what is no base64.
-#include "media/srtp/base64.hh"
+// Base64: the vectors of RFC 4648 section 10, padding left out, and what is no base64.
+#include "media/base64.hh"
 
 #include <gtest/gtest.h>
 
@@ -36,6 +36,7 @@ TEST(Base64, VectorsOfRfc4648Section10) {
     EXPECT_EQ(decoded(text), plain);
   }
   EXPECT_EQ(decoded("+/+/"), "\xfb\xff\xbf");
+  EXPECT_EQ(encoded("\xff\xfe\xfb"), "//77");
 }
 
 TEST(Base64, PaddingMayBeLeftOut) {
@@ -44,8 +45,8 @@ TEST(Base64, PaddingMayBeLeftOut) {
 }
 
 TEST(Base64, WhatIsNone) {
-  for (const char* text : {"Z", "Zg=", "Zm8==", "=",
-                           "Zm9v=", "Zm9v====", "Zg==Zg==", "Z-8=", "Zm 9", "Zm9vYmFyZm9vYmFy"})
+  for (const char* text : {"Z", "Zg=", "Zm8==", "=", "Zm9v=", "Zm9v====", "Zg==Zg==", "Z-8=",
+                           "Zm 9", "=m9v", "====", "Zm9vYmFyZm9vYmFy"})
     EXPECT_EQ(decoded(text), std::nullopt) << text;
 }
 
