@@ -9,6 +9,7 @@ import signalling
 import sound
 from conftest import ROOT, Lab
 from handset import Handset
+from linphone import Linphone
 
 CENTRES = ("kamailio", "b2bua")
 REGISTER_TIMEOUT_S = 10
@@ -50,6 +51,13 @@ class Phone(Handset):
         self.ask("hangup")
         self.wait("CALL_CLOSED", timeout=timeout, after=mark)
 
+    def wait_until_registered(self, timeout):
+        deadline = time.monotonic() + timeout
+        while "OK" not in self.ask("reginfo").split(self.user, 1)[-1] and not self.seen("REGISTER_OK"):
+            # It may have registered before we listened.
+            assert time.monotonic() < deadline, f"{self.user} does not register: {self.ask('reginfo')}"
+            time.sleep(0.05)
+
     def in_call(self):
         """Whether it takes part in a call, from its own words."""
         established, closed = len(self.seen("CALL_ESTABLISHED")), len(self.seen("CALL_CLOSED"))
@@ -83,14 +91,14 @@ class Office:
         _, place, host = accounts().get(user, ("", "branch", int(self.box.GATEWAY4.rpartition(".")[2])))
         nets = {("branch", 4): self.box.PHONE_NET4 + ".", ("branch", 6): self.box.PHONE_NET6 + ":",
                 ("hq", 4): self.box.HQ_NET4 + ".", ("hq", 6): self.box.HQ_NET6 + ":"}
-        phone = Phone(self.box, user, place, host, f"{nets[place, options.get('family', 4)]}{host}")
+        address = f"{nets[place, options.get('family', 4)]}{host}"
+        if options.get("kind") == "linphone":
+            phone = Linphone(self.box, user, place, address)
+        else:
+            phone = Phone(self.box, user, place, host, address)
         self.phones[user] = phone
         if registers and user != "gateway" and options.get("by") != "none":
-            # It may have registered before we listened.
-            deadline = time.monotonic() + REGISTER_TIMEOUT_S
-            while "OK" not in phone.ask("reginfo").split(user, 1)[-1] and not phone.seen("REGISTER_OK"):
-                assert time.monotonic() < deadline, f"{user} does not register: {phone.ask('reginfo')}"
-                time.sleep(0.05)
+            phone.wait_until_registered(REGISTER_TIMEOUT_S)
         return phone
 
     def drop(self, user, how="stop"):

@@ -25,6 +25,21 @@ def hears(suite, key):
     return _session(suite, key, ssrc_type=pylibsrtp.Policy.SSRC_ANY_INBOUND)
 
 
+def opened(keys, packets):
+    """The packets in the clear, each under whichever of the keys, [(suite, base64)], opens it; None: none does."""
+    sessions = [hears(*key) for key in keys]
+
+    def plain(packet):
+        for session in sessions:
+            try:
+                return session.unprotect(packet)
+            except pylibsrtp.Error:
+                continue
+        return None
+
+    return [plain(packet) for packet in packets]
+
+
 class Unsealed:
     """Reads a leg's packets in the order of a capture: what they were, which were none, which index came twice."""
 

@@ -17,11 +17,12 @@ SETTINGS = {**SOON, "lan.srtp": '"offer"', "wan.srtp": '"forbid"'}
 
 class SrtpBranch(Branch):
     """A branch whose phones speak TLS to the appliance; certificates are made before anything starts."""
+    NAMES = "DNS:edge.branch.example,IP:198.18.1.2,IP:2001:db8:1::2"
 
     def centre(self, *words, server="a"):
         if words[0] == "start":
             for name in ("edge-lan", "edge-wan"):
-                self.box.run("certificate", name, "--names", "DNS:edge.branch.example,IP:198.18.1.2,IP:2001:db8:1::2")
+                self.box.run("certificate", name, "--names", self.NAMES)
         return super().centre(*words, server=server)
 
     def suites(self):

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SRTP of linphonec, by SDES over TLS: another maker's phone, whose every re-INVITE brings new keys, and which records
+all of a call. The sound that was heard is compared, and what is on its wire opened with the keys that it knows."""
+import contextlib
+import shutil
+import time
+
+import pytest
+import sealing
+import sound
+import wire
+from drill import both_heard, wait_until
+from linphone import Linphone
+from office import CENTRES
+from test_srtp import PLAIN_BYTES, rtp_sizes
+from test_srtp_calls import TAG_BYTES, SuitesBranch, g711, told_right
+
+pytestmark = [pytest.mark.drill, pytest.mark.skipif(
+    not shutil.which("linphonec"), reason="linphonec is missing (scripts/setup tests/lab/debian-packages.txt)")]
+
+CM80 = "AES_CM_128_HMAC_SHA1_80"
+SETTLE_S = 0.4
+TALK_S = 3
+
+
+class LinphoneBranch(SuitesBranch):
+    """Linphone 1013 and baresip 1010, both for RTP/SAVP only; 3011 is at headquarters. Linphone
+    finds an address in a certificate only where names stand."""
+    NAMES = "IP:198.18.1.2,DNS:198.18.1.2"
+
+    def __init__(self, kind, far=None, **settings):
+        super().__init__(kind, lan_srtp='"require"', **settings)
+        try:
+            self.branch_phone("1013", kind="linphone", transport="tls", srtp="only")
+            self.branch_phone("1010", transport="tls", srtp="only")
+            self.phone("3011", **(far or {}))
+        except BaseException:
+            self.close()
+            raise
+
+    @contextlib.contextmanager
+    def talk(self, caller, callee, directory, seconds=TALK_S):
+        """A call, recorded at the peer ends, with sound both ways before the block and after it. Gives the captures."""
+        ends = self.phones[caller], self.phones[callee]
+        for phone in ends:
+            if isinstance(phone, Linphone):
+                phone.record_anew()
+        directory.mkdir(exist_ok=True)
+        with self.record(directory):
+            ends[0].call(callee)
+            time.sleep(seconds)
+            yield self.wires(directory)
+            ends[0].hang_up()
+            time.sleep(0.3)
+
+
+def srtp(directory, source, to):
+    """SRTP of G.711 from one address to another at the branch's port, as it came."""
+    found = (frame.ip() for frame in wire.frames(directory / "edge-lan.pcap"))
+    return [ip[3][8:] for ip in found if ip and ip[0] == wire.UDP and ip[1] == source and ip[2] == to
+            and ip[3][8:9] == b"\x80" and ip[3][9] & 0x7F == 8]
+
+
+def seconds_opened(branch, directory, inwards, suite, user):
+    """Seconds of a tone in what linphone sent to the appliance, or got from it, opened with the keys of its SDP. None
+    of the packets is left over."""
+    phone, own = branch.phones["1013"], branch.box.EDGE_LAN4
+    keys = [key for key in phone.keys(sent=inwards) if key[0] == suite]
+    plain = sealing.opened(keys, srtp(directory, *((phone.address, own) if inwards else (own, phone.address))))
+    assert plain and None not in plain, (len(plain), plain.count(None), len(keys))
+    return sound.seconds_spoken([packet[12:] for packet in plain], user)
+
+
+@pytest.fixture(name="branch", scope="module", params=CENTRES)
+def branch_fixture(request):
+    """The centre's side has no SRTP."""
+    branch = LinphoneBranch(request.param, wan_srtp='"forbid"')
+    try:
+        yield branch
+    finally:
+        branch.close()
+
+
+@pytest.mark.parametrize("caller, callee", [("1013", "3011"), ("3011", "1013")])
+def test_to_and_from_a_plain_phone(branch, tmp_path, caller, callee):
+    """RFC 4568: the one in RTP/SAVP, the other in RTP/AVP; both hear each other, and linphone's wire has SRTP alone."""
+    with branch.talk(caller, callee, tmp_path) as wires:
+        assert branch.suites() == [("lan", CM80, CM80), ("wan", None)]
+    both_heard(branch.phones[caller], branch.phones[callee], TALK_S - 1)
+    wires.only_anchored()
+    told_right(branch, wires)
+    assert rtp_sizes(tmp_path, "edge-lan") == {PLAIN_BYTES + TAG_BYTES[CM80]}
+    assert rtp_sizes(tmp_path, "edge-wan") == {PLAIN_BYTES}
+    assert seconds_opened(branch, tmp_path, True, CM80, "1013") >= TALK_S - 1
+    assert seconds_opened(branch, tmp_path, False, CM80, "3011") >= TALK_S - 1
