@@ -93,3 +93,70 @@ def test_to_and_from_a_plain_phone(branch, tmp_path, caller, callee):
     assert rtp_sizes(tmp_path, "edge-wan") == {PLAIN_BYTES}
     assert seconds_opened(branch, tmp_path, True, CM80, "1013") >= TALK_S - 1
     assert seconds_opened(branch, tmp_path, False, CM80, "3011") >= TALK_S - 1
+
+
+def test_each_hold_brings_new_keys(branch, tmp_path):
+    """Hold and resume of either side. Linphone tells new keys in each offer of its own; it hears the far one, and is
+    heard, under all of them."""
+    phone, far = branch.phones["1013"], branch.phones["3011"]
+    before = len(phone.keys(sent=True))
+    with branch.talk("1013", "3011", tmp_path) as wires:
+        phone.hold()
+        time.sleep(1)
+        phone.resume()
+        time.sleep(TALK_S)
+        far.ask("hold")
+        time.sleep(1)
+        far.ask("resume")
+        time.sleep(SETTLE_S)
+        began_ns = time.time_ns()
+        time.sleep(TALK_S)
+        ended_ns = time.time_ns()
+        assert branch.suites() == [("lan", CM80, CM80), ("wan", None)]
+    own = [key for key in phone.keys(sent=True)[before:] if key[0] == CM80]
+    assert len(own) >= 3, own
+    assert wires.lost_by_us((began_ns, ended_ns)) == []
+    said, heard = 3 * TALK_S - 1, 3 * TALK_S - 1
+    assert phone.heard("3011") >= heard
+    assert sound.seconds_spoken(g711(tmp_path, "edge-wan", branch.box.EDGE_WAN4), "1013") >= said
+    assert seconds_opened(branch, tmp_path, True, CM80, "1013") >= said
+    assert seconds_opened(branch, tmp_path, False, CM80, "3011") >= heard
+    told_right(branch, wires)
+
+
+@pytest.mark.parametrize("caller, callee", [("1013", "1010"), ("1010", "1013")])
+def test_to_and_from_another_make(branch, tmp_path, caller, callee):
+    """Baresip and linphone in the branch, each with keys of its own; their call spirals through the centre in the clear."""
+    with branch.talk(caller, callee, tmp_path):
+        assert branch.suites() == [("lan", CM80, CM80)] * 2 + [("wan", None)] * 2
+    both_heard(branch.phones[caller], branch.phones[callee], TALK_S - 1)
+
+
+def test_calls_go_on_encrypted_without_the_centre(branch, tmp_path):
+    branch.centre("kill")
+    wait_until(lambda: branch.say("upstreams")["state"] == "survival", 10, "it is still trusted")
+    for caller, callee in (("1013", "1010"), ("1010", "1013")):
+        directory = tmp_path / caller
+        with branch.talk(caller, callee, directory):
+            assert branch.suites() == [("lan", CM80, CM80)] * 2
+        both_heard(branch.phones[caller], branch.phones[callee], TALK_S - 1)
+        assert rtp_sizes(directory, "edge-lan") == {PLAIN_BYTES + TAG_BYTES[CM80]}
+
+
+@pytest.mark.parametrize("kind", CENTRES)
+@pytest.mark.parametrize("suite", ["AES_CM_128_HMAC_SHA1_32", "AES_256_CM_HMAC_SHA1_80", "AES_256_CM_HMAC_SHA1_32"])
+def test_each_side_has_a_suite_of_its_own(kind, suite, tmp_path):
+    """The appliance forces another suite on linphone than on baresip, whoever calls."""
+    branch = LinphoneBranch(kind, far={"srtp": "only"}, lan_srtp_suites=f'["{suite}"]', wan_srtp='"require"',
+                            wan_srtp_suites=f'["AEAD_AES_256_GCM", "{CM80}"]', wan_srtp_without_tls="true")
+    try:
+        for caller, callee, of_wan in (("1013", "3011", "AEAD_AES_256_GCM"), ("3011", "1013", CM80)):
+            directory = tmp_path / caller
+            with branch.talk(caller, callee, directory) as wires:
+                assert branch.suites() == [("lan", suite, suite), ("wan", of_wan, of_wan)]
+            both_heard(branch.phones[caller], branch.phones[callee], TALK_S - 1)
+            told_right(branch, wires)
+            assert rtp_sizes(directory, "edge-lan") == {PLAIN_BYTES + TAG_BYTES[suite]}
+            assert rtp_sizes(directory, "edge-wan") == {PLAIN_BYTES + TAG_BYTES[of_wan]}
+    finally:
+        branch.close()

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.drill
 SETTLE_S = 0.4
 TALK_S = 3
 MOST_UNREAD = 5
-TAG_BYTES = {"AES_CM_128_HMAC_SHA1_80": 10, "AES_CM_128_HMAC_SHA1_32": 4, "AEAD_AES_128_GCM": 16,
-             "AEAD_AES_256_GCM": 16}
+TAG_BYTES = {"AES_CM_128_HMAC_SHA1_80": 10, "AES_CM_128_HMAC_SHA1_32": 4, "AES_256_CM_HMAC_SHA1_80": 10,
+             "AES_256_CM_HMAC_SHA1_32": 4, "AEAD_AES_128_GCM": 16, "AEAD_AES_256_GCM": 16}
 
 
 class SuitesBranch(SrtpBranch):
