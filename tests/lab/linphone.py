@@ -5,11 +5,11 @@ import pathlib
 import re
 import time
 
+import sealing
 import sound
 
 LINE = re.compile(r"^\d{4}-\d\d-\d\d [\d:]+ ", re.MULTILINE)
 MESSAGE = re.compile(r"belle-sip-message-channel \[\w+\]: (message sent to|received) [^\n]*\n(.*)", re.DOTALL)
-CRYPTO = re.compile(r"^a=crypto:\d+ (\S+) inline:([A-Za-z0-9+/=]+)", re.MULTILINE)
 
 
 class Linphone:
@@ -87,8 +87,7 @@ class Linphone:
     def keys(self, sent):
         """The keys of SDES that it sent, or those that it was sent: [(suite, base64)] in order, each once."""
         found = (MESSAGE.search(part) for part in LINE.split(self._logged()))
-        texts = [match[2] for match in found if match and (match[1] == "message sent to") == sent]
-        return list(dict.fromkeys(key for text in texts for key in CRYPTO.findall(text)))
+        return sealing.told(match[2] for match in found if match and (match[1] == "message sent to") == sent)
 
     def _files(self):
         return self.directory.glob("rec/dump-*-dec.wav")

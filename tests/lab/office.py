@@ -2,9 +2,11 @@
 """The lab with people in it, as tests drive it: a centre of either kind, phones, the gateway."""
 import contextlib
 import pathlib
+import re
 import subprocess
 import time
 
+import sealing
 import signalling
 import sound
 from conftest import ROOT, Lab
@@ -13,6 +15,7 @@ from linphone import Linphone
 
 CENTRES = ("kamailio", "b2bua")
 REGISTER_TIMEOUT_S = 10
+TRACED = re.compile(r"^(?:UDP|TCP|TLS) (\S+):\d+ -> \S+\n(.*?)\x1b", re.MULTILINE | re.DOTALL)
 
 
 def accounts():
@@ -66,6 +69,11 @@ class Phone(Handset):
     def heard(self, user):
         """Seconds of the other's tone in a recording that went on after the last dial. Whole once the call is over."""
         return sound.heard(self.directory, user, Phone.last_dial_s)
+
+    def keys(self, sent):
+        """The keys of SDES that it sent, or those that it was sent: [(suite, base64)]. It is started with trace="yes"."""
+        log = pathlib.Path(f"{self.directory}.log").read_text(encoding="utf-8", errors="replace")
+        return sealing.told(text for source, text in TRACED.findall(log) if (source.strip("[]") == self.address) == sent)
 
 
 class Office:

@@ -6,14 +6,12 @@ import shutil
 import time
 
 import pytest
-import sealing
 import sound
-import wire
 from drill import both_heard, wait_until
 from linphone import Linphone
 from office import CENTRES
 from test_srtp import PLAIN_BYTES, rtp_sizes
-from test_srtp_calls import TAG_BYTES, SuitesBranch, g711, told_right
+from test_srtp_calls import TAG_BYTES, SuitesBranch, g711, seconds_sealed, told_right
 
 pytestmark = [pytest.mark.drill, pytest.mark.skipif(
     not shutil.which("linphonec"), reason="linphonec is missing (scripts/setup tests/lab/debian-packages.txt)")]
@@ -54,23 +52,6 @@ class LinphoneBranch(SuitesBranch):
             time.sleep(0.3)
 
 
-def srtp(directory, source, to):
-    """SRTP of G.711 from one address to another at the branch's port, as it came."""
-    found = (frame.ip() for frame in wire.frames(directory / "edge-lan.pcap"))
-    return [ip[3][8:] for ip in found if ip and ip[0] == wire.UDP and ip[1] == source and ip[2] == to
-            and ip[3][8:9] == b"\x80" and ip[3][9] & 0x7F == 8]
-
-
-def seconds_opened(branch, directory, inwards, suite, user):
-    """Seconds of a tone in what linphone sent to the appliance, or got from it, opened with the keys of its SDP. None
-    of the packets is left over."""
-    phone, own = branch.phones["1013"], branch.box.EDGE_LAN4
-    keys = [key for key in phone.keys(sent=inwards) if key[0] == suite]
-    plain = sealing.opened(keys, srtp(directory, *((phone.address, own) if inwards else (own, phone.address))))
-    assert plain and None not in plain, (len(plain), plain.count(None), len(keys))
-    return sound.seconds_spoken([packet[12:] for packet in plain], user)
-
-
 @pytest.fixture(name="branch", scope="module", params=CENTRES)
 def branch_fixture(request):
     """The centre's side has no SRTP."""
@@ -91,8 +72,8 @@ def test_to_and_from_a_plain_phone(branch, tmp_path, caller, callee):
     told_right(branch, wires)
     assert rtp_sizes(tmp_path, "edge-lan") == {PLAIN_BYTES + TAG_BYTES[CM80]}
     assert rtp_sizes(tmp_path, "edge-wan") == {PLAIN_BYTES}
-    assert seconds_opened(branch, tmp_path, True, CM80, "1013") >= TALK_S - 1
-    assert seconds_opened(branch, tmp_path, False, CM80, "3011") >= TALK_S - 1
+    assert seconds_sealed(branch, "1013", tmp_path, inwards=True, talker="1013") >= TALK_S - 1
+    assert seconds_sealed(branch, "1013", tmp_path, inwards=False, talker="3011") >= TALK_S - 1
 
 
 def test_each_hold_brings_new_keys(branch, tmp_path):
@@ -116,12 +97,12 @@ def test_each_hold_brings_new_keys(branch, tmp_path):
     own = [key for key in phone.keys(sent=True)[before:] if key[0] == CM80]
     assert len(own) >= 3, own
     assert wires.lost_by_us((began_ns, ended_ns)) == []
-    said, heard = 3 * TALK_S - 1, 3 * TALK_S - 1
-    assert phone.heard("3011") >= heard
-    assert sound.seconds_spoken(g711(tmp_path, "edge-wan", branch.box.EDGE_WAN4), "1013") >= said
-    assert seconds_opened(branch, tmp_path, True, CM80, "1013") >= said
-    assert seconds_opened(branch, tmp_path, False, CM80, "3011") >= heard
-    told_right(branch, wires)
+    enough = 3 * TALK_S - 1  # before the holds, between them, after them
+    assert phone.heard("3011") >= enough
+    assert sound.seconds_spoken(g711(tmp_path, "edge-wan", branch.box.EDGE_WAN4), "1013") >= enough
+    assert seconds_sealed(branch, "1013", tmp_path, inwards=True, talker="1013") >= enough
+    assert seconds_sealed(branch, "1013", tmp_path, inwards=False, talker="3011") >= enough
+    told_right(branch, wires, key_changes=len(own) - 1)
 
 
 @pytest.mark.parametrize("caller, callee", [("1013", "1010"), ("1010", "1013")])
