@@ -22,14 +22,15 @@ TALK_S = 3
 
 
 class LinphoneBranch(SuitesBranch):
-    """Linphone 1013 and baresip 1010, both for RTP/SAVP only; 3011 is at headquarters. Linphone
+    """Linphone 1013 and, by IPv6, 1014; baresip 1010; all for RTP/SAVP only. 3011 is at headquarters. Linphone
     finds an address in a certificate only where names stand."""
-    NAMES = "IP:198.18.1.2,DNS:198.18.1.2"
+    NAMES = "IP:198.18.1.2,DNS:198.18.1.2,IP:2001:db8:1::2,DNS:2001:db8:1::2"
 
     def __init__(self, kind, far=None, **settings):
         super().__init__(kind, lan_srtp='"require"', **settings)
         try:
             self.branch_phone("1013", kind="linphone", transport="tls", srtp="only")
+            self.branch_phone("1014", kind="linphone", transport="tls", srtp="only", family=6)
             self.branch_phone("1010", transport="tls", srtp="only")
             self.phone("3011", **(far or {}))
         except BaseException:
@@ -62,18 +63,20 @@ def branch_fixture(request):
         branch.close()
 
 
-@pytest.mark.parametrize("caller, callee", [("1013", "3011"), ("3011", "1013")])
+@pytest.mark.parametrize("caller, callee", [("1013", "3011"), ("3011", "1013"), ("1014", "3011"), ("3011", "1014")])
 def test_to_and_from_a_plain_phone(branch, tmp_path, caller, callee):
     """RFC 4568: the one in RTP/SAVP, the other in RTP/AVP; both hear each other, and linphone's wire has SRTP alone."""
     with branch.talk(caller, callee, tmp_path) as wires:
         assert branch.suites() == [("lan", CM80, CM80), ("wan", None)]
+        assert min(branch.opened()) > 0
+    linphone = caller if callee == "3011" else callee
     both_heard(branch.phones[caller], branch.phones[callee], TALK_S - 1)
     wires.only_anchored()
     told_right(branch, wires)
     assert rtp_sizes(tmp_path, "edge-lan") == {PLAIN_BYTES + TAG_BYTES[CM80]}
     assert rtp_sizes(tmp_path, "edge-wan") == {PLAIN_BYTES}
-    assert seconds_sealed(branch, "1013", tmp_path, inwards=True, talker="1013") >= TALK_S - 1
-    assert seconds_sealed(branch, "1013", tmp_path, inwards=False, talker="3011") >= TALK_S - 1
+    assert seconds_sealed(branch, linphone, tmp_path, inwards=True, talker=linphone) >= TALK_S - 1
+    assert seconds_sealed(branch, linphone, tmp_path, inwards=False, talker="3011") >= TALK_S - 1
 
 
 def test_each_hold_brings_new_keys(branch, tmp_path):
@@ -105,11 +108,12 @@ def test_each_hold_brings_new_keys(branch, tmp_path):
     told_right(branch, wires, key_changes=len(own) - 1)
 
 
-@pytest.mark.parametrize("caller, callee", [("1013", "1010"), ("1010", "1013")])
-def test_to_and_from_another_make(branch, tmp_path, caller, callee):
-    """Baresip and linphone in the branch, each with keys of its own; their call spirals through the centre in the clear."""
+@pytest.mark.parametrize("caller, callee", [("1013", "1010"), ("1010", "1014"), ("1014", "1013")])
+def test_between_phones_of_the_branch(branch, tmp_path, caller, callee):
+    """Each with keys of its own; their call spirals through the centre in the clear. SRTCP goes both ways too."""
     with branch.talk(caller, callee, tmp_path):
         assert branch.suites() == [("lan", CM80, CM80)] * 2 + [("wan", None)] * 2
+        assert min(branch.opened()) > 0
     both_heard(branch.phones[caller], branch.phones[callee], TALK_S - 1)
 
 

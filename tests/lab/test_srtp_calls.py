@@ -60,7 +60,8 @@ def g711(directory, point, source):
 def seconds_sealed(branch, user, directory, inwards, talker, between=(0, 2**63)):
     """Seconds of a talker's tone in the SRTP that a phone of the branch sent to the appliance, or got from it, between
     two moments. It is opened with the keys of that phone's SDP, and none of the packets is left over."""
-    phone, own = branch.phones[user], branch.box.EDGE_LAN4
+    phone = branch.phones[user]
+    own = branch.box.EDGE_LAN6 if ":" in phone.address else branch.box.EDGE_LAN4
     source, to = (phone.address, own) if inwards else (own, phone.address)
     came = [(frame.time_ns, frame.ip()) for frame in wire.frames(directory / "edge-lan.pcap")]
     came = [(at, ip[3][8:]) for at, ip in came if ip and ip[0] == wire.UDP and ip[1:3] == (source, to)
