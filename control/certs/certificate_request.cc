@@ -29,12 +29,13 @@ std::string text_of(const Bio& bio) {
 }
 
 bool is_plain(const std::string& name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+  return !name.empty() && name != kAsHostName && std::all_of(name.begin(), name.end(), [](char c) {
     return c > ' ' && c < 0x7f && c != ',' && c != ';' && c != '"';
   });
 }
 
 std::string alternative_of(const std::string& name) {
+  if (name.starts_with(kAsHostName)) return name;
   if (IpAddress::parse(name)) return "IP:" + name;
   return (name.starts_with("sip:") || name.starts_with("sips:") ? "URI:" : "DNS:") + name;
 }
@@ -82,7 +83,8 @@ std::string make_request(EVP_PKEY* key, const std::vector<std::string>& names, s
     if (!is_plain(name)) return "'" + name + "' is no name for a certificate";
   ERR_clear_error();
   const Request request(X509_REQ_new(), X509_REQ_free);
-  const std::string common = names.front().substr(0, kMaxCommonName);
+  const size_t prefix = names.front().starts_with(kAsHostName) ? kAsHostName.size() : 0;
+  const std::string common = names.front().substr(prefix, kMaxCommonName);
   const auto* bytes = reinterpret_cast<const unsigned char*>(common.data());
   if (X509_REQ_set_version(request.get(), X509_REQ_VERSION_1) != 1 ||
       X509_NAME_add_entry_by_NID(X509_REQ_get_subject_name(request.get()), NID_commonName,

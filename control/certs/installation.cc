@@ -102,6 +102,12 @@ std::string_view host_of(std::string_view name) {
   return name;
 }
 
+bool has(const tls::CertificateNames& names, std::string_view wanted) {
+  if (!wanted.starts_with(kAsHostName)) return tls::is_for(names, host_of(wanted));
+  return std::find(names.dns.begin(), names.dns.end(), wanted.substr(kAsHostName.size())) !=
+         names.dns.end();
+}
+
 bool key_fits(const std::string& path, const X509* certificate) {
   const auto key = exists(path) ? tls::read_key(path) : Result<tls::Key, std::string>("none");
   return key && tls::fits(certificate, key->get());
@@ -147,7 +153,7 @@ std::string install(const Place& place, const std::string& chain_pem, const std:
   else if (auto wrong = ca_fault(*chain, ca, now_s); !wrong.empty())
     return "the certificate (" + done.facts.subject + "): " + wrong;
   for (const std::string& name : place.names)
-    if (!tls::is_for(done.facts.names, host_of(name)))
+    if (!has(done.facts.names, name))
       done.warnings.push_back("it is not for " + name + ", only for " +
                               tls::text_of(done.facts.names));
   // The key goes first: whoever reads

@@ -162,7 +162,8 @@ void add_cert_commands(CLI::App& app, Context& context) {
       "request", "make a key, which waits, and print the request that its CA is to sign");
   request->add_option("INTERFACE", asked->interface)->required();
   request->add_option("--name", asked->names,
-                      "names, sip: URIs or addresses to ask for (default: the aliases of [sip] and "
+                      "names, sip: URIs or addresses to ask for, DNS:198.18.1.2 for an address as "
+                      "a host name (default: the aliases of [sip] and "
                       "the addresses of the listener)");
   request->add_flag("--rsa", asked->rsa, "an RSA key of 2048 bits instead of EC P-256");
   with_config(request);

@@ -156,8 +156,24 @@ TEST_F(InstallationTest, WhatDoesNotFitChangesNothing) {
   EXPECT_EQ(done.warnings[0], "no CA to check it with; give one with --ca");
 }
 
+// Some phones look for an address only where host names stand; it is asked for there by that name.
+TEST_F(InstallationTest, AnAddressWhereHostNamesStand) {
+  place.names = {"DNS:198.18.2.2", "198.18.2.2", "DNS:2001:db8:2::2"};
+  EXPECT_EQ(put(signed_by("line-ca", request())), "");
+  EXPECT_TRUE(done.warnings.empty()) << done.warnings.front();
+  EXPECT_EQ(done.facts.subject, "CN=198.18.2.2");
+  EXPECT_EQ(tls::text_of(done.facts.names), "DNS:198.18.2.2, DNS:2001:db8:2::2, IP:198.18.2.2");
+
+  place.names = {"198.18.2.2"};
+  const std::string without = signed_by("line-ca", request());
+  place.names = {"DNS:198.18.2.2"};
+  EXPECT_EQ(put(without), "");
+  ASSERT_EQ(done.warnings.size(), 1U);
+  EXPECT_EQ(done.warnings[0], "it is not for DNS:198.18.2.2, only for IP:198.18.2.2");
+}
+
 TEST_F(InstallationTest, NamesThatAreNone) {
-  for (const char* name : {"", "two words", "a,DNS:b", "a;b", "caf\xc3\xa9"}) {
+  for (const char* name : {"", "DNS:", "two words", "a,DNS:b", "a;b", "caf\xc3\xa9"}) {
     place.names = {name};
     std::string pem;
     EXPECT_NE(prepare(place, KeyKind::ec, pem, made), "") << name;
