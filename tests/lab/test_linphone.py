@@ -22,16 +22,16 @@ TALK_S = 3
 
 
 class LinphoneBranch(SuitesBranch):
-    """Linphone 1013 and, by IPv6, 1014; baresip 1010; all for RTP/SAVP only. 3011 is at headquarters. Linphone
+    """Linphone 1013 and, by IPv6, 1014; baresip 1010; their srtp in this order. 3011 is at headquarters. Linphone
     finds an address in a certificate only where names stand."""
     NAMES = "IP:198.18.1.2,DNS:198.18.1.2,IP:2001:db8:1::2,DNS:2001:db8:1::2"
 
-    def __init__(self, kind, far=None, **settings):
-        super().__init__(kind, lan_srtp='"require"', **settings)
+    def __init__(self, kind, lan="require", srtp=("only", "only", "only"), far=None, **settings):
+        super().__init__(kind, lan_srtp=f'"{lan}"', **settings)
         try:
-            self.branch_phone("1013", kind="linphone", transport="tls", srtp="only")
-            self.branch_phone("1014", kind="linphone", transport="tls", srtp="only", family=6)
-            self.branch_phone("1010", transport="tls", srtp="only")
+            self.branch_phone("1013", kind="linphone", transport="tls", srtp=srtp[0])
+            self.branch_phone("1014", kind="linphone", transport="tls", srtp=srtp[1], family=6)
+            self.branch_phone("1010", transport="tls", srtp=srtp[2])
             self.phone("3011", **(far or {}))
         except BaseException:
             self.close()
@@ -143,5 +143,23 @@ def test_each_side_has_a_suite_of_its_own(kind, suite, tmp_path):
             told_right(branch, wires)
             assert rtp_sizes(directory, "edge-lan") == {PLAIN_BYTES + TAG_BYTES[suite]}
             assert rtp_sizes(directory, "edge-wan") == {PLAIN_BYTES + TAG_BYTES[of_wan]}
+    finally:
+        branch.close()
+
+
+@pytest.mark.parametrize("kind", CENTRES)
+def test_who_may_have_srtp_and_who_has_none(kind, tmp_path):
+    """Linphone offers RTP/SAVP where it may have SRTP, and takes our RTP/AVP with keys for a plain one."""
+    branch = LinphoneBranch(kind, lan="offer", srtp=("offer", "no", "offer"), wan_srtp='"forbid"')
+    sealed, plain, far = ("lan", CM80, CM80), ("lan", None), ("wan", None)
+    calls = (("1013", "3011", [sealed, far]), ("3011", "1013", [plain, far]), ("1014", "3011", [plain, far]),
+             ("3011", "1014", [plain, far]), ("1013", "1014", [sealed, plain, far, far]),
+             ("1013", "1010", [sealed, sealed, far, far]), ("1010", "1013", [sealed, plain, far, far]))
+    try:
+        for caller, callee, suites in calls:
+            with branch.talk(caller, callee, tmp_path / f"{caller}-{callee}"):
+                assert branch.suites() == suites
+                assert min(branch.opened()) > 0
+            both_heard(branch.phones[caller], branch.phones[callee], TALK_S - 1)
     finally:
         branch.close()

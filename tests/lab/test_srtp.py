@@ -28,7 +28,8 @@ class SrtpBranch(Branch):
     def suites(self):
         """Of the legs of all calls, by interface: the suites on the way in and out, None for plain RTP."""
         legs = [leg for call in self.say("relay", "list")["calls"] for leg in call["legs"]]
-        return sorted((leg["interface"], *(leg["srtp"].values() if "srtp" in leg else (None,))) for leg in legs)
+        suites = [(leg["interface"], *(leg["srtp"].values() if "srtp" in leg else (None,))) for leg in legs]
+        return sorted(suites, key=str)
 
     def opened(self):
         """Media packets that were taken from each leg, those of SRTP decrypted; none failed."""
