@@ -2,7 +2,9 @@
 """SRTP of linphonec, by SDES over TLS: another maker's phone, whose every re-INVITE brings new keys, and which records
 all of a call. The sound that was heard is compared, and what is on its wire opened with the keys that it knows."""
 import contextlib
+import os
 import shutil
+import signal
 import time
 
 import pytest
@@ -115,6 +117,29 @@ def test_between_phones_of_the_branch(branch, tmp_path, caller, callee):
         assert branch.suites() == [("lan", CM80, CM80)] * 2 + [("wan", None)] * 2
         assert min(branch.opened()) > 0
     both_heard(branch.phones[caller], branch.phones[callee], TALK_S - 1)
+
+
+@pytest.mark.parametrize("daemon", ["holdfastd", "dataplane"])
+def test_new_keys_after_a_daemon_died(branch, tmp_path, daemon):
+    """kill -9 in the call: sound goes on, and a hold after it brings new keys to who came after."""
+    phone = branch.phones["1013"]
+    with branch.talk("1013", "3011", tmp_path):
+        os.kill(branch.box.pid(daemon), signal.SIGKILL)
+        time.sleep(0.1)
+        branch.restart(daemon)
+        time.sleep(TALK_S)
+        wait_until(lambda: branch.say("upstreams")["state"] == "online", 10, "the centre is not found")
+        before = phone.keys(sent=True)
+        phone.hold()
+        phone.resume()
+        assert len({key for key in phone.keys(sent=True) if key[0] == CM80} - set(before)) == 2
+        began_ns = time.time_ns()
+        time.sleep(TALK_S)
+        ended_ns = time.time_ns()
+    assert phone.heard("3011") >= 3 * TALK_S - 2
+    for inwards, talker in ((True, "1013"), (False, "3011")):
+        assert seconds_sealed(branch, "1013", tmp_path, inwards, talker, (began_ns, ended_ns)) >= TALK_S - 0.5
+    assert sound.seconds_spoken(g711(tmp_path, "edge-wan", branch.box.EDGE_WAN4), "1013") >= 3 * TALK_S - 2
 
 
 def test_calls_go_on_encrypted_without_the_centre(branch, tmp_path):
