@@ -41,7 +41,7 @@ class LinphoneBranch(SuitesBranch):
 
     @contextlib.contextmanager
     def talk(self, caller, callee, directory, seconds=TALK_S):
-        """A call, recorded at the peer ends, with sound both ways before the block and after it. Gives the captures."""
+        """A call with sound both ways, recorded at the peer ends, which ends with the block. Gives the captures."""
         ends = self.phones[caller], self.phones[callee]
         for phone in ends:
             if isinstance(phone, Linphone):
@@ -50,9 +50,11 @@ class LinphoneBranch(SuitesBranch):
         with self.record(directory):
             ends[0].call(callee)
             time.sleep(seconds)
-            yield self.wires(directory)
-            ends[0].hang_up()
-            time.sleep(0.3)
+            try:
+                yield self.wires(directory)
+            finally:
+                ends[0].hang_up()
+                time.sleep(0.3)
 
 
 @pytest.fixture(name="branch", scope="module", params=CENTRES)
