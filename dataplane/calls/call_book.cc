@@ -38,8 +38,12 @@ CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
       ports_(board, std::move(rest)),
       minutes_(unix_ms()) {
   assert(board_.cores() > 0);
-  for (CallNumber call = 0; call < max_legs / 2; ++call)
-    free_calls_[board_.owner_of_leg(legs_of(call)[0])].push_back(call);
+  // By turns: an lcore has at most one call more than another.
+  const CallNumber per_core = board_.legs_per_core() / 2;
+  for (CallNumber call = 0; call < max_legs / 2; ++call) {
+    const uint32_t core = call % board_.cores();
+    free_calls_[core].push_back(core * per_core + call / board_.cores());
+  }
 }
 
 // All of a leg but its address, of which only the family is settled, and its port: they are of the

@@ -66,12 +66,12 @@ class Switchboard {
   // Throws std::runtime_error when DPDK has no room for the rings.
   Switchboard(uint32_t cores, uint32_t max_legs, std::vector<PortIo> ports);
 
+  // Even, since the legs of a call are neighbours and belong to one core.
   static constexpr uint32_t legs_per_core(uint32_t max_legs, uint32_t cores) {
-    return (max_legs + cores - 1) / cores;
+    return (max_legs / 2 + cores - 1) / cores * 2;
   }
 
   uint32_t cores() const { return cores_; }
-  // Even, since the legs of a call are neighbours and belong to one core.
   uint32_t legs_per_core() const { return legs_per_core_; }
   std::vector<PortIo>& ports() { return ports_; }
   const std::vector<PortIo>& ports() const { return ports_; }

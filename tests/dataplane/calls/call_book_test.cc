@@ -311,6 +311,42 @@ TEST_F(TwoCoreBookTest, ACallsLegsAndPortsBelongToOneLcore) {
   }
 }
 
+// 25 calls on two lcores, and 5 on four: a slice is a whole number of calls, each lcore has its
+// share.
+TEST(CallBookWithOddSlices, EachCallIsOfOneLcoreAndEachLcoreHasSome) {
+  for (const auto& [cores, legs] : {std::pair(2u, 50u), {4u, 10u}}) {
+    Rig rig({.cores = cores, .max_legs = legs});
+    const Running running(rig);
+    std::vector<std::unique_ptr<CoreLine>> lines;
+    std::vector<CoreLine*> raw;
+    for (uint32_t core = 0; core < cores; ++core) {
+      lines.push_back(std::make_unique<CoreLine>(rig.core(core), rig.board().core_bell(core)));
+      raw.push_back(lines.back().get());
+    }
+    CallBook book(rig.board(), raw, {{"lan", 7}, {"wan", 8}}, legs);
+    FakeNextHops next_hops;
+    book.set_next_hops(&next_hops);
+    control::CallAdd add;
+    add.legs[0].interface = "lan";
+    add.legs[1].interface = "wan";
+    for (auto& leg : add.legs) leg.family = 4;
+    std::vector<uint32_t> calls_of(cores, 0);
+    for (uint32_t call = 0; call < legs / 2; ++call) {
+      add.call = "c" + std::to_string(call);
+      const auto added = book.add(add);
+      ASSERT_TRUE(added) << added.error().message;
+      const uint32_t owner = rig.board().owner_of_leg(added->legs[0].leg);
+      EXPECT_EQ(rig.board().owner_of_leg(added->legs[1].leg), owner);
+      ++calls_of[owner];
+    }
+    const auto [fewest, most] = std::minmax_element(calls_of.begin(), calls_of.end());
+    EXPECT_GT(*fewest, 0u);
+    EXPECT_LE(*most - *fewest, 1u);
+    add.call = "one more";
+    EXPECT_EQ(book.add(add).error().code, ErrorCode::kNoFreeLeg);
+  }
+}
+
 // 50 pairs a slice: lcore 0 lends its last LAN port while it has the most free legs.
 TEST(CallBookWithFewPorts, TheLcoreIsOneThatHasPorts) {
   Rig rig({.cores = 2, .max_legs = 400});
