@@ -43,6 +43,7 @@ RelayCore::RelayCore(Switchboard& board, uint32_t core, const CoreMemory& memory
       tx_(board.ports().size()),
       kernel_backlog_(board.ports().size()),
       kernel_backlog_count_(board.ports().size(), 0),
+      kernel_refused_(board.ports().size(), 0),
       counters_(board.ports().size()),
       requests_(kRequestQueue),
       events_(kEventQueue) {
@@ -61,7 +62,7 @@ bool RelayCore::has_messages() const {
   if (!requests_.empty() || tell_left_ > 0) return true;
   if (board_.cores() > 1 && !ring_is_empty(board_.inbox(core_))) return true;
   for (const size_t port : own_ports_) {
-    if (queues_[port] != 0) continue;
+    if (queues_[port] != 0 || kernel_refused_[port] != 0) continue;
     const rte_ring* ring = board_.ports()[port].from_kernel.get();
     if (kernel_backlog_count_[port] > 0 || (ring != nullptr && !ring_is_empty(ring))) return true;
   }
@@ -291,6 +292,9 @@ unsigned RelayCore::poll_from_kernel(size_t port) {
   if (count == 0) return 0;
   const uint16_t sent = rte_eth_tx_burst(board_.ports()[port].dpdk_port, 0, backlog.data(), count);
   counters_[port].tx_kernel.add(sent);
+  const uint8_t refused = sent == 0 ? 1 : 0;
+  refused_count_ += size_t{refused} - kernel_refused_[port];
+  kernel_refused_[port] = refused;
   // What the port refused stays first in line: TCP sees a short delay, not a loss.
   std::copy(backlog.begin() + sent, backlog.begin() + count, backlog.begin());
   count = static_cast<uint16_t>(count - sent);

@@ -46,8 +46,11 @@ class RelayCore {
   // One round; `now_ns` is a steady clock, read once by the caller.
   Round poll(uint64_t now_ns);
   // Whether poll() would find something that came from another thread; for the last look before
-  // sleeping.
+  // sleeping. Not frames of the kernel that a port refused just now: has_refused().
   bool has_messages() const;
+  // Whether frames of the kernel wait for a port that takes none: there is nothing to do but to try
+  // again some time later.
+  bool has_refused() const { return refused_count_ > 0; }
   uint32_t legs_in_use() const { return static_cast<uint32_t>(legs_in_use_.read()); }
 
   // Slow thread -> lcore and back. Ring the core's bell after a push.
@@ -207,7 +210,9 @@ class RelayCore {
   std::vector<std::array<rte_mbuf*, kBurst>>
       kernel_backlog_;  // by port: frames of the kernel that the port refused
   std::vector<uint16_t> kernel_backlog_count_;
-  uint32_t to_wake_ = 0;  // lcores that got frames from us in this round
+  std::vector<uint8_t> kernel_refused_;  // by port: it took none of its backlog when tried last
+  size_t refused_count_ = 0;             // of those
+  uint32_t to_wake_ = 0;                 // lcores that got frames from us in this round
   std::vector<PortCounters> counters_;
   CoreCounters core_counters_;
   Counter legs_in_use_;

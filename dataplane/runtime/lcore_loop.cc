@@ -82,7 +82,8 @@ bool LcoreLoop::pause(Gears::Gear gear) {
   if (nothing) {
     const bool nap = gear == Gears::Gear::nap;
     const nfds_t watched = nap ? 1 : waits_.size();  // the doorbell is the first
-    const uint64_t ns = nap ? gears_.nap_ns() : wait_ns_;
+    uint64_t ns = nap ? gears_.nap_ns() : wait_ns_;
+    if (relay_.has_refused()) ns = std::min(ns, kBlindNapNs);
     const timespec timeout{static_cast<time_t>(ns / kNsPerS), static_cast<long>(ns % kNsPerS)};
     ppoll(waits_.data(), watched, &timeout, nullptr);
   }

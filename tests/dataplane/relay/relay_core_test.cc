@@ -265,6 +265,32 @@ TEST(RelayCore, AFullPortDropsTheNewestByNameAndGoesOn) {
   EXPECT_EQ(rig.departed(1).size(), 1u);
 }
 
+// An lcore that polled for it would poll for ever: a port may have lost its other end.
+TEST(RelayCore, WhatAPortRefusesOfTheKernelsIsNothingToStayAwakeFor) {
+  Rig rig({.owned = true});
+  add_plain_call(rig);
+  for (uint16_t seq = 0; rig.wire_room(1) > 0; ++seq) {
+    rig.arrive(0, test::build(from_phone(test::rtp(seq))));
+    rig.run();
+  }
+  rte_ring* from_kernel = rig.board().ports()[1].from_kernel.get();
+  const Bytes arp(60, 0);
+  constexpr unsigned kFrames = kBurst + 10;
+  for (unsigned i = 0; i < kFrames; ++i)
+    ASSERT_EQ(rte_ring_sp_enqueue(from_kernel, rig.prepare(1, arp).frame), 0);
+  EXPECT_TRUE(rig.core().has_messages());
+  EXPECT_FALSE(rig.core().has_refused());
+  rig.core().poll(1'000'000'000);
+  EXPECT_FALSE(rig.core().has_messages());
+  EXPECT_TRUE(rig.core().has_refused());
+
+  rig.departed(1);
+  rig.run();
+  EXPECT_EQ(rig.departed(1).size(), size_t{kFrames});
+  EXPECT_FALSE(rig.core().has_messages());
+  EXPECT_FALSE(rig.core().has_refused());
+}
+
 TEST(RelayCore, RemoveGivesTheLastCountsAndLeavesNoLeg) {
   Rig rig;
   add_plain_call(rig);
