@@ -150,6 +150,21 @@ void check_queues_of_cpus(const DataplaneConfig& config, const std::vector<Place
   }
 }
 
+// All ports share the packet buffers, which the kernel takes from af_xdp if they fit a page each.
+void check_packet_buffers(const DataplaneConfig& config, const std::vector<Places>& places,
+                          Faults& faults) {
+  const auto is_xdp = [](const InterfaceConfig& i) { return i.driver == Driver::kAfXdp; };
+  const auto xdp = std::find_if(config.interfaces.begin(), config.interfaces.end(), is_xdp);
+  if (xdp == config.interfaces.end()) return;
+  for (size_t i = 0; i < config.interfaces.size(); ++i) {
+    if (config.interfaces[i].mtu <= kMaxMtuAfXdp) continue;
+    faults.add(places[i], "mtu",
+               "driver af_xdp, which interface " + xdp->name +
+                   " has, needs packet buffers of less than a page; choose at most " +
+                   std::to_string(kMaxMtuAfXdp) + " on every interface");
+  }
+}
+
 void check_max_legs(const DataplaneConfig& config, const Places& places, Faults& faults) {
   size_t capacity = 0;
   for (const auto& interface : config.interfaces) capacity += interface.leg_capacity();
@@ -251,6 +266,7 @@ void check_together(const DataplaneConfig& config, const Places& dataplane_place
 
   check_ports_of_cpus(config, places, faults);
   check_queues_of_cpus(config, places, faults);
+  check_packet_buffers(config, places, faults);
   check_max_legs(config, dataplane_places, faults);
 }
 

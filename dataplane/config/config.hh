@@ -20,11 +20,12 @@
 namespace holdfast::config {
 
 inline constexpr size_t kMaxInterfaces = 16;
-inline constexpr size_t kMaxMediaAddresses = 8;         // of one interface
-inline constexpr size_t kMaxStaticNeighbors = 256;      // of one interface
-inline constexpr size_t kMaxCpus = 16;                  // lcores: kMaxCores of the packet loop
-inline constexpr uint32_t kMinLegsPerCpu = 2;           // a call's legs share an lcore
-inline constexpr uint16_t kMaxMtuAfPacket = 1900;       // its ring's frames are 2048 bytes
+inline constexpr size_t kMaxMediaAddresses = 8;     // of one interface
+inline constexpr size_t kMaxStaticNeighbors = 256;  // of one interface
+inline constexpr size_t kMaxCpus = 16;              // lcores: kMaxCores of the packet loop
+inline constexpr uint32_t kMinLegsPerCpu = 2;       // a call's legs share an lcore
+inline constexpr uint16_t kMaxMtuAfPacket = 1900;   // its ring's frames are 2048 bytes
+inline constexpr uint16_t kMaxMtuAfXdp = 3500;      // a packet buffer with all around it is a page
 inline constexpr size_t kMaxConfigBytes = 1024 * 1024;  // a larger file is not a configuration
 inline constexpr size_t kMaxErrors = 20;                // the rest is summed up in one line
 

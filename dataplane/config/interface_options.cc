@@ -257,7 +257,8 @@ const Option<InterfaceConfig> kOptions[] = {
      }},
     {{"mtu", "whole number", "bytes, 576 to 9000", "1500",
       "Largest IP packet on the link; at least 1280 with an IPv6 media address, at most 1900 with "
-      "af_packet, whose ring holds frames of 2048 bytes, its own header among them.",
+      "af_packet, whose ring holds frames of 2048 bytes, its own header among them, and at most "
+      "3500 on all interfaces where one has af_xdp, whose buffers are a page.",
       ""},
      [](const TomlValue& v, Section& s) { return read_number(v, s.mtu, 576, 9000); }},
     {{"tap", "text", "network device name, at most 15 characters", "\"hf-\" and the name",

@@ -192,7 +192,15 @@ const Case kInterface[] = {
     {lan("pcp-video = 8\nvlan = 1"), I "pcp-video: 8 is out of bounds; choose 0 to 7"},
     {lan("mtu = 576"), "no error"},
     {lan("mtu = 9001"), I "mtu: 9001 is out of bounds; choose 576 to 9000"},
-    {lan("mtu = 9000"), "no error"},
+    {lan("mtu = 3500"), "no error"},
+    {lan("mtu = 3501"),
+     I "mtu: driver af_xdp, which interface lan has, needs packet buffers of less than a page; "
+       "choose at most 3500 on every interface"},
+    {virtual_lan("mtu = 9000\ndriver = \"memif\"\ndevice = \"/run/m.sock\""), "no error"},
+    {virtual_lan("mtu = 9000\ndriver = \"memif\"\ndevice = \"/run/m.sock\"") +
+         "[[interface]]\nname = \"wan\"\ndevice = \"eth1\"\nmedia-addresses = [\"198.18.2.2\"]\n",
+     "hf.toml:5: interface.lan.mtu: driver af_xdp, which interface wan has, needs packet buffers "
+     "of less than a page; choose at most 3500 on every interface"},
     {lan("take = \"owned\"\ndriver = \"af_packet\"\nmtu = 1900"), "no error"},
     {lan("take = \"owned\"\ndriver = \"af_packet\"\nmtu = 1901"),
      "hf.toml:7: interface.lan.mtu: driver af_packet cuts longer packets to its frames of 2048 "

@@ -136,7 +136,7 @@ TEST(ProvisionConfig, EverythingSet) {
 TEST(ProvisionConfig, TftpTakesWhatItLeavesOutFromItsInterface) {
   const auto file = parse_provision(
       "[[interface]]\nname = \"voice\"\ndevice = \"e1\"\nmedia-addresses = [\"198.18.4.2\"]\nmtu = "
-      "9000\nmedia-ports = \"40000-40999\"\n" +
+      "3500\nmedia-ports = \"40000-40999\"\n" +
           whole("[[provision-tftp]]\ninterface = \"lan\"\n[[provision-tftp]]\ninterface = "
                 "\"voice\"\naddresses = [\"198.18.4.3\"]\nport = 6969\norigin = \"centre\"\nroot = "
                 "\"/firmware/old/\"\nmax-transfers = 4\nmax-transfers-per-address = 1\n"
@@ -158,7 +158,7 @@ TEST(ProvisionConfig, TftpTakesWhatItLeavesOutFromItsInterface) {
   EXPECT_EQ(tftps[1].port, 6969);
   EXPECT_EQ(tftps[1].root, "/firmware/old");
   EXPECT_EQ(tftps[1].max_transfers, 4U);
-  EXPECT_EQ(tftps[1].max_block_bytes, 8968);  // of a mtu of 9000
+  EXPECT_EQ(tftps[1].max_block_bytes, 3468);  // of a mtu of 3500
   EXPECT_EQ(tftps[1].max_window_blocks, 1);
   EXPECT_EQ(tftps[1].media_ports.first, 40000);
   EXPECT_EQ(tftps[2].root, "");
