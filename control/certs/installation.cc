@@ -38,8 +38,13 @@ std::string sync_folder(const std::string& path) {
   return good ? "" : system_error(folder, "cannot be written");
 }
 
-std::string write_whole(const std::string& path, const std::string& text) {
-  const std::string half = path + ".half";
+std::string half_of(const std::string& path) {
+  return path + ".half";
+}
+
+// All of it beside the file that it is to replace.
+std::string write_half(const std::string& path, const std::string& text) {
+  const std::string half = half_of(path);
   ::unlink(half.c_str());
   const int fd =
       ::open(half.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kOwnerOnly);
@@ -54,10 +59,43 @@ std::string write_whole(const std::string& path, const std::string& text) {
   good = good && ::fsync(fd) == 0;
   std::string wrong = good ? "" : system_error(half, "cannot be written");
   ::close(fd);
-  if (wrong.empty() && ::rename(half.c_str(), path.c_str()) != 0)
-    wrong = system_error(path, "cannot be replaced");
   if (!wrong.empty()) ::unlink(half.c_str());
-  return wrong.empty() ? sync_folder(path) : wrong;
+  return wrong;
+}
+
+std::string put_in_place(const std::string& path) {
+  const std::string half = half_of(path);
+  if (::rename(half.c_str(), path.c_str()) == 0) return sync_folder(path);
+  std::string wrong = system_error(path, "cannot be replaced");
+  ::unlink(half.c_str());
+  return wrong;
+}
+
+std::string write_whole(const std::string& path, const std::string& text) {
+  auto wrong = write_half(path, text);
+  return wrong.empty() ? put_in_place(path) : wrong;
+}
+
+// The old key stays beside the new one until its certificate is in place too.
+std::string replace_pair(const Place& place, const std::string& chain_pem) {
+  if (auto wrong = write_half(place.certificate, chain_pem); !wrong.empty()) return wrong;
+  const std::string old_key = place.key + ".old";
+  ::unlink(old_key.c_str());
+  const bool had_key = ::link(place.key.c_str(), old_key.c_str()) == 0;
+  std::string wrong;
+  if (!had_key && errno != ENOENT) {
+    wrong = system_error(old_key, "cannot be made");
+  } else if (::rename(next_key_of(place).c_str(), place.key.c_str()) != 0) {
+    wrong = system_error(place.key, "cannot be replaced");
+  }
+  if (!wrong.empty()) {
+    ::unlink(half_of(place.certificate).c_str());
+  } else if (wrong = put_in_place(place.certificate); !wrong.empty()) {
+    ::rename(place.key.c_str(), next_key_of(place).c_str());
+    if (had_key) ::rename(old_key.c_str(), place.key.c_str());
+  }
+  ::unlink(old_key.c_str());
+  return wrong;
 }
 
 // Each is signed by the next.
@@ -84,6 +122,7 @@ std::string ca_fault(const std::vector<tls::Certificate>& chain, const std::stri
     wrong = ca + ": holds no certificate of a CA" + tls::reason();
   } else if (X509_STORE_CTX_init(context, store, chain.front().get(), between) == 1) {
     X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(context), now_s);
+    X509_STORE_CTX_set_flags(context, X509_V_FLAG_PARTIAL_CHAIN);  // as in a handshake
     if (X509_verify_cert(context) != 1)
       wrong = "it does not come from " + ca + ": " +
               X509_verify_cert_error_string(X509_STORE_CTX_get_error(context));
@@ -156,10 +195,9 @@ std::string install(const Place& place, const std::string& chain_pem, const std:
     if (!has(done.facts.names, name))
       done.warnings.push_back("it is not for " + name + ", only for " +
                               tls::text_of(done.facts.names));
-  // The key goes first: whoever reads
-  // the pair between the two finds that they do not fit, and keeps what he has.
-  if (done.new_key && ::rename(next_key_of(place).c_str(), place.key.c_str()) != 0)
-    return system_error(place.key, "cannot be replaced");
+  // The key goes first: whoever reads the pair between the two finds that they do not fit, and
+  // keeps what he has. After a power failure there, the same installation again puts it right.
+  if (done.new_key) return replace_pair(place, chain_pem);
   return write_whole(place.certificate, chain_pem);
 }
 

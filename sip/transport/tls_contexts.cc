@@ -22,6 +22,8 @@ constexpr int64_t kSoonS = 14 * 86400;
 std::string believe(SSL_CTX* context, const std::string& file, int mode) {
   if (SSL_CTX_load_verify_file(context, file.c_str()) != 1)
     return file + ": holds no certificate of a CA that can be used" + tls::reason();
+  // The CA that signs is often all that one is given, without the root above it.
+  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
   SSL_CTX_set_verify(context, mode, TlsSession::judge);
   return "";
 }

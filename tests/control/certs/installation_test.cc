@@ -156,6 +156,27 @@ TEST_F(InstallationTest, WhatDoesNotFitChangesNothing) {
   EXPECT_EQ(done.warnings[0], "no CA to check it with; give one with --ca");
 }
 
+// The certificate cannot be put in place: the pair that serves stays, and so does the key that
+// waits.
+TEST_F(InstallationTest, AHalfInstallationTakesNoKeyAway) {
+  EXPECT_EQ(put(signed_by("line-ca", request())), "");
+  const std::string old_key = read(place.key);
+  const std::string pem = request();
+  const std::string new_key = read(next_key_of(place));
+  std::filesystem::remove(place.certificate);
+  std::filesystem::create_directory(place.certificate);
+  EXPECT_NE(put(signed_by("line-ca", pem)).find("cannot be replaced"), std::string::npos);
+  EXPECT_EQ(read(place.key), old_key);
+  EXPECT_EQ(read(next_key_of(place)), new_key);
+  std::filesystem::remove(place.certificate);
+  EXPECT_EQ(put(signed_by("line-ca", pem)), "");
+  EXPECT_EQ(read(place.key), new_key);
+  for (const char* rest : {".old", ".half"}) {
+    EXPECT_FALSE(std::filesystem::exists(place.key + rest));
+    EXPECT_FALSE(std::filesystem::exists(place.certificate + rest));
+  }
+}
+
 // Some phones look for an address only where host names stand; it is asked for there by that name.
 TEST_F(InstallationTest, AnAddressWhereHostNamesStand) {
   place.names = {"DNS:198.18.2.2", "198.18.2.2", "DNS:2001:db8:2::2"};

@@ -170,6 +170,22 @@ TEST_F(TlsTest, TheCentreIsKnownByItsNameThoughTheHopIsAnAddress) {
   }
 }
 
+TEST_F(TlsTest, TheCaThatSignsIsEnoughWithoutTheRootAboveIt) {
+  files.make("issuer", "line-ca",
+             {.common_name = "issuer", .alternative_names = {}, .authority = true});
+  issue("issued", "DNS:centre.example", -3600, kDay, "issuer");
+  centre = std::make_unique<Side>(loop, tls("issued"), kCentre);
+  TlsConfig config = tls("box");
+  config.ca = files.certificate("issuer");
+  box = std::make_unique<Side>(loop, std::move(config), kBox);
+  ASSERT_EQ(centre->open(), "");
+  ASSERT_EQ(box->open(), "");
+  box->endpoints.send(centre->hop("centre.example"), kOptions);
+  loop.settle();
+  EXPECT_EQ(box->fault(), "none");
+  EXPECT_EQ(centre->messages.size(), 1U);
+}
+
 TEST_F(TlsTest, WhomWeDoNotBelieveIsRefusedByName) {
   issue("stranger", "DNS:centre.example", -3600, kDay, "other-ca");
   issue("expired", "DNS:centre.example", -2 * kDay, -kDay);
