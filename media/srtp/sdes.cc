@@ -65,15 +65,6 @@ SdesLines read_crypto_lines(std::span<const std::string_view> values) {
   return lines;
 }
 
-std::optional<SdesReject> why_no_answer(std::span<const SdesCrypto> offered,
-                                        const SdesCrypto& answer) {
-  const auto taken = std::find_if(offered.begin(), offered.end(),
-                                  [&](const SdesCrypto& o) { return o.tag == answer.tag; });
-  if (taken == offered.end()) return SdesReject::sdes_answer_tag;
-  if (taken->suite != answer.suite) return SdesReject::sdes_answer_suite;
-  return why_not_carried(answer);
-}
-
 std::string write_crypto(const SdesCrypto& crypto) {
   std::string text;
   text.reserve(kMaxCryptoBytes);  // it never grows, so no copy of a key stays behind

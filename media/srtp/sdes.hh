@@ -108,11 +108,6 @@ struct SdesLines {
 };
 SdesLines read_crypto_lines(std::span<const std::string_view> values);
 
-// Whether `answer` takes one of `offered` (RFC 4568 section 5.1.3): the same tag with the same
-// suite. None: it does.
-std::optional<SdesReject> why_no_answer(std::span<const SdesCrypto> offered,
-                                        const SdesCrypto& answer);
-
 // What stands behind a=crypto:. FEC parameters are not written: we never carry them.
 std::string write_crypto(const SdesCrypto& crypto);
 

@@ -45,6 +45,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const SdesLines read = read_crypto_lines(lines);
   must(read.usable.size() + read.refused.size() <= kMaxCryptoLines + 1);
-  for (const SdesCrypto& crypto : read.usable) must(!why_no_answer(read.usable, crypto));
   return 0;
 }

@@ -181,20 +181,5 @@ TEST(Sdes, LinesAreBounded) {
   EXPECT_EQ(lines.refused, std::vector{SdesReject::sdes_too_many});
 }
 
-TEST(Sdes, AnswerMustTakeATagWithItsSuite) {
-  std::vector<SdesCrypto> offered;
-  offered.push_back(parsed("1 AEAD_AES_256_GCM inline:" + kKey44));
-  offered.push_back(parsed("2 " + kCm80 + "inline:" + kKey30));
-  const auto judge = [&](const std::string& value) {
-    return why_no_answer(offered, parsed(value));
-  };
-  EXPECT_EQ(judge("2 " + kCm80 + "inline:" + kOther30), std::nullopt);
-  EXPECT_EQ(judge("3 " + kCm80 + "inline:" + kOther30), SdesReject::sdes_answer_tag);
-  EXPECT_EQ(judge("1 " + kCm80 + "inline:" + kOther30), SdesReject::sdes_answer_suite);
-  EXPECT_EQ(judge("2 AES_CM_128_HMAC_SHA1_32 inline:" + kOther30), SdesReject::sdes_answer_suite);
-  EXPECT_EQ(judge("2 " + kCm80 + "inline:" + kOther30 + " UNENCRYPTED_SRTP"),
-            SdesReject::sdes_unencrypted);
-}
-
 }  // namespace
 }  // namespace holdfast::media
