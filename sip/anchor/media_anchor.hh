@@ -37,7 +37,7 @@ enum class RtcpMux : uint8_t {
 struct InterfaceRules {
   RtcpMux rtcp_mux = RtcpMux::answer;
   bool strict_source = false;  // only the address that SDP names may send; else it is learned
-  media::SrtpInterface srtp;
+  media::SrtpInterface srtp{};
 };
 
 struct AnchorConfig {

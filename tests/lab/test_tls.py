@@ -106,7 +106,7 @@ def test_a_call_by_tls_and_new_certificates_under_it(branch, tmp_path):
 
 
 def test_handshakes_that_fail_are_named(branch):
-    """From phones: plain SIP, too old a version, and silence that is cut off."""
+    """From phones: plain SIP, and too old a version. Silence that is cut off has its test in tests/sip/transport."""
     box = branch.box
     at = f"{box.EDGE_LAN4}:{box.EDGE_TLS_PORT}"
     old = box.exec("branch", "openssl", "s_client", "-connect", at, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0",
