@@ -126,7 +126,7 @@ void StreamTable::reconcile(StreamEntry& entry, const CallReport& report) {
       updates[i].leg = report.legs[i].leg;
       updates[i].rtcp_mux = wanted.rtcp_mux;
     }
-    if (!has_srtp(report.legs[i], entry.plan.srtp[i])) {
+    if (entry.untold_keys[i] != 0 || !has_srtp(report.legs[i], entry.plan.srtp[i])) {
       updates[i].leg = report.legs[i].leg;
       tell_srtp(entry.plan.srtp[i], updates[i]);
     }

@@ -194,6 +194,7 @@ void StreamTable::update(const StreamPlan& plan, const std::function<void()>& do
     const LegPlace& place = entry.places[i];
     const bool moves = follow(entry.plan.legs[i], plan.legs[i], place.local.ip, updates[i]);
     const bool rekeys = follow_srtp(entry.plan.srtp[i], plan.srtp[i], updates[i]);
+    if (rekeys) entry.untold_keys[i] = ++last_keys_;
     if (moves || rekeys) updates[i].leg = place.leg;
   }
   if (entry.plan.learning != plan.learning) {
@@ -222,11 +223,17 @@ bool StreamTable::tell(StreamEntry& entry, const std::array<LegUpdate, 2>& updat
   for (const LegUpdate& update : updates) *open += update.leg != 0;
   if (*open == 0) return false;
   entry.touched = pass_;
-  for (const LegUpdate& update : updates) {
+  const Key key = to_string(entry.plan.name);
+  const std::array<uint64_t, 2> changes = entry.untold_keys;
+  for (size_t i = 0; i < updates.size(); ++i) {
+    const LegUpdate& update = updates[i];
     if (update.leg == 0) continue;
     counts_.add(AnchorCounter::legs_updated);
-    client().update(update, [this, open, done](const Result<LegReport, Error>& answer) {
-      if (!answer) {
+    const uint64_t change = update.srtp || update.clear_srtp ? changes[i] : 0;
+    client().update(update, [this, key, i, change, open, done](const auto& answer) {
+      if (answer) {
+        keys_told(key, i, change);
+      } else {
         counts_.add(AnchorCounter::updates_failed);
         counts_.add(answer.error());
       }
@@ -234,6 +241,13 @@ bool StreamTable::tell(StreamEntry& entry, const std::array<LegUpdate, 2>& updat
     });
   }
   return true;
+}
+
+void StreamTable::keys_told(const Key& key, size_t leg, uint64_t change) {
+  const auto found = streams_.find(key);
+  if (found == streams_.end()) return;
+  uint64_t& untold = found->second.untold_keys[leg];
+  if (untold == change) untold = 0;
 }
 
 void StreamTable::remove(const StreamName& name, RemoveDone done) {

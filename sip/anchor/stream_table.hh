@@ -74,6 +74,9 @@ struct StreamEntry {
   uint64_t expected_ms = 0;  // since when media is to be expected: agreed, answered, held, resumed
   uint64_t active_ms = 0;    // that, or when the packets of either end last rose
   std::array<std::string, 2> checkpoints;  // of legs with SRTP, the newest; empty: none yet
+  // The change of a leg's keys that the dataplane has not acknowledged; 0: none. Polls tell them
+  // again, since a leg's report names suites and no keys.
+  std::array<uint64_t, 2> untold_keys{};
 };
 
 struct TableConfig {
@@ -150,6 +153,7 @@ class StreamTable {
   void place(StreamEntry& entry, const control::CallReport& report);
   bool tell(StreamEntry& entry, const std::array<control::LegUpdate, 2>& updates,
             const std::function<void()>& done);
+  void keys_told(const Key& key, size_t leg, uint64_t change);
   void bury(const Key& key, bool asked);
   uint64_t now() const { return loop_.now_ms(); }
 
@@ -190,6 +194,7 @@ class StreamTable {
   std::map<uint64_t, uint64_t> told_silent_;                        // calls, and when
   std::map<uint64_t, Waiter> waiters_;
   uint64_t last_waiter_ = 0;
+  uint64_t last_keys_ = 0;  // the number of the last change of keys of any leg
 
   uint64_t pass_ = 0;
   bool passing_ = false;

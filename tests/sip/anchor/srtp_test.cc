@@ -427,6 +427,35 @@ TEST_F(Srtp, ALegThatDiffersIsToldAgain) {
   EXPECT_EQ(dataplane->only().legs[1].srtp->in, "AES_CM_128_HMAC_SHA1_80");
 }
 
+TEST_F(Srtp, ANewKeyThatTheDataplaneDidNotHearIsToldAgain) {
+  const auto rekey = [this](const std::string& key, const std::string& version) {
+    sent(call.request(Side::caller, Method::invite, sdp(kAlice, "", version)));
+    sent(
+        call.response(Side::callee, Method::invite, 200, savp(sdp(kBob, crypto(1, key), version))));
+  };
+  establish();
+  // Away: it goes on with the old keys, and its report looks as if nothing were missing.
+  dataplane->crash();
+  pass(100);
+  rekey(kNewKey, "2");
+  EXPECT_TRUE(is(leg(Side::callee)->in, kBobKey));
+  dataplane->start();
+  pass(300);
+  EXPECT_TRUE(is(leg(Side::callee)->in, kNewKey));
+  // Refused.
+  dataplane->refuse_updates(control::ErrorCode::kBusy);
+  rekey(kBobKey, "3");
+  EXPECT_TRUE(is(leg(Side::callee)->in, kNewKey));
+  pass(5'100);
+  dataplane->refuse_updates({});
+  pass(5'100);
+  EXPECT_TRUE(is(leg(Side::callee)->in, kBobKey));
+  // And then it is at rest.
+  dataplane->forget_log();
+  pass(20'000);
+  EXPECT_TRUE(dataplane->log().empty());
+}
+
 TEST_F(Srtp, AnOfferInThe200AndItsAnswerInTheAck) {
   rules(SrtpPolicy::require, SrtpPolicy::forbid);
   send(call.invite(""));
