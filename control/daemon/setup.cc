@@ -43,6 +43,18 @@ media::SrtpInterface srtp_of(const config::InterfaceConfig& interface) {
   return {interface.srtp, interface.srtp_suites, interface.srtp_without_tls};
 }
 
+// Whether there is SIP at the interface over which keys of SRTP may be told, or may not.
+bool speaks(const config::DaemonConfig& config, const config::InterfaceConfig& interface,
+            bool may_tell_keys) {
+  const media::SrtpInterface srtp = srtp_of(interface);
+  for (const auto& listener : config.listeners)
+    for (const auto transport : config::kTransports)
+      if (listener.interface == interface.name && listener.has(transport) &&
+          srtp.rules(transport == sip::Transport::tls).may_tell_keys == may_tell_keys)
+        return true;
+  return false;
+}
+
 uint32_t srtp_trailer_bytes_of(const control::LegReport& leg) {
   uint32_t most = 0;
   if (!leg.srtp) return most;
@@ -124,6 +136,20 @@ std::vector<std::string> srtp_warnings_of(const config::SiteConfig& site) {
                     ": srtp-without-tls is on: keys of SRTP are told over SIP that is not "
                     "encrypted, and whoever reads it can listen to the calls");
   }
+  const auto passes = [&](bool may_tell_keys) {
+    std::vector<std::string> names;
+    for (const auto& interface : site.dataplane.interfaces)
+      if (interface.srtp == media::SrtpPolicy::pass_through &&
+          speaks(*site.daemon, interface, may_tell_keys))
+        names.push_back(interface.name);
+    return names;
+  };
+  if (passes(true).empty()) return lines;
+  for (const std::string& name : passes(false))
+    lines.push_back("interface " + name +
+                    ": srtp is pass-through, and SIP there is not encrypted: keys of SRTP that "
+                    "come over TLS are not told there, such calls go on in plain RTP, and those "
+                    "with RTP/SAVP alone are refused (srtp_needs_tls)");
   return lines;
 }
 

@@ -306,8 +306,9 @@ const Option<InterfaceConfig> kOptions[] = {
       "those of the other side of a call do. `forbid`: plain RTP; an offer of RTP/SAVP gets 488. "
       "`offer`: keys are offered with RTP/AVP, and SRTP is done with those that take them or ask "
       "for it; who refuses a first INVITE for that is offered RTP/SAVP once. `require`: RTP/SAVP "
-      "and nothing else. `pass-through`: as the two sides agree between them, untouched; with "
-      "another policy on the other side it acts as `offer`.",
+      "and nothing else. `pass-through`: as the two sides agree between them, untouched, unless "
+      "keys from SIP over TLS would go over UDP or TCP: then plain RTP, and RTP/SAVP gets 488; "
+      "with another policy on the other side it acts as `offer`.",
       ""},
      [](const TomlValue& v, Section& s) { return read_word(v, s.srtp, kSrtpPolicies); }},
     {{"srtp-suites", "list of text", "1 to 6 names of suites", "all six",

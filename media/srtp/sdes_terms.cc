@@ -139,8 +139,12 @@ std::string_view text_of(SrtpReject reject) {
 
 SrtpTerms srtp_terms(const SrtpRules& own, const SrtpRules& of_other) {
   SrtpTerms terms;
-  terms.ours = own.policy != SrtpPolicy::pass_through || of_other.policy != own.policy;
-  terms.may = own.policy != SrtpPolicy::forbid && own.may_tell_keys;
+  const bool both_pass =
+      own.policy == SrtpPolicy::pass_through && of_other.policy == SrtpPolicy::pass_through;
+  // Keys that are safe on one side would not be on the other.
+  const bool would_leak = own.may_tell_keys != of_other.may_tell_keys;
+  terms.ours = !both_pass || would_leak;
+  terms.may = !both_pass && own.policy != SrtpPolicy::forbid && own.may_tell_keys;
   terms.must = own.policy == SrtpPolicy::require;
   if (own.policy != SrtpPolicy::forbid) terms.why_not = SrtpReject::srtp_needs_tls;
   terms.suites = own.suites;

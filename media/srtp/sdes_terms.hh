@@ -58,7 +58,9 @@ struct SrtpInterface {
   SrtpRules rules(bool over_tls) const { return {policy, suites, over_tls || without_tls}; }
 };
 
-// What comes of the rules of both.
+// What comes of the rules of both. Where both pass through, keys pass between two sides that may
+// be told them, or of which neither may: those have told them in the clear themselves. Between one
+// that may and one that may not there is no SRTP: the terms are ours, and `may` is false.
 struct SrtpTerms {
   bool ours = false;  // false: lines pass untouched, and the next two say nothing
   bool may = false;

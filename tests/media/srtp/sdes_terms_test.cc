@@ -127,6 +127,24 @@ TEST(SdesTerms, BothPassThroughTouchesNothing) {
   EXPECT_EQ(out.srtp, SrtpEnd{});
 }
 
+TEST(SdesTerms, PassThroughTellsNoKeysFromTlsInTheClear) {
+  const std::vector<std::string> good = {"1 " + k80 + kKey1};
+  for (const bool tls : {true, false}) {
+    SCOPED_TRACE(tls);
+    const SrtpTerms writer = srtp_terms(rules(kPass, tls), rules(kPass, !tls));
+    const SrtpTerms reader = srtp_terms(rules(kPass, !tls), rules(kPass, tls));
+    MediaDescription optional = line(false, false);
+    EXPECT_TRUE(offer(good, writer, reader, optional).refused.empty());
+    EXPECT_TRUE(optional.srtp_ours && optional.crypto_onward.empty() && !optional.secure_onward);
+    EXPECT_EQ(optional.srtp, SrtpEnd{});
+    MediaDescription alone = line(true, false);
+    EXPECT_EQ(offer(good, writer, reader, alone).refused, "srtp_needs_tls");
+    MediaDescription plain = line(false, false);
+    EXPECT_TRUE(offer({}, writer, reader, plain).refused.empty());
+    EXPECT_EQ(srtp_terms(rules(kPass, tls), rules(kPass, tls)).ours, false);
+  }
+}
+
 TEST(SdesTerms, TheInterfacesOrderChooses) {
   MediaDescription out = line(true, true);
   const std::vector<SrtpSuite> gcm_first = {SrtpSuite::aead_aes_128_gcm,

@@ -130,6 +130,23 @@ TEST_F(Srtp, PassThroughOnBothSidesTouchesNothing) {
   EXPECT_EQ(leg(Side::callee), nullptr);
 }
 
+TEST_F(Srtp, PassThroughTakesOptionalKeysFromTlsOutOfWhatGoesInTheClear) {
+  for (const bool said : {false, true}) {
+    SCOPED_TRACE(said);
+    config_.rules["wan"].srtp.without_tls = said;
+    rules(SrtpPolicy::pass_through, SrtpPolicy::pass_through);
+    call.callee.transport = Transport::udp;
+    const Seen offer = seen(sent(call.invite(sdp(kAlice, crypto(1, kAliceKey)))));
+    EXPECT_FALSE(offer.secure);
+    EXPECT_EQ(offer.keys.size(), said ? 1u : 0u);
+    EXPECT_EQ(seen(sent(call.reply(200, sdp(kBob, said ? crypto(1, kBobKey) : "")))).keys.size(),
+              said ? 1u : 0u);
+    EXPECT_EQ(leg(Side::caller), nullptr);
+    EXPECT_EQ(leg(Side::callee), nullptr);
+    end(call.key);
+  }
+}
+
 TEST_F(Srtp, OffersThatDoNotFitAreRefusedByName) {
   struct Row {
     SrtpPolicy lan, wan;
@@ -151,6 +168,9 @@ TEST_F(Srtp, OffersThatDoNotFitAreRefusedByName) {
       {offer, forbid, true, false, good, ""},
       {offer, offer, true, false, good, ""},
       {pass, pass, false, false, good, ""},
+      {pass, pass, true, false, good, "srtp_needs_tls"},
+      {pass, pass, false, true, good, "srtp_needs_tls"},
+      {pass, pass, true, false, sdp(kAlice), ""},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.reason);
