@@ -206,7 +206,10 @@ void Writer::write_section(size_t index) {
   const SdpMedia& media = sdp_.media()[index];
   const auto lines = sdp_.lines_of(media);
   if (actions_[index] == MediaAction::pass) {
-    for (const SdpLine& each : lines) line(each.type, each.value);
+    const bool without_keys = plan_.media[index].secure == false;
+    for (const SdpLine& each : lines)
+      if (!without_keys || each.type != 'a' || !same_word(attribute_of(each).name, "crypto"))
+        line(each.type, each.value);
     return;
   }
   const bool anchored = actions_[index] == MediaAction::anchor;

@@ -40,6 +40,7 @@ struct AnchorMedia {
   bool rtcp_mux = false;         // with a=rtcp-mux (RFC 5761), whether it had one or not
   // Anchored RTP where SRTP is ours: whether it goes out as RTP/SAVP(F) or RTP/AVP(F), with
   // `crypto` (what stands behind a=crypto:) in place of what it had. None: both as they came.
+  // Of a line that passes, false takes its a=crypto out.
   std::optional<bool> secure = std::nullopt;
   std::span<const std::string> crypto = {};
 };

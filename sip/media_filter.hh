@@ -57,7 +57,8 @@ class MediaFilter {
   virtual ~MediaFilter() = default;
 
   // Answers once, at once or later; in order for the messages of one call. A filter that cannot
-  // reach the dataplane passes messages as they are within a bounded time, and says so elsewhere.
+  // reach the dataplane passes messages within a bounded time, as they are if the rules of SRTP
+  // allow that, and says so elsewhere.
   virtual void message(const MediaMessage& message, std::function<void(MediaVerdict)> done) = 0;
 
   // One dialog of the call has ended (BYE); others, of its forks, may live.

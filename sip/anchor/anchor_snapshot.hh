@@ -57,6 +57,8 @@ std::string_view name_of(AnchorState state);
   X(one_way, "ends of calls that sent nothing while the other did, though not on hold")      \
   X(srtp_lines_refused, "m= lines refused because of SRTP, each counted by its reason too")  \
   X(srtp_offered_alone, "INVITEs sent once more with RTP/SAVP, optional SRTP being refused") \
+  X(srtp_keys_removed, "bodies passed unanchored, without keys that may not be told")        \
+  X(srtp_pass_refused, "messages or bodies that would have to pass so, and may not")         \
   X(srtp_keys_spent, "legs that may not be sent to, their key of ours having had its time")  \
   X(checkpoints, "checkpoints of legs with SRTP that were taken")                            \
   X(dataplane_lost, "times the dataplane went away")                                         \

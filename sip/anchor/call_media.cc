@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "sip/anchor/passing_keys.hh"
+
 namespace holdfast::sip {
 namespace {
 
@@ -49,16 +51,19 @@ void CallMedia::finish() {
   drain();
 }
 
-void CallMedia::pass(const JobPtr& job) {
-  job->done({});
+void CallMedia::conclude(const JobPtr& job, MediaVerdict verdict) {
+  job->done(std::move(verdict));
   finish();
+}
+
+void CallMedia::pass(const JobPtr& job) {
+  conclude(job, pass_by(job->message, parts_.config, parts_.counts));
 }
 
 void CallMedia::refuse(const JobPtr& job, uint16_t status, std::string reason) {
   // An ACK cannot be refused, and whoever reads it finds the same wrong with it.
   if (job->message.method == Method::ack) return pass(job);
-  job->done({MediaVerdict::Kind::refuse, {}, status, std::move(reason)});
-  finish();
+  conclude(job, {MediaVerdict::Kind::refuse, {}, status, std::move(reason)});
 }
 
 void CallMedia::message(const MediaMessage& message, Done done) {
@@ -66,7 +71,7 @@ void CallMedia::message(const MediaMessage& message, Done done) {
     parts_.counts.add(AnchorCounter::queue_full);
     const bool refusable = message.status == 0 && message.method != Method::ack;
     return done(refusable ? MediaVerdict{MediaVerdict::Kind::refuse, {}, 503, "queue_full"}
-                          : MediaVerdict{});
+                          : pass_by(message, parts_.config, parts_.counts));
   }
   said_ms_ = parts_.loop.now_ms();
   emergency_ = emergency_ || message.emergency;
@@ -235,8 +240,8 @@ void CallMedia::take_failure(const JobPtr& job) {
     if (!message.callee_tag.empty()) notes_.erase("t" + message.callee_tag);
     const bool again = may_want_srtp_alone(*job);
     return withdraw({caller_tag_, {}, message.branch}, [this, job, again] {
-      job->done({again ? MediaVerdict::Kind::again : MediaVerdict::Kind::pass, {}, 0, {}});
-      finish();
+      if (!again) return pass(job);
+      conclude(job, {MediaVerdict::Kind::again, {}, 0, {}});
     });
   }
   Notes& notes = notes_of(message);

@@ -98,6 +98,7 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   void enqueue(std::function<void()> task);
   void drain();
   void finish();
+  void conclude(const JobPtr& job, MediaVerdict verdict);
   void pass(const JobPtr& job);
   void refuse(const JobPtr& job, uint16_t status, std::string reason);
   void take(const JobPtr& job);
@@ -130,6 +131,7 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   void settle_offered_srtp(Job& job);
   bool may_want_srtp_alone(const Job& job) const;
   void settle_answered_srtp(Job& job);
+  void settle_passing_srtp(Job& job);
   void take_outcome(Job& job, size_t line, const media::SrtpOutcome& outcome);
   void write_srtp(const Job& job, bool is_offer, std::vector<media::CryptoTexts>& texts,
                   std::vector<media::AnchorMedia>& lines) const;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sip/anchor/call_media.hh"
+#include "sip/anchor/passing_keys.hh"
 
 namespace holdfast::sip {
 namespace {
@@ -141,23 +142,27 @@ void CallMedia::offered(const JobPtr& job, bool allow_new, const Brought& brough
 }
 
 void CallMedia::pass_unanchored(const JobPtr& job, AnchorCounter why) {
+  MediaVerdict verdict = pass_by(job->message, parts_.config, parts_.counts);
+  if (verdict.kind == MediaVerdict::Kind::refuse) return conclude(job, std::move(verdict));
   parts_.counts.add(why);
   Notes& notes = notes_of(job->message);
   notes.passing = job->message.sender;
   notes.offer_method = job->message.method;
   notes.offer_in_response = job->message.status != 0;
-  pass(job);
+  conclude(job, std::move(verdict));
 }
 
 // To an offer that went unanchored.
 void CallMedia::pass_answer(const JobPtr& job) {
-  parts_.counts.add(AnchorCounter::unanchored_answers);
+  MediaVerdict verdict = pass_by(job->message, parts_.config, parts_.counts);
+  const bool passes = verdict.kind != MediaVerdict::Kind::refuse;
+  if (passes) parts_.counts.add(AnchorCounter::unanchored_answers);
   if (carrier_of(job->message) != media::Carrier::provisional) {
     Notes& notes = notes_of(job->message);
     notes.passing.reset();
-    notes.unanchored = true;
+    notes.unanchored = passes;
   }
-  pass(job);
+  conclude(job, std::move(verdict));
 }
 
 void CallMedia::answer(const JobPtr& job) {
@@ -220,13 +225,17 @@ void CallMedia::rewrite(const JobPtr& job) {
   media::AnchorPlan plan;
   bool all_pass = true;
   const bool is_offer = pending(message) == message.sender;
+  const SrtpSides sides = srtp_sides(message, parts_.config);
   for (size_t i = 0; i < job->actions.size(); ++i) {
     media::AnchorMedia line{job->actions[i], {}, 0, false};
     if (line.action == MediaAction::anchor)
       line = plan_line(*job, branch, i).value_or(media::AnchorMedia{});
     line.rtcp_mux = is_offer ? job->relayed[i].rtcp_mux_onward : has_mux(*job, branch, i, reader);
     if (plan.address.is_none()) plan.address = line.local.ip;
-    all_pass = all_pass && line.action == MediaAction::pass;
+    const bool passes = line.action == MediaAction::pass;
+    if (passes && passing_of(*job->sdp, job->sdp->media()[i], sides) != SrtpPassing::as_it_came)
+      line.secure = false;
+    all_pass = all_pass && passes;
     lines.push_back(line);
   }
   const bool any = !plan.address.is_none();
@@ -257,8 +266,7 @@ void CallMedia::rewrite(const JobPtr& job) {
   MediaVerdict verdict{MediaVerdict::Kind::replace, {}, 0, {}};
   verdict.body = replace_sdp(message.body, job->part, *body);
   media::wipe(body.value());
-  job->done(std::move(verdict));
-  finish();
+  conclude(job, std::move(verdict));
 }
 
 }  // namespace holdfast::sip

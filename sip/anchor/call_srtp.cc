@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "sip/anchor/call_media.hh"
+#include "sip/anchor/passing_keys.hh"
 
 namespace holdfast::sip {
 namespace {
@@ -25,17 +26,12 @@ const media::OfferAnswer* CallMedia::said(const MediaMessage& message) const {
 
 void CallMedia::settle_offered_srtp(Job& job) {
   const MediaMessage& message = job.message;
-  const InterfaceRules from = rules_at(where(message.from).interface);
-  const InterfaceRules to = rules_at(where(message.to).interface);
-  const media::SrtpRules writer = from.srtp.rules(message.from.transport == Transport::tls);
-  const media::SrtpRules reader = to.srtp.rules(message.to.transport == Transport::tls);
-  const media::SrtpTerms writer_terms = srtp_terms(writer, reader);
-  media::SrtpTerms reader_terms = srtp_terms(reader, writer);
-  if (message.again) reader_terms.must = reader_terms.may;
+  SrtpSides sides = srtp_sides(message, parts_.config);
+  if (message.again) sides.reader.must = sides.reader.may;
   const media::OfferAnswer* state = said(message);
   const media::MediaList* pending =
       state && state->offer_pending() == message.sender ? state->pending_offer() : nullptr;
-  job.srtp_refused = {};
+  settle_passing_srtp(job);
   for (size_t i = 0; i < job.relayed.size(); ++i) {
     media::MediaDescription& line = job.relayed[i];
     if (!may_have_keys(line)) continue;
@@ -44,8 +40,8 @@ void CallMedia::settle_offered_srtp(Job& job) {
     if (state) before.writer = state->agreed(message.sender, i);
     if (state) before.reader = state->agreed(media::other(message.sender), i);
     take_outcome(job, i,
-                 settle_offer(crypto_values(*job.sdp, job.sdp->media()[i]), writer_terms,
-                              reader_terms, before, line));
+                 settle_offer(crypto_values(*job.sdp, job.sdp->media()[i]), sides.writer,
+                              sides.reader, before, line));
   }
 }
 
@@ -66,7 +62,7 @@ void CallMedia::settle_answered_srtp(Job& job) {
   const MediaMessage& message = job.message;
   const media::OfferAnswer* state = said(message);
   const media::MediaList* offer = state ? state->last_offer() : nullptr;
-  job.srtp_refused = {};
+  settle_passing_srtp(job);
   if (!offer) return;
   for (size_t i = 0; i < std::min(job.relayed.size(), offer->size()); ++i) {
     media::MediaDescription& line = job.relayed[i];
@@ -76,6 +72,25 @@ void CallMedia::settle_answered_srtp(Job& job) {
     take_outcome(
         job, i,
         settle_answer(crypto_values(*job.sdp, job.sdp->media()[i]), (*offer)[i], before, line));
+  }
+}
+
+// Lines that policy lets pass us by are refused where SRTP would have to end here.
+void CallMedia::settle_passing_srtp(Job& job) {
+  job.srtp_refused = {};
+  const SrtpSides sides = srtp_sides(job.message, parts_.config);
+  for (size_t i = 0; i < job.actions.size(); ++i) {
+    const media::SdpMedia& section = job.sdp->media()[i];
+    if (job.actions[i] != MediaAction::pass ||
+        passing_of(*job.sdp, section, sides) != SrtpPassing::not_at_all)
+      continue;
+    const bool plain =
+        job.media[i].transport != media::MediaTransport::srtp && !job.media[i].crypto;
+    media::SrtpOutcome outcome;
+    outcome.refused = media::name_of(plain              ? media::SrtpReject::srtp_required
+                                     : sides.writer.may ? sides.reader.why_not
+                                                        : sides.writer.why_not);
+    take_outcome(job, i, outcome);
   }
 }
 

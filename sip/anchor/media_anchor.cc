@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sip/anchor/call_media.hh"
+#include "sip/anchor/passing_keys.hh"
 
 namespace holdfast::sip {
 namespace {
@@ -75,10 +76,10 @@ void MediaAnchor::Core::message(const MediaMessage& message,
   auto found = calls_.find(message.call_key);
   if (found == calls_.end()) {
     const bool invite = message.method == Method::invite && message.status == 0;
-    if (!begins_here(message)) return done({});
+    if (!begins_here(message)) return done(pass_by(message, config_, counts_));
     if (calls_.size() >= config_.max_calls) {
       counts_.add(AnchorCounter::calls_full);
-      if (!invite || !config_.refuse_without_legs) return done({});
+      if (!invite || !config_.refuse_without_legs) return done(pass_by(message, config_, counts_));
       return done({MediaVerdict::Kind::refuse, {}, 503, "calls_full"});
     }
     const auto call = std::make_shared<CallMedia>(parts_, message.call_key, message.caller_tag);

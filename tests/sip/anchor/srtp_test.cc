@@ -4,82 +4,10 @@
 #include <set>
 
 #include "media/srtp/checkpoint.hh"
-#include "tests/sip/anchor/rig.hh"
+#include "tests/sip/anchor/srtp_rig.hh"
 
 namespace holdfast::sip {
 namespace {
-
-using control::LegSrtp;
-using media::Side;
-using media::SrtpPolicy;
-using media::SrtpSuite;
-
-const std::string kAlice = "198.18.1.10:4000";
-const std::string kBob = "198.18.3.20:6000";
-const std::string kAliceKey = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
-const std::string kBobKey = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
-const std::string kNewKey = "NzB4d1BINUAvLEw6UzF3WSJ+PSdFcGdUJShpX1Zj";
-const std::string kGcmKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGw==";
-
-std::string crypto(int tag, const std::string& key, const std::string& more = "") {
-  const bool gcm = key == kGcmKey;
-  return "a=crypto:" + std::to_string(tag) +
-         (gcm ? " AEAD_AES_128_GCM" : " AES_CM_128_HMAC_SHA1_80") + " inline:" + key + more +
-         "\r\n";
-}
-std::string savp(std::string body) {
-  const size_t at = body.find("RTP/AVP");
-  return body.replace(at, 7, "RTP/SAVP");
-}
-
-// The keys of a body's a=crypto lines, by tag.
-struct Seen {
-  bool secure = false;
-  std::vector<media::SdesCrypto> keys;
-};
-Seen seen(const std::string& body, size_t line = 0) {
-  const auto sdp = media::parse_sdp(body);
-  EXPECT_TRUE(sdp);
-  Seen out;
-  if (!sdp || line >= sdp->media().size()) return out;
-  const auto& section = sdp->media()[line];
-  out.secure = media::transport_from(section.proto) == media::MediaTransport::srtp;
-  auto lines = media::read_crypto_lines(media::crypto_values(*sdp, section));
-  EXPECT_TRUE(lines.refused.empty());
-  out.keys = std::move(lines.usable);
-  return out;
-}
-const media::SrtpMasterKey& master(const media::SdesCrypto& crypto) {
-  return crypto.keys.front().master;
-}
-bool is(const std::optional<media::SdesKey>& key, const std::string& base64) {
-  return key &&
-         seen(savp(sdp(kBob, crypto(1, base64)))).keys[0].keys[0].master.same_as(key->master);
-}
-
-class Srtp : public AnchorRig {
- protected:
-  void rules(SrtpPolicy lan, SrtpPolicy wan, std::vector<SrtpSuite> wan_suites = {}) {
-    config_.rules["lan"].srtp.policy = lan;
-    config_.rules["wan"].srtp.policy = wan;
-    if (!wan_suites.empty()) config_.rules["wan"].srtp.suites = std::move(wan_suites);
-    call.caller.transport = call.callee.transport = Transport::tls;
-    start();
-  }
-  const LegSrtp* leg(Side side) {
-    return dataplane->keys(dataplane->only().call)[media::index_of(side)].get();
-  }
-  // From plain Alice to Bob with SRTP.
-  void establish() {
-    rules(SrtpPolicy::forbid, SrtpPolicy::require);
-    offered = sent(call.invite(sdp(kAlice)));
-    answered = sent(call.reply(200, savp(sdp(kBob, crypto(1, kBobKey)))));
-    name = dataplane->only().call;
-    dataplane->forget_log();
-  }
-  Call call;
-  std::string offered, answered, name;
-};
 
 TEST_F(Srtp, APlainPhoneTalksToOneThatRequiresIt) {
   rules(SrtpPolicy::forbid, SrtpPolicy::require);
@@ -445,35 +373,6 @@ TEST_F(Srtp, ALegThatDiffersIsToldAgain) {
   pass(10'000);
   ASSERT_TRUE(dataplane->only().legs[1].srtp);
   EXPECT_EQ(dataplane->only().legs[1].srtp->in, "AES_CM_128_HMAC_SHA1_80");
-}
-
-TEST_F(Srtp, ANewKeyThatTheDataplaneDidNotHearIsToldAgain) {
-  const auto rekey = [this](const std::string& key, const std::string& version) {
-    sent(call.request(Side::caller, Method::invite, sdp(kAlice, "", version)));
-    sent(
-        call.response(Side::callee, Method::invite, 200, savp(sdp(kBob, crypto(1, key), version))));
-  };
-  establish();
-  // Away: it goes on with the old keys, and its report looks as if nothing were missing.
-  dataplane->crash();
-  pass(100);
-  rekey(kNewKey, "2");
-  EXPECT_TRUE(is(leg(Side::callee)->in, kBobKey));
-  dataplane->start();
-  pass(300);
-  EXPECT_TRUE(is(leg(Side::callee)->in, kNewKey));
-  // Refused.
-  dataplane->refuse_updates(control::ErrorCode::kBusy);
-  rekey(kBobKey, "3");
-  EXPECT_TRUE(is(leg(Side::callee)->in, kNewKey));
-  pass(5'100);
-  dataplane->refuse_updates({});
-  pass(5'100);
-  EXPECT_TRUE(is(leg(Side::callee)->in, kBobKey));
-  // And then it is at rest.
-  dataplane->forget_log();
-  pass(20'000);
-  EXPECT_TRUE(dataplane->log().empty());
 }
 
 TEST_F(Srtp, AnOfferInThe200AndItsAnswerInTheAck) {
