@@ -21,6 +21,10 @@ SdesKeyPtr key_of(SdesCrypto& crypto, std::initializer_list<const MediaDescripti
   return std::make_shared<const SdesKey>(std::move(key));
 }
 
+bool had_srtp(const MediaDescription* before) {
+  return before && before->srtp.mode != SrtpEnd::Mode::plain;
+}
+
 // Ours that stands, if it is of that suite, or a new one; null: there is no randomness. A key that
 // gave way to another never comes back: its packets would be numbered again from the beginning.
 SdesKeyPtr own_key(SrtpSuite suite, std::initializer_list<const MediaDescription*> before) {
@@ -63,7 +67,7 @@ std::string_view settle_writer(std::vector<SdesCrypto>& offered, const SrtpTerms
 // It said RTP/SAVP itself, or it had keys from the process before, and may have. Offered RTP/AVP it
 // might refuse the line, and it could be answered in the clear.
 bool keeps_to_srtp(const MediaDescription* reader) {
-  if (!reader || reader->srtp.mode == SrtpEnd::Mode::plain) return false;
+  if (!had_srtp(reader)) return false;
   return reader->srtp.mode == SrtpEnd::Mode::kept || reader->transport == MediaTransport::srtp;
 }
 
@@ -171,6 +175,7 @@ SrtpOutcome settle_offer(std::span<const std::string_view> crypto, const SrtpTer
   if (writer.may) lines = read_crypto_lines(crypto);
   outcome.passed_over = std::move(lines.refused);
   outcome.refused = settle_writer(lines.usable, writer, before, line);
+  outcome.given_up = outcome.refused.empty() && had_srtp(before.writer) && !had_srtp(&line);
   if (outcome.refused.empty()) outcome.refused = settle_reader(reader, before, line);
   return outcome;
 }
@@ -201,6 +206,7 @@ SrtpOutcome settle_answer(std::span<const std::string_view> crypto, const MediaD
     line.srtp = {SrtpEnd::Mode::sdes, key_of(*taken, {before}), std::move(ours)};
     line.crypto_tag = taken->tag;
   }
+  outcome.given_up = outcome.refused.empty() && had_srtp(before) && !had_srtp(&line);
   return outcome;
 }
 

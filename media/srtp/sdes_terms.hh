@@ -84,6 +84,7 @@ struct SrtpBefore {
 // Refused: the counter's name. `passed_over`: of the a=crypto lines that cannot be used.
 struct SrtpOutcome {
   std::string_view refused;
+  bool given_up = false;  // plain RTP now, of a side that had SRTP before
   std::vector<SdesReject> passed_over;
 };
 

@@ -59,6 +59,7 @@ std::string_view name_of(AnchorState state);
   X(srtp_offered_alone, "INVITEs sent once more with RTP/SAVP, optional SRTP being refused") \
   X(srtp_keys_removed, "bodies passed unanchored, without keys that may not be told")        \
   X(srtp_pass_refused, "messages or bodies that would have to pass so, and may not")         \
+  X(srtp_given_up, "m= lines that went on in plain RTP in a dialog that had SRTP on them")   \
   X(srtp_keys_spent, "legs that may not be sent to, their key of ours having had its time")  \
   X(checkpoints, "checkpoints of legs with SRTP that were taken")                            \
   X(dataplane_lost, "times the dataplane went away")                                         \

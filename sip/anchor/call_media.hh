@@ -33,6 +33,7 @@ struct AnchorParts {
   Loop& loop;
   StreamTable& streams;
   AnchorCounts& counts;
+  const Logger& logger;
 };
 
 class CallMedia : public std::enable_shared_from_this<CallMedia> {
@@ -133,6 +134,7 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   void settle_answered_srtp(Job& job);
   void settle_passing_srtp(Job& job);
   void take_outcome(Job& job, size_t line, const media::SrtpOutcome& outcome);
+  void say_given_up(media::Side side);
   void write_srtp(const Job& job, bool is_offer, std::vector<media::CryptoTexts>& texts,
                   std::vector<media::AnchorMedia>& lines) const;
 
@@ -170,6 +172,7 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   bool draining_ = false;
   bool answered_ = false;   // by a 2xx
   bool emergency_ = false;  // a call for help
+  bool told_given_up_ = false;
 };
 
 }  // namespace holdfast::sip

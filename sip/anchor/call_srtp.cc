@@ -2,6 +2,7 @@
 // SRTP of a call's m= lines, settled with each side by the rules of the interface that it is
 // behind.
 #include <algorithm>
+#include <utility>
 
 #include "sip/anchor/call_media.hh"
 #include "sip/anchor/passing_keys.hh"
@@ -98,6 +99,7 @@ void CallMedia::settle_passing_srtp(Job& job) {
 void CallMedia::take_outcome(Job& job, size_t line, const media::SrtpOutcome& outcome) {
   for (const media::SdesReject reject : outcome.passed_over)
     parts_.counts.add_srtp(media::name_of(reject));
+  if (outcome.given_up) say_given_up(job.message.sender);
   if (outcome.refused.empty()) return;
   parts_.counts.add_srtp(outcome.refused);
   parts_.counts.add(AnchorCounter::srtp_lines_refused);
@@ -107,6 +109,16 @@ void CallMedia::take_outcome(Job& job, size_t line, const media::SrtpOutcome& ou
     return action != MediaAction::refuse;
   });
   if (!any_left) job.srtp_refused = outcome.refused;
+}
+
+// `offer` allows it, and whoever talks should not find it out by chance.
+void CallMedia::say_given_up(Side side) {
+  parts_.counts.add(AnchorCounter::srtp_given_up);
+  if (std::exchange(told_given_up_, true)) return;
+  const std::string call = to_string(StreamName{call_key_, 0, 0, {}, true}).substr(0, 19);
+  parts_.logger(LogLevel::warning,
+                "media: the " + std::string(side == Side::caller ? "caller" : "callee") +
+                    " of call " + call + " goes on in plain RTP, having had SRTP");
 }
 
 // Our keys into what is sent on. `texts` must live as long as `lines`. An answer goes out as its

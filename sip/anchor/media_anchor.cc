@@ -34,8 +34,9 @@ class MediaAnchor::Core {
  public:
   Core(Loop& loop, AnchorConfig config, Logger logger)
       : config_(std::move(config)),
-        streams_(loop, table_config(config_), counts_, std::move(logger)),
-        parts_{config_, loop, streams_, counts_} {
+        logger_(std::move(logger)),
+        streams_(loop, table_config(config_), counts_, logger_),
+        parts_{config_, loop, streams_, counts_, logger_} {
     streams_.on_abandoned([this](uint64_t key) { call_ended(key, [](const auto&) {}); });
     sweep_timer_ = loop.after(kSweepMs, [this] { sweep(); });
   }
@@ -55,6 +56,7 @@ class MediaAnchor::Core {
   void sweep();
 
   AnchorConfig config_;
+  Logger logger_;
   AnchorCounts counts_;
   std::map<uint64_t, std::shared_ptr<CallMedia>> calls_;
   StreamTable streams_;  // goes first: nothing calls back into calls any more

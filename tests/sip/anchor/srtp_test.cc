@@ -278,6 +278,32 @@ TEST_F(Srtp, OptionalSrtpIsGivenUpAndTakenUp) {
   EXPECT_FALSE(leg(Side::callee)->out->master.same_as(master(offer.keys[0])));
 }
 
+TEST_F(Srtp, SrtpThatIsGivenUpInACallIsCountedAndSaidOnce) {
+  const std::string alice = sdp(kAlice, crypto(1, kAliceKey)), bob = sdp(kBob, crypto(1, kBobKey));
+  rules(SrtpPolicy::offer, SrtpPolicy::offer);
+  sent(call.invite(alice));
+  sent(call.reply(200, bob));
+  EXPECT_EQ(count("srtp_given_up"), 0u);
+  // Alice's offer is plain, and Bob's answer still has SRTP.
+  sent(call.request(Side::caller, Method::invite, sdp(kAlice, "", "2")));
+  sent(call.response(Side::callee, Method::invite, 200, bob));
+  EXPECT_EQ(leg(Side::caller), nullptr);
+  EXPECT_NE(leg(Side::callee), nullptr);
+  EXPECT_EQ(count("srtp_given_up"), 1u);
+  EXPECT_NE(logged.find("the caller of call hf-0000000000000001 goes on in plain RTP"),
+            std::string::npos);
+  // She has it again, and Bob gives it up by his answer.
+  sent(call.request(Side::caller, Method::invite, sdp(kAlice, crypto(1, kNewKey), "3")));
+  sent(call.response(Side::callee, Method::invite, 200, sdp(kBob, "", "2")));
+  EXPECT_EQ(leg(Side::callee), nullptr);
+  EXPECT_EQ(count("srtp_given_up"), 2u);
+  EXPECT_EQ(logged.find("callee of call"), std::string::npos) << "once a call";
+  // One that never had it gives nothing up.
+  sent(call.request(Side::caller, Method::invite, sdp(kAlice, crypto(1, kNewKey), "4")));
+  sent(call.response(Side::callee, Method::invite, 200, sdp(kBob, "", "3")));
+  EXPECT_EQ(count("srtp_given_up"), 2u);
+}
+
 TEST_F(Srtp, ForksHaveKeysOfTheirOwnAndTheLastToAnswerLeads) {
   rules(SrtpPolicy::forbid, SrtpPolicy::require);
   const Seen offer = seen(sent(call.invite(sdp(kAlice))));
