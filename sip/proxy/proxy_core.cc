@@ -165,7 +165,7 @@ void Proxy::Core::send_alone(Message request, const NextHop& hop) {
   const std::string branch = "z9hG4bK" + random_hex();
   const std::string method = request.method_name();
   request.push_front(Header::via, make_via(*listener, branch));
-  std::string bytes = request.serialise();
+  media::WipedString bytes = request.serialise();
   if (request.method() == Method::ack) {
     endpoints_.send(hop, bytes);
     return;

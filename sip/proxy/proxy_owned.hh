@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "media/wipe.hh"
 #include "sip/proxy/proxy_core.hh"
 
 namespace holdfast::sip {
@@ -22,14 +23,14 @@ struct Proxy::Core::OwnReply {
 };
 
 struct Proxy::Core::Alone {
-  Alone(Loop& the_loop, const TransactionTimers& timers, const NextHop& to, std::string request,
-        Endpoints& endpoints, std::function<void()> ended)
+  Alone(Loop& the_loop, const TransactionTimers& timers, const NextHop& to,
+        media::WipedString request, Endpoints& endpoints, std::function<void()> ended)
       : bytes(std::move(request)),
         transaction(the_loop, timers, ClientTransaction::Kind::other,
                     to.transport != Transport::udp,
                     {[this, hop = to, &endpoints] { endpoints.send(hop, bytes); }, [] {}, [] {},
                      std::move(ended)}) {}
-  std::string bytes;
+  media::WipedString bytes;
   ClientTransaction transaction;
 };
 

@@ -42,7 +42,7 @@ struct ResponseContext::Branch {
   std::string refusal;  // the filter's reason
   // What was made of 2xx and reliable provisional answers, which come again: the first key is in
   // the filter as long as its bytes are empty.
-  std::vector<std::pair<std::string, std::string>> relayed;
+  std::vector<std::pair<std::string, media::WipedString>> relayed;
   std::set<std::string> ended_tags;  // of dialogs that we have sent BYE for
 };
 

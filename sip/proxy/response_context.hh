@@ -106,7 +106,7 @@ class ResponseContext : public std::enable_shared_from_this<ResponseContext> {
   void answer_by_fallback();
   void answer(int status, const Message& message, CallEnd end, const std::string& detail);
   void dialog_over(CallEnd end);
-  std::string send_back(int status, const Message& message, bool& taken);
+  media::WipedString send_back(int status, const Message& message, bool& taken);
 
   // Media.
   bool passes_filter() const;

@@ -115,7 +115,7 @@ void ResponseContext::relay(Branch& branch, const Arrived& arrived) {
       if (!bytes.empty()) server_.respond(status, bytes);
       return;
     }
-    if (branch.relayed.size() < kMaxRelayed) branch.relayed.emplace_back(key, std::string{});
+    if (branch.relayed.size() < kMaxRelayed) branch.relayed.emplace_back(key, media::WipedString{});
   }
   Message out = arrived.message;
   out.pop_entry(Header::via);
@@ -146,7 +146,7 @@ void ResponseContext::relayed(Branch& branch, const Arrived& arrived, Message ou
   // A provisional answer of a fork must not overtake another's 2xx.
   if (finished_ || answered_ || branch.outcome != Outcome::none) return;
   bool taken = false;
-  const std::string bytes = send_back(status, out, taken);
+  const media::WipedString bytes = send_back(status, out, taken);
   if (is_initial_invite()) wire_.calls.ringing(start_.call.call_key);
   if (arrived.view.is_reliable)
     for (auto& [key, known] : branch.relayed)
@@ -187,7 +187,7 @@ void ResponseContext::relay_success(Branch& branch, const Arrived& arrived, Mess
     out.set_body({});
   }
   bool taken = false;
-  const std::string bytes = send_back(out.status(), out, taken);
+  const media::WipedString bytes = send_back(out.status(), out, taken);
   if (!taken) {
     // The caller has been told something else meanwhile; or, long ago, of this very answer.
     if (is_initial_invite() && !success_sent_) end_dialog_of(branch, arrived);
@@ -347,8 +347,8 @@ void ResponseContext::dialog_over(CallEnd end) {
     wire_.calls.dialog_over(other.token.call_key, caller, callee, end);
 }
 
-std::string ResponseContext::send_back(int status, const Message& message, bool& taken) {
-  std::string bytes = message.serialise();
+media::WipedString ResponseContext::send_back(int status, const Message& message, bool& taken) {
+  media::WipedString bytes = message.serialise();
   taken = server_.respond(status, bytes);
   return bytes;
 }

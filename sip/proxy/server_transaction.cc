@@ -39,7 +39,7 @@ bool ServerTransaction::respond(int status, media::WipedString bytes) {
     linger(timers_.give_up_ms());  // H
     if (!is_reliable_) retransmit_in(timers_.t1_ms);
   }
-  const std::string copy = state_ == State::accepted ? std::exchange(last_, {}) : last_;
+  const media::WipedString copy = state_ == State::accepted ? std::exchange(last_, {}) : last_;
   owner_.send(copy);
   return true;
 }

@@ -42,7 +42,7 @@ IoResult Connection::read(uint64_t now_ms, std::vector<char>& buffer) {
 
 Connection::Queued Connection::send(uint64_t now_ms, std::string_view bytes) {
   if (queue_.size() + bytes.size() > kMaxQueueBytes) return Queued::full;
-  queue_ += bytes;
+  queue_.append(bytes);
   return !is_open() || flush(now_ms) ? Queued::done : Queued::failed;
 }
 
@@ -51,13 +51,13 @@ bool Connection::flush(uint64_t now_ms) {
   IoResult result = IoResult::done;
   while (at < queue_.size()) {
     size_t written = 0;
-    const std::string_view rest = std::string_view(queue_).substr(at);
+    const std::string_view rest = queue_.view().substr(at);
     result = tls_ != nullptr ? tls_->write(rest, written) : write_stream(fd(), rest, written);
     if (result != IoResult::done) break;
     at += written;
     active_ms_ = now_ms;
   }
-  queue_.erase(0, at);
+  queue_.drop(at);
   return result != IoResult::failed;
 }
 

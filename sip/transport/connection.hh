@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sip/message_view.hh"
+#include "sip/transport/key_buffer.hh"
 #include "sip/transport/sockets.hh"
 #include "sip/transport/stream_framer.hh"
 #include "sip/transport/tls_session.hh"
@@ -73,7 +74,7 @@ class Connection {
   Origin peer_;
   StreamFramer framer_;
   std::unique_ptr<TlsSession> tls_;
-  std::string queue_;
+  KeyBuffer queue_;
   uint64_t active_ms_;  // last byte either way
   uint64_t began_ms_;   // of the state, or of the message that is under way
   State state_;

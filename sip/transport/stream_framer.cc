@@ -42,15 +42,16 @@ std::optional<uint64_t> content_length(std::string_view head) {
 
 void StreamFramer::append(std::string_view bytes) {
   message_ = {};
-  buffer_.erase(0, at_);
+  buffer_.drop(at_);
   at_ = 0;
-  buffer_ += bytes;
+  buffer_.append(bytes);
 }
 
 // Empty lines between messages are nothing, two of them a keep-alive.
 std::optional<StreamFramer::Event> StreamFramer::between_messages() {
-  while (at_ < buffer_.size() && (buffer_[at_] == '\r' || buffer_[at_] == '\n')) {
-    if (buffer_[at_++] != '\n' || ++line_ends_ < 2) continue;
+  const std::string_view bytes = buffer_.view();
+  while (at_ < bytes.size() && (bytes[at_] == '\r' || bytes[at_] == '\n')) {
+    if (bytes[at_++] != '\n' || ++line_ends_ < 2) continue;
     line_ends_ = 0;
     return Event::ping;
   }
@@ -62,7 +63,7 @@ std::optional<StreamFramer::Event> StreamFramer::between_messages() {
 StreamFramer::Event StreamFramer::next() {
   if (message_bytes_ == 0 && scanned_ == 0)
     if (const auto event = between_messages()) return *event;
-  const std::string_view rest = std::string_view(buffer_).substr(at_);
+  const std::string_view rest = buffer_.view().substr(at_);
   if (message_bytes_ == 0) {
     const size_t end = head_end(rest, scanned_);
     if (end == std::string_view::npos) {
