@@ -26,13 +26,19 @@ std::optional<uint16_t> PortAllocator::take_tired() {
   return static_cast<uint16_t>(first_ + 2 * pair);
 }
 
+// Where it is, or is to be: a process that goes on with thousands of calls looks up each port.
+std::deque<uint32_t>::iterator PortAllocator::place_of(uint32_t pair) {
+  return std::partition_point(idle_.begin(), idle_.end(),
+                              [&](uint32_t each) { return is_before(each, pair); });
+}
+
 std::deque<uint32_t>::iterator PortAllocator::find_idle(uint16_t rtp_port, uint64_t now_ns,
                                                         bool resumes) {
   if (!owns(rtp_port) || rtp_port % 2 != 0) return idle_.end();
   const uint32_t pair = (rtp_port - first_) / 2u;
   const bool its_own = resumes && marks_[pair].left != 0;
-  if (!its_own && !has_rested(pair, now_ns)) return idle_.end();
-  return std::find(idle_.begin(), idle_.end(), pair);
+  if (marks_[pair].lent != 0 || (!its_own && !has_rested(pair, now_ns))) return idle_.end();
+  return place_of(pair);
 }
 
 bool PortAllocator::can_take(uint16_t rtp_port, uint64_t now_ns, bool resumes) {
@@ -61,16 +67,13 @@ void PortAllocator::give_back(uint16_t rtp_port, uint64_t now_ns) {
   PortMark ended;
   ended.ended_ns = now_ns & PortMark::kLastNs;
   marks_[pair] = ended;
-  idle_.push_back(pair);
+  idle_.insert(place_of(pair), pair);
 }
 
 void PortAllocator::give_back_unused(uint16_t rtp_port) {
   const uint32_t pair = end_loan(rtp_port);
   marks_[pair].lent = 0;
-  const auto later = std::partition_point(idle_.begin(), idle_.end(), [&](uint32_t each) {
-    return marks_[each].ended_ns < marks_[pair].ended_ns;
-  });
-  idle_.insert(later, pair);
+  idle_.insert(place_of(pair), pair);
 }
 
 void PortAllocator::rest_again(std::span<const LeftPort> ports) {
@@ -82,9 +85,8 @@ void PortAllocator::rest_again(std::span<const LeftPort> ports) {
     mark.ended_ns = std::max(port.ended_ns, known_ns) & PortMark::kLastNs;
     mark.left = port.left ? 1 : 0;
   }
-  std::stable_sort(idle_.begin(), idle_.end(), [&](uint32_t one, uint32_t other) {
-    return marks_[one].ended_ns < marks_[other].ended_ns;
-  });
+  std::sort(idle_.begin(), idle_.end(),
+            [&](uint32_t one, uint32_t other) { return is_before(one, other); });
 }
 
 size_t PortAllocator::free(uint64_t now_ns) const {

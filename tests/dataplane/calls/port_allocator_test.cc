@@ -114,6 +114,25 @@ TEST(PortAllocator, WhatACallWasLeftWithIsItsOwnAtOnce) {
   EXPECT_EQ(ports.take(20002, 220, true), Taken::resting) << "now the call is over";
 }
 
+// Each is found where it is, whatever went and came before.
+TEST(PortAllocator, ParticularPortsInAnyOrder) {
+  constexpr uint16_t kPairs = 101;
+  std::vector<PortMark> marks(kPairs);
+  PortAllocator ports(20000, marks, kRest);
+  const auto port = [](uint32_t i) { return static_cast<uint16_t>(20000 + 2 * (37 * i % kPairs)); };
+  for (uint32_t i = 0; i < kPairs; ++i) {
+    ASSERT_EQ(ports.take(port(i), 1), Taken::yes) << i;
+    ASSERT_EQ(ports.take(port(i), 1), Taken::lent) << i;
+    if (i % 3 == 0) ports.give_back_unused(port(i));
+    if (i % 3 == 1) ports.give_back(port(i), 10 + i / 10);
+  }
+  EXPECT_EQ(ports.lent(), kPairs / 3);
+  const uint64_t later = 10 + kPairs + kRest;
+  for (uint32_t i = 0; i < kPairs; ++i)
+    ASSERT_EQ(ports.take(port(i), later), i % 3 == 2 ? Taken::lent : Taken::yes) << i;
+  EXPECT_EQ(ports.lent(), kPairs);
+}
+
 TEST(PortAllocator, AParticularPortOnlyOnce) {
   std::vector<PortMark> marks(3);
   PortAllocator ports(20000, marks, 0);
