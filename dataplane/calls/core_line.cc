@@ -39,7 +39,11 @@ bool CoreLine::ask() {
   if (!relay_.requests().push(&request_)) return false;
   lent_ = true;
   gave_up_ = false;
-  bell_.ring();
+  if (served_here_) {
+    relay_.serve_requests();
+  } else {
+    bell_.ring();
+  }
   const auto give_up = std::chrono::steady_clock::now() + kPatience;
   while (!is_free()) {
     if (std::chrono::steady_clock::now() > give_up) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The slow thread's line to one lcore: asks, waits for the answer (microseconds), gives up after a
-// second.
+// second. Before the lcore runs the slow thread can do the work itself.
 #pragma once
 
 #include <span>
@@ -17,6 +17,9 @@ namespace holdfast::dataplane {
 class CoreLine {
  public:
   CoreLine(RelayCore& relay, Doorbell& bell);
+
+  // Whether what is asked is carried out here, by the asker. Only while the lcore does not run.
+  void serve_here(bool here) { served_here_ = here; }
 
   // `left`, `srtp`: as CoreRequest has them; copied, and the copy is wiped.
   bool install(LegIndex leg, const LegSetup& setup, const LegSnapshot* left = nullptr,
@@ -49,6 +52,7 @@ class CoreLine {
   RelayCore& relay_;
   Doorbell& bell_;
   CoreRequest request_;
+  bool served_here_ = false;
   bool lent_ = false;     // the lcore still has request_
   bool gave_up_ = false;  // ... and nobody waits for it any more
   LegSnapshot left_;

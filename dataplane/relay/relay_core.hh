@@ -51,6 +51,9 @@ class RelayCore {
   // Whether frames of the kernel wait for a port that takes none: there is nothing to do but to try
   // again some time later.
   bool has_refused() const { return refused_count_ > 0; }
+  // Carries out what the slow thread asked. Within poll(); before the lcore runs, of the slow
+  // thread itself. Returns how many.
+  unsigned serve_requests();
   uint32_t legs_in_use() const { return static_cast<uint32_t>(legs_in_use_.read()); }
 
   // Slow thread -> lcore and back. Ring the core's bell after a push.
@@ -165,7 +168,6 @@ class RelayCore {
   void capture(const CoreRequest& request);
 
   // relay_requests.cc: what the slow thread asks
-  unsigned serve_requests();
   void serve(CoreRequest& request);
   void install(const CoreRequest& request);
   void snapshot(const Leg& leg, LegSnapshot& out);

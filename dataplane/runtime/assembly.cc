@@ -186,8 +186,9 @@ void use_state(Result<StateFile, std::string> file, Assembly& parts) {
 }
 
 // Goes on with the calls of the process before, if it died or ended a moment ago, and with the rest
-// of its ports.
+// of its ports. The lcores do not run yet: thousands of legs are seated without waiting for one.
 void take_over(const config::DataplaneConfig& config, Assembly& parts) {
+  for (const auto& line : parts.lines) line->serve_here(true);
   std::string why;
   const auto left = LeftState::open(state_path(config), steady_ns(), why);
   if (!why.empty()) parts.warnings.push_back(why);
@@ -203,6 +204,11 @@ void take_over(const config::DataplaneConfig& config, Assembly& parts) {
     parts.book->flush();
   }
   if (left) parts.book->rest_again(left->ports());
+  for (const auto& line : parts.lines) line->serve_here(false);
+}
+
+// From here on it is this process that a successor goes on from.
+void publish(Assembly& parts) {
   if (parts.state == nullptr) return;
   if (std::string error = parts.state->publish(); !error.empty())
     parts.warnings.push_back("calls will not outlive this process: " + error);
@@ -352,13 +358,17 @@ int run_loop(void* loop) {
   return 0;
 }
 
-std::string launch(const config::DataplaneConfig& config, Assembly& parts) {
+std::string start_ports(const config::DataplaneConfig& config, Assembly& parts) {
   for (size_t i = 0; i < config.interfaces.size(); ++i) {
     const InterfaceConfig& interface = config.interfaces[i];
     if (std::string error = parts.ports[i]->start(); !error.empty())
       return "interface " + interface.name + ": " + error + why_not_open(interface);
     if (std::string error = steer(interface, i, parts); !error.empty()) return error;
   }
+  return {};
+}
+
+std::string launch(Assembly& parts) {
   parts.running = true;
   for (size_t core = 0; core < parts.loops.size(); ++core) {
     const int error =
@@ -387,8 +397,10 @@ std::string build(const config::DataplaneConfig& config, Assembly& parts) {
   if (std::string error = open_taps(config, parts); !error.empty()) return error;
   if (std::string error = open_book(config, parts); !error.empty()) return error;
   if (std::string error = silence_owned(config); !error.empty()) return error;
-  if (std::string error = launch(config, parts); !error.empty()) return error;
+  if (std::string error = start_ports(config, parts); !error.empty()) return error;
   take_over(config, parts);
+  if (std::string error = launch(parts); !error.empty()) return error;
+  publish(parts);
   drop_unused_early(parts);
   return {};
 }

@@ -294,11 +294,10 @@ TEST_F(TwoLives, CallsGoOnWithTheirSourcesSumsAndTheGap) {
   }
   StateFile file = make();
   Life second(file, 8);
-  {
-    const test_rig::Running running(second.rig);
-    EXPECT_TRUE(restore(second.book).empty());
-    EXPECT_EQ(second.book.restore(calls()[0]), "it is there already");
-  }
+  second.line.serve_here(true);
+  EXPECT_TRUE(restore(second.book).empty());
+  EXPECT_EQ(second.book.restore(calls()[0]), "it is there already");
+  second.line.serve_here(false);
   speak(second.rig, 150, 200);
   // Nobody has told the second life where the phone is.
   test::UdpFrame answer{.to = *MacAddress::parse("02:00:00:00:00:02"),
