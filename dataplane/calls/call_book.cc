@@ -214,8 +214,12 @@ std::optional<CallNumber> CallBook::seat(uint32_t core, std::string_view key, ui
   for (size_t i = 0; i < 2; ++i) {
     for (const PathKind path : {PathKind::rtp, PathKind::rtcp}) {
       const auto at = static_cast<size_t>(path);
-      watch(legs[i], path,
-            left == nullptr ? setups[i].remote[at] : left->legs[i].leg.paths[at].destination);
+      if (left == nullptr) {
+        watch(legs[i], path, setups[i].remote[at]);
+      } else {
+        const Path& before = left->legs[i].leg.paths[at];
+        watch(legs[i], path, before.destination, before.out.is_ready());
+      }
     }
   }
   flush();
@@ -277,12 +281,17 @@ Answer<control::CallReport> CallBook::remove(const std::string& key) {
   return last;
 }
 
-void CallBook::watch(LegIndex leg, PathKind path, const SocketAddress& destination) {
+void CallBook::watch(LegIndex leg, PathKind path, const SocketAddress& destination, bool goes_on) {
   if (next_hops_ == nullptr) return;
   const uint32_t token = token_of(leg, path);
   if (destination.is_none() || board_.own_port(destination) != kNotOurs)
     return next_hops_->unwatch(token);
-  next_hops_->watch(token, interfaces_[legs_[leg].interface].ifindex, destination.ip);
+  const unsigned ifindex = interfaces_[legs_[leg].interface].ifindex;
+  if (goes_on) {
+    next_hops_->watch_later(token, ifindex, destination.ip);
+  } else {
+    next_hops_->watch(token, ifindex, destination.ip);
+  }
 }
 
 void CallBook::unwatch(LegIndex leg) {

@@ -134,7 +134,8 @@ class CallBook {
   static uint32_t token_of(LegIndex leg, PathKind path) {  // of its next hop
     return leg * uint32_t{kPaths} + static_cast<uint32_t>(path);
   }
-  void watch(LegIndex leg, PathKind path, const SocketAddress& destination);
+  // `goes_on`: the lcore has the way that its packets went before.
+  void watch(LegIndex leg, PathKind path, const SocketAddress& destination, bool goes_on = false);
   void unwatch(LegIndex leg);
   bool skip_to_call(CallNumber& call) const;
   using OnCall = std::function<void(CallNumber, std::span<const LegSnapshot>)>;

@@ -10,13 +10,12 @@ namespace holdfast::dataplane {
 NextHopTable::NextHopTable(std::unique_ptr<KernelTables> kernel, OnChange on_change)
     : kernel_(std::move(kernel)), on_change_(std::move(on_change)) {}
 
-bool NextHopTable::watch(uint32_t token, unsigned ifindex, const IpAddress& address) {
+bool NextHopTable::watch(uint32_t token, const Key& key, Ask when) {
   unwatch(token);
   if (stats_.watches >= kMaxWatches || token >= kLast) {
     ++stats_.watches_refused;
     return false;
   }
-  const Key key{ifindex, address};
   Number at = find(key);
   const bool is_new = at == kNone;
   if (is_new) at = add(key);
@@ -30,7 +29,11 @@ bool NextHopTable::watch(uint32_t token, unsigned ifindex, const IpAddress& addr
   first = token;
   ++stats_.watches;
   tell(token);
-  if (is_new) ask(destinations_[at]);
+  if (is_new && when == Ask::later) {
+    ask_later(at);
+  } else if (is_new || (when == Ask::now && destinations_[at].queued)) {
+    ask(destinations_[at]);
+  }
   work();
   return true;
 }
@@ -111,19 +114,13 @@ void NextHopTable::on_timer(uint64_t now_ms) {
   if (resync_wanted_) resync();
   if (questions_wanted_ && now_ms_ >= questions_at_ms_) {
     questions_wanted_ = false;
-    for (Number at = 0; at < destinations_.size(); ++at) {
-      Destination& destination = destinations_[at];
-      if (destination.first_watch == kNone || destination.queued) continue;
-      destination.queued = true;
-      to_ask_.push_back(at);
-    }
+    for (Number at = 0; at < destinations_.size(); ++at)
+      if (destinations_[at].first_watch != kNone) ask_later(at);
   }
   for (size_t n = 0; n < kMaxQuestionsAtOnce && !to_ask_.empty(); ++n) {
     Destination& destination = destinations_[to_ask_.front()];
     to_ask_.pop_front();
-    if (!destination.queued) continue;  // gone meanwhile
-    destination.queued = false;
-    ask(destination);
+    if (destination.queued) ask(destination);  // else it is gone, or has been asked
   }
   work();
 }
@@ -150,6 +147,7 @@ NextHop NextHopTable::answer_of(const Destination& destination) const {
 
 // One answer for a destination: static neighbour, else the FIB's next hop and what is known of it.
 void NextHopTable::ask(Destination& destination) {
+  destination.queued = false;
   const NextHop before = answer_of(destination);
   const auto [ifindex, address] = destination.key;
   Route route;
@@ -171,6 +169,12 @@ void NextHopTable::ask(Destination& destination) {
     }
   }
   if (!(answer_of(destination) == before)) tell(destination);
+}
+
+void NextHopTable::ask_later(Number at) {
+  if (destinations_[at].queued) return;
+  destinations_[at].queued = true;
+  to_ask_.push_back(at);
 }
 
 void NextHopTable::tell(Destination& destination) {

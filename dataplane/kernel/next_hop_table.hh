@@ -33,7 +33,12 @@ class NextHopTable final : public NextHops {
   int fd() const override { return kernel_->fd(); }
   void on_readable() override;
   void on_timer(uint64_t now_ms) override;
-  bool watch(uint32_t token, unsigned ifindex, const IpAddress& destination) override;
+  bool watch(uint32_t token, unsigned ifindex, const IpAddress& destination) override {
+    return watch(token, {ifindex, destination}, Ask::now);
+  }
+  bool watch_later(uint32_t token, unsigned ifindex, const IpAddress& destination) override {
+    return watch(token, {ifindex, destination}, Ask::later);
+  }
   void unwatch(uint32_t token) override;
   bool add_static(unsigned ifindex, const IpAddress& address, const MacAddress& mac) override;
   std::optional<Answer> answer(uint32_t token) const override;
@@ -89,6 +94,8 @@ class NextHopTable final : public NextHops {
     return token < watches_.size() ? number_of(watches_[token].destination) : kNone;
   }
 
+  enum class Ask : uint8_t { now, later };
+  bool watch(uint32_t token, const Key& key, Ask when);
   Number find(const Key& key) const;
   Number add(const Key& key);
   void remove(Number destination);
@@ -96,6 +103,7 @@ class NextHopTable final : public NextHops {
   void tell(Destination& destination);
   void tell(uint32_t token);
   void ask(Destination& destination);
+  void ask_later(Number destination);
   void attach(Destination& destination, const Key& hop_key);
   void detach(Destination& destination);
   void apply(Hop& hop, NeighbourState state, const MacAddress& mac);

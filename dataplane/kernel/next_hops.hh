@@ -70,6 +70,9 @@ class NextHops {
   // The table is as long as the greatest token: they should be small.
   // False when the table is full (counted): nothing is watched then.
   virtual bool watch(uint32_t token, unsigned ifindex, const IpAddress& destination) = 0;
+  // The same for a caller who knows a way to it until it is told another: a destination that nobody
+  // watches yet is asked about by on_timer(), at its pace. Thousands at once cost no time here.
+  virtual bool watch_later(uint32_t token, unsigned ifindex, const IpAddress& destination) = 0;
   // Unknown tokens are ignored. No callback for this token comes after it.
   virtual void unwatch(uint32_t token) = 0;
 

@@ -26,6 +26,9 @@ class FakeNextHops : public NextHops {
     watched[token] = {ifindex, destination};
     return true;
   }
+  bool watch_later(uint32_t token, unsigned ifindex, const IpAddress& destination) override {
+    return watch(token, ifindex, destination);
+  }
   void unwatch(uint32_t token) override { watched.erase(token); }
   bool add_static(unsigned, const IpAddress&, const MacAddress&) override { return true; }
   std::optional<Answer> answer(uint32_t token) const override {
@@ -420,6 +423,30 @@ TEST_F(TwoCoreBookTest, AListKeepsItsOrderOverLcoresAndPages) {
     }
     EXPECT_EQ(listed, added) << limit;
   }
+}
+
+TEST(CallBookBeforeTheLcoresRun, WhatIsAskedIsDoneByTheAsker) {
+  Rig rig({.cores = 2, .max_legs = 8});
+  CoreLine first(rig.core(0), rig.board().core_bell(0));
+  CoreLine second(rig.core(1), rig.board().core_bell(1));
+  CallBook book(rig.board(), {&first, &second}, {{"lan", 7}, {"wan", 8}}, 8);
+  FakeNextHops next_hops;
+  book.set_next_hops(&next_hops);
+  for (CoreLine* line : {&first, &second}) line->serve_here(true);
+  control::CallAdd add;
+  add.legs[0].interface = "lan";
+  add.legs[1].interface = "wan";
+  for (const char* call : {"a", "b", "c"}) {
+    add.call = call;
+    ASSERT_TRUE(book.add(add));
+  }
+  EXPECT_TRUE(book.remove("b"));
+  EXPECT_EQ(rig.core(0).legs_in_use() + rig.core(1).legs_in_use(), 4u);
+  for (CoreLine* line : {&first, &second}) line->serve_here(false);
+  const Running running(rig);
+  EXPECT_TRUE(book.remove("a"));
+  EXPECT_TRUE(book.remove("c"));
+  EXPECT_EQ(rig.core(0).legs_in_use() + rig.core(1).legs_in_use(), 0u);
 }
 
 // An lcore that stops answering, and comes round.

@@ -291,6 +291,34 @@ TEST_F(Table, ManyNeighboursAreKickedAtAPace) {
             NextHopTable::kMaxKicksAtOnce + 100 * NextHopTable::kKicksPerMs);
 }
 
+TEST_F(Table, WhatIsWatchedLaterIsAskedAtThePaceOfTheTimer) {
+  constexpr auto kAtOnce = static_cast<int>(NextHopTable::kMaxQuestionsAtOnce);
+  constexpr uint32_t kMany = NextHopTable::kMaxQuestionsAtOnce + 5;
+  const auto address = [](uint32_t n) {
+    return ip("198.18." + std::to_string(n / 256) + "." + std::to_string(n % 256));
+  };
+  for (uint32_t n = 0; n < kMany; ++n) {
+    model->routes[address(n)] = {true, ip("198.18.1.254")};
+    EXPECT_TRUE(table->watch_later(n, 1, address(n)));
+  }
+  EXPECT_EQ(model->questions, 0);
+  EXPECT_EQ(last[3].state, NextHopState::resolving);
+  tell("198.18.1.254", NeighbourState::reachable, kMacA);
+  table->watch(kMany, 1, address(3));
+  EXPECT_EQ(model->questions, 1) << "for who has to know";
+  EXPECT_EQ(last[kMany].state, NextHopState::resolved);
+  EXPECT_EQ(last[3].state, NextHopState::resolved) << "and all others then know as well";
+  EXPECT_EQ(last[4].state, NextHopState::resolving);
+  pass(100);
+  EXPECT_EQ(model->questions, kAtOnce) << "one of those had been asked";
+  EXPECT_EQ(last[kMany - 1].state, NextHopState::resolving);
+  pass(100);
+  EXPECT_EQ(model->questions, static_cast<int>(kMany));
+  EXPECT_EQ(last[kMany - 1].state, NextHopState::resolved);
+  table->watch_later(kMany + 1, 1, address(5));
+  EXPECT_EQ(last[kMany + 1].state, NextHopState::resolved) << "that was known";
+}
+
 TEST_F(Table, TheFullTableRefusesAndCounts) {
   for (uint32_t token = 0; token < NextHops::kMaxWatches; ++token) {
     ASSERT_TRUE(table->watch(token, 1, ip("198.18.1.2")));
