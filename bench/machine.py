@@ -143,8 +143,8 @@ def namespace(part=""):
 
 
 @contextlib.contextmanager
-def work_folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-bench-"))
+def work_folder(parent=None):
+    path = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-bench-", dir=parent))
     try:
         yield path
     finally:

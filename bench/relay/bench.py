@@ -14,6 +14,7 @@ import growth
 import lcores
 import machine
 import peer
+import restart
 
 LEGS = "2,200,20000,32768"
 MAX_LEGS = 40000  # bench/relay/plan.hh
@@ -27,10 +28,11 @@ HUGE_MIB = 2 * device.MEMORY_MIB
 SWAP, IO = "dpdk-testpmd 5tswap", "dpdk-testpmd io"
 LAB_CALLS = 50
 LAB_SECONDS = 60  # to raise the lab and take it down
+PART_NAMES = ("speed", "restart")
 BUSY_MACHINE = 0.02  # other work's part of a run that is worth a remark
 SATURATED = 0.05  # idle part of the traffic program, below which it may have been the limit
 PROGRAMS = ("dataplane/holdfast-dataplane", "control/holdfast", "bench/relay/holdfast-relay-peer",
-            "bench/relay/holdfast-relay-calls", "bench/relay/relay_core_bench")
+            "bench/relay/holdfast-relay-calls", "bench/relay/relay_core_bench", "dataplane/xdp/steer.bpf.o")
 
 
 def add_arguments(parser):
@@ -39,6 +41,8 @@ def add_arguments(parser):
 
 def preflight(options):
     """What is wrong with the request or the machine; None when nothing is."""
+    if options.part not in (None, *PART_NAMES):
+        return f"--part is one of {', '.join(PART_NAMES)}"
     try:
         options.leg_counts = [int(text) for text in options.legs.split(",")]
     except ValueError:
@@ -276,6 +280,13 @@ def measure(cases, runs, output):
 
 
 def run(options, output):
+    if options.part != "restart":
+        report_speed(options, output)
+    if options.part != "speed":
+        restart.report(options, output)
+
+
+def report_speed(options, output):
     seconds = 1 if options.quick else 3
     with machine.HugePages() as pages, machine.namespace() as namespace:
         huge = pages if pages.provide(HUGE_MIB) else None

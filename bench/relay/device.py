@@ -85,13 +85,17 @@ class Holdfast(Device):
             machine.ip("-n", namespace, "addr", "add", f"{net}.2/24", "dev", tap)
             machine.ip("-n", namespace, "route", "add", f"198.{18 + i}.0.0/16", "via", f"{net}.1", "dev", tap)
 
-    def wait_ready(self, calls, suites=None):
-        """`suites`: of the legs that have SRTP, by side."""
+    def wait_started(self, look_every_s=0.02):
+        """Until it serves."""
         end = time.monotonic() + START_SECONDS
         while "control socket" not in self.log.read_text():
             if self.process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError("the dataplane did not start: " + self.log.read_text()[-400:])
-            time.sleep(0.02)
+            time.sleep(look_every_s)
+
+    def wait_ready(self, calls, suites=None):
+        """Until it has calls; `suites`: of the legs that have SRTP, by side."""
+        self.wait_started()
         words = (BUILD / "bench/relay/holdfast-relay-calls", "--socket", self.folder / "dataplane.sock", "--calls",
                  str(calls), *srtp_words(suites or {}))
         done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
