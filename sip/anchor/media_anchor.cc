@@ -79,7 +79,9 @@ void MediaAnchor::Core::message(const MediaMessage& message,
   if (found == calls_.end()) {
     const bool invite = message.method == Method::invite && message.status == 0;
     if (!begins_here(message)) return done(pass_by(message, config_, counts_));
-    if (calls_.size() >= config_.max_calls) {
+    // Calls for help go on beyond it, as in the proxy's own table, and are bounded all the same.
+    const size_t most = message.emergency ? 2 * config_.max_calls : config_.max_calls;
+    if (calls_.size() >= most) {
       counts_.add(AnchorCounter::calls_full);
       if (!invite || !config_.refuse_without_legs) return done(pass_by(message, config_, counts_));
       return done({MediaVerdict::Kind::refuse, {}, 503, "calls_full"});

@@ -56,8 +56,8 @@ struct AnchorConfig {
   uint32_t media_timeout_s = 90;   // silence in every direction until a call is told of; 0: never
   uint32_t hold_timeout_s = 7200;  // the same while all its media is on hold
   uint32_t poll_s = 5;             // how often the legs are listed
-  size_t max_calls = 4096;
-  size_t max_waiting = 16;  // messages of one call
+  size_t max_calls = 4096;         // twice as many with calls for help
+  size_t max_waiting = 16;         // messages of one call
 };
 
 class MediaAnchor final : public MediaFilter {

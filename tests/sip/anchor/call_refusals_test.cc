@@ -62,6 +62,23 @@ TEST_F(CallRefusals, MessagesOfCallsThatHaveEndedLeaveNothing) {
   EXPECT_EQ(send(call.invite(sdp(kAlice))).kind, Kind::replace);
 }
 
+TEST_F(CallRefusals, CallsForHelpGoOnUpToTwiceAsMany) {
+  config_.max_calls = 2;
+  start();
+  for (call.key = 1; call.key <= 2; ++call.key) sent(call.invite(sdp(kAlice)));
+  EXPECT_EQ(send(call.invite(sdp(kAlice))).reason, "calls_full");
+  for (; call.key <= 4; ++call.key) {
+    MediaMessage help = call.invite(sdp(kAlice));
+    help.emergency = true;
+    EXPECT_EQ(send(help).kind, Kind::replace) << call.key;
+  }
+  MediaMessage beyond = call.invite(sdp(kAlice));
+  beyond.emergency = true;
+  EXPECT_EQ(send(beyond).reason, "calls_full");
+  EXPECT_EQ(dataplane->calls().size(), 4u);
+  EXPECT_EQ(count("calls_full"), 2u);
+}
+
 TEST_F(CallRefusals, BodiesThatAreNoSdpPass) {
   MediaMessage info = call.request(Side::caller, Method::info, sdp(kAlice));
   EXPECT_EQ(send(info).kind, Kind::pass);
