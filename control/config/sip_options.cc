@@ -35,7 +35,9 @@ const Option<SipConfig> kSip[] = {
       ""},
      [](const TomlValue& v, SipConfig& c) { return read_number(v, c.call_budget_ms, 500, 30000); }},
     {{"max-calls", "whole number", "calls, 1 to 65536", "4096",
-      "Calls at a time; further ones are refused with 503, calls for help are not.", ""},
+      "Calls at a time; further ones are refused with 503, calls for help are not, up to twice as "
+      "many. Those whose media is relayed are bounded by max-legs too.",
+      ""},
      [](const TomlValue& v, SipConfig& c) { return read_number(v, c.max_calls, 1, 65536); }},
     {{"tcp-idle-s", "whole number", "seconds, 30 to 86400", "900",
       "A TCP connection without traffic is closed after so long. Longer than the keep-alive of the "

@@ -26,10 +26,11 @@ control::Error core_busy() {
 
 CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
                    std::vector<BookInterface> interfaces, uint32_t max_legs,
-                   std::span<SavedCall> saved, PortRest rest)
+                   std::span<SavedCall> saved, PortRest rest, uint32_t legs_for_help)
     : board_(board),
       lines_(std::move(lines)),
       interfaces_(std::move(interfaces)),
+      max_legs_(max_legs),
       legs_(size_t{board.legs_per_core()} * board.cores() + 1),
       serials_(legs_.size() / 2),
       free_calls_(board.cores()),
@@ -40,7 +41,7 @@ CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
   assert(board_.cores() > 0);
   // By turns: an lcore has at most one call more than another.
   const CallNumber per_core = board_.legs_per_core() / 2;
-  for (CallNumber call = 0; call < max_legs / 2; ++call) {
+  for (CallNumber call = 0; call < (max_legs + legs_for_help) / 2; ++call) {
     const uint32_t core = call % board_.cores();
     free_calls_[core].push_back(core * per_core + call / board_.cores());
   }
@@ -108,6 +109,8 @@ Answer<uint32_t> CallBook::choose_core(const control::CallAdd& request,
                                        std::array<LegSetup, 2>& setups) {
   const auto owner = core_asked_for(request, setups);
   if (!owner) return owner.error();
+  if (!request.emergency && legs_in_use_ + 2 > max_legs_)
+    return Error{ErrorCode::kNoFreeLeg, "max-legs are in use"};
   std::optional<uint32_t> most;
   struct Tired {  // could take it, if it were not for ports that rest since then
     uint32_t core;

@@ -57,9 +57,9 @@ const Option<DataplaneConfig> kOptions[] = {
       ""},
      read_cpus},
     {{"max-legs", "whole number", "legs, 2 to 65536", "4096",
-      "Legs that can exist at a time; a call has two. A value that is set here must fit the ports "
-      "of "
-      "all interfaces.",
+      "Legs that can exist at a time; a stream of a call has two, and a call with audio alone has "
+      "one stream. Further ones are refused with 503, but for the first 16 streams of calls for "
+      "help. A value that is set here must fit the ports of all interfaces.",
       ""},
      [](const TomlValue& v, DataplaneConfig& c) { return read_number(v, c.max_legs, 2, 65536); }},
     {{"port-rest-s", "whole number", "s, 0 to 600", "60",

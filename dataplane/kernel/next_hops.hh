@@ -50,7 +50,8 @@ struct NextHopStats {
 
 class NextHops {
  public:
-  static constexpr size_t kMaxWatches = 131072;  // > 2 legs for each port of a 64 Ki range
+  // Two of each leg: 65,536 and those kept for calls for help.
+  static constexpr size_t kMaxWatches = 2 * (65'536 + 64);
   static constexpr size_t kMaxStaticNeighbours = 4096;
 
   // Called for each watch with its first answer and after the answer has changed; from within

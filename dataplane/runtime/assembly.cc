@@ -35,6 +35,7 @@ constexpr uint32_t kFramesPerCore = 4096;
 // Behind the longest frame: what SRTP adds, where the headers it came with were longer than those
 // it leaves with.
 constexpr size_t kSrtpRoom = media::kMaxSrtpTrailerBytes + kIpv6Size - kIpv4Size;
+constexpr uint32_t kLegsForHelp = 32;  // beside max-legs: 16 streams of calls for help
 constexpr uint64_t kMaxRefusalWarnings = 8;
 constexpr uint64_t kNsPerS = 1'000'000'000;
 constexpr uint64_t kUnknownLinkMbps = 1000;
@@ -165,7 +166,7 @@ struct Ground {
 
 Ground prepare(const config::DataplaneConfig& config) {
   const auto cores = static_cast<uint32_t>(config.cpus.size());
-  StateShape shape{cores, Switchboard::legs_per_core(config.max_legs, cores), {}};
+  StateShape shape{cores, Switchboard::legs_per_core(config.max_legs + kLegsForHelp, cores), {}};
   for (const InterfaceConfig& interface : config.interfaces) {
     shape.interfaces.push_back(interface.name);
     for (const IpAddress& ip : interface.media_addresses)
@@ -261,7 +262,8 @@ void build_board(const config::DataplaneConfig& config, Assembly& parts) {
     ios.push_back(std::move(io));
   }
   const auto cores = static_cast<uint32_t>(config.cpus.size());
-  parts.board = std::make_unique<Switchboard>(cores, config.max_legs, std::move(ios));
+  parts.board =
+      std::make_unique<Switchboard>(cores, config.max_legs + kLegsForHelp, std::move(ios));
   parts.slow_counters = std::vector<PortCounters>(config.interfaces.size());
   for (uint32_t core = 0; core < cores; ++core) {
     parts.cores.push_back(std::make_unique<RelayCore>(
@@ -327,9 +329,9 @@ std::string open_book(const config::DataplaneConfig& config, Assembly& parts) {
   parts.book = std::make_unique<CallBook>(
       *parts.board, lines, interfaces, config.max_legs,
       parts.state == nullptr ? std::span<SavedCall>{} : parts.state->calls(),
-      PortRest{
-          .ns = config.port_rest_s * kNsPerS,
-          .marks = parts.state == nullptr ? std::span<PortMark>{} : parts.state->port_marks()});
+      PortRest{.ns = config.port_rest_s * kNsPerS,
+               .marks = parts.state == nullptr ? std::span<PortMark>{} : parts.state->port_marks()},
+      kLegsForHelp);
   // The lcores' own memory is there when it is touched.
   parts.srtp = std::make_unique<SrtpSetup>(media::make_srtp_engine(),
                                            [state = parts.state.get()](LegIndex leg) {
