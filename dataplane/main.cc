@@ -15,6 +15,7 @@
 #include "dataplane/runtime/control_handler.hh"
 #include "dataplane/runtime/footprint.hh"
 #include "dataplane/runtime/slow_loop.hh"
+#include "media/core_dumps.hh"
 
 namespace {
 
@@ -42,6 +43,7 @@ int open_signals() {
 }
 
 int serve(const config::DataplaneConfig& config) {
+  media::forbid_core_dumps();
   const int signals = open_signals();
   if (signals < 0) return fail("cannot watch for signals");
   if (std::string error = preflight(config); !error.empty()) return fail(error);

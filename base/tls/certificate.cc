@@ -15,6 +15,8 @@
 #include <cstring>
 #include <ctime>
 
+#include "media/wipe.hh"
+
 namespace holdfast::tls {
 namespace {
 
@@ -92,6 +94,7 @@ std::string read_pem(const std::string& path, std::string& text) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
                                                              std::fclose);
   if (!file) return path + ": " + std::strerror(errno);
+  std::setvbuf(file.get(), nullptr, _IONBF, 0);  // a buffer would keep some of a key
   text.assign(kMaxPemBytes + 1, '\0');
   const size_t size = std::fread(text.data(), 1, text.size(), file.get());
   if (std::ferror(file.get()) != 0) return path + ": cannot be read: " + std::strerror(errno);
@@ -125,7 +128,7 @@ Result<std::vector<Certificate>, std::string> read_certificates(const std::strin
 }
 
 Result<Key, std::string> read_key(const std::string& path) {
-  std::string text;
+  media::WipedString text;
   if (auto wrong = read_pem(path, text); !wrong.empty()) return wrong;
   ERR_clear_error();
   const Bio in = memory(text);

@@ -13,6 +13,7 @@
 #include "control/config/site_config.hh"
 #include "control/daemon/daemon.hh"
 #include "dataplane/control/messages.hh"
+#include "media/core_dumps.hh"
 
 namespace {
 
@@ -29,6 +30,7 @@ int fail(const std::string& what) {
 }
 
 int serve(const config::SiteConfig& site) {
+  media::forbid_core_dumps();
   block_signals({SIGTERM, SIGINT, SIGUSR1, SIGHUP});
   raise_descriptor_limit(kDescriptors);
   start_logging(std::getenv("JOURNAL_STREAM") != nullptr);

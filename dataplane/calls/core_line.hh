@@ -56,7 +56,7 @@ class CoreLine {
   bool lent_ = false;     // the lcore still has request_
   bool gave_up_ = false;  // ... and nobody waits for it any more
   LegSnapshot left_;
-  SrtpChange srtp_{};
+  SrtpChange srtp_;
   std::vector<LegSnapshot> snapshots_;
   std::vector<NextHopUpdate> updates_;
   std::vector<LegIndex> captured_;

@@ -19,6 +19,10 @@ media::SrtpLegCheckpoint checkpoint_of(const SrtpLeg& leg) {
           media::checkpoint_of(leg.out)};
 }
 
+SrtpChange::~SrtpChange() {
+  wipe(*this);
+}
+
 void wipe(SrtpChange& change) {
   media::wipe(std::span(reinterpret_cast<uint8_t*>(&change.state), sizeof change.state));
   change.in = change.out = change.with_refused = false;

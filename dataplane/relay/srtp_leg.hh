@@ -53,11 +53,17 @@ media::SrtpLegCheckpoint checkpoint_of(const SrtpLeg& leg);
 
 // New state for a leg, of the directions named, in the place of what it has: opened by an engine of
 // another thread, or left by another life; with kNoSrtpKey the leg has no key any more.
+// Secret: wiped when it ends, whatever way its request went.
 struct SrtpChange {
+  SrtpChange() = default;
+  SrtpChange(const SrtpChange&) = delete;
+  SrtpChange& operator=(const SrtpChange&) = default;
+  ~SrtpChange();
+
   bool in = false;
   bool out = false;
   bool with_refused = false;  // `state.refused` too
-  SrtpLeg state;
+  SrtpLeg state{};
 };
 void wipe(SrtpChange& change);
 

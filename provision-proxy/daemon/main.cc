@@ -11,6 +11,7 @@
 #include "base/logging.hh"
 #include "base/process.hh"
 #include "dataplane/control/messages.hh"
+#include "media/core_dumps.hh"
 #include "provision-proxy/config/provision_config.hh"
 #include "provision-proxy/daemon/provision_daemon.hh"
 #include "provision-proxy/daemon/words.hh"
@@ -29,6 +30,7 @@ int fail(const std::string& what) {
 }
 
 int serve(const config::ProvisionFile& file) {
+  media::forbid_core_dumps();
   block_signals({SIGTERM, SIGINT, SIGHUP});
   raise_descriptor_limit(kDescriptors);
   start_logging(std::getenv("JOURNAL_STREAM") != nullptr);

@@ -323,6 +323,16 @@ TEST_F(SrtpCall, CapturesHaveWhatWasOnTheWire) {
 }
 
 // Many legs of all kinds in one burst, on lcores that run by themselves.
+// Whatever way a request went, refused ones too.
+TEST(SrtpChange, IsWipedWhereItWas) {
+  alignas(SrtpChange) std::array<uint8_t, sizeof(SrtpChange)> memory{};
+  auto* const change = new (memory.data()) SrtpChange;
+  change->state.in.keys.rtp.bytes.fill(0xa7);
+  change->state.out.keys.rtcp.salt.fill(0xa7);
+  std::destroy_at(change);
+  EXPECT_EQ(std::count(memory.begin(), memory.end(), 0xa7), 0);
+}
+
 TEST_F(SrtpCall, BurstsOfAllKindsAllocateNothing) {
   SrtpLife life({.cores = 2, .max_legs = 32});
   struct Pair {

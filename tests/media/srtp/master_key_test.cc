@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 #include <spdlog/fmt/ostr.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -15,6 +18,7 @@
 #include <string>
 #include <type_traits>
 
+#include "media/core_dumps.hh"
 #include "media/srtp/sdes.hh"
 
 namespace holdfast::media {
@@ -119,6 +123,25 @@ TEST(Wipe, OfTextTakesItsWholeCapacity) {
   wipe(text);
   EXPECT_TRUE(text.empty());
   for (size_t i = 0; i < 100; ++i) EXPECT_EQ(memory[i], '\0') << i;
+}
+
+// In a child, since nothing but root's right brings the limit back.
+TEST(CoreDumps, AreForbiddenForGood) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_CORE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_CORE, &limit);
+    const rlim_t before = limit.rlim_max;
+    forbid_core_dumps();
+    ::getrlimit(RLIMIT_CORE, &limit);
+    ::_exit(limit.rlim_cur == limit.rlim_max && limit.rlim_max == std::min<rlim_t>(before, 1) ? 0
+                                                                                              : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace
