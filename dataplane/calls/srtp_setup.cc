@@ -52,7 +52,10 @@ std::optional<Error> SrtpSetup::plan(LegIndex leg, const SrtpLegSummary& has,
   bool opened = true;
   if (change.in && wanted.in) {
     opened = chosen_.engine->open(scratch_->in, *wanted.in);
-    if (kept && media::mark_of(in_key) == kept->in_key) media::restore(scratch_->in, kept->in);
+    if (kept && media::mark_of(in_key) == kept->in_key)
+      media::restore(scratch_->in, kept->in);
+    else if (kept)
+      media::carry_rocs(scratch_->in, kept->in);
     change.state.in = scratch_->in;
     change.state.in_key = in_key;
     chosen_.engine->release(scratch_->in);

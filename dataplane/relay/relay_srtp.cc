@@ -128,7 +128,11 @@ void RelayCore::take_over(State& state, media::SrtpFingerprint& key, const State
 void RelayCore::change_srtp(const Leg& leg, const SrtpChange& change) {
   if (engine_ == nullptr) return;
   SrtpLeg& srtp = srtp_of(leg);
-  if (change.in) take_over(srtp.in, srtp.in_key, change.state.in, change.state.in_key);
+  if (change.in) {
+    const media::SrtpCheckpoint before = media::checkpoint_of(srtp.in);
+    take_over(srtp.in, srtp.in_key, change.state.in, change.state.in_key);
+    media::carry_rocs(srtp.in, before);
+  }
   if (change.out) take_over(srtp.out, srtp.out_key, change.state.out, change.state.out_key);
   if (change.with_refused) srtp.refused = change.state.refused;
 }

@@ -134,6 +134,7 @@ void SrtpEngine::process(std::span<SrtpTask> tasks) {
     size_t taken = 0;
     size_t count = 0;
     bool any_far = false;
+    kept_ = nullptr;
     for (; taken < tasks.size() && count < kRun; ++taken) {
       SrtpTask& task = tasks[taken];
       SrtpWork& work = works_[count];
@@ -144,10 +145,12 @@ void SrtpEngine::process(std::span<SrtpTask> tasks) {
         continue;
       }
       any_far = any_far || work.far;
+      if (work.other != 0) keep(work);
       ++count;
     }
     const std::span<SrtpWork> works = std::span(works_).first(count);
     if (count > 0) crypt(works);
+    if (kept_ != nullptr) try_other_index();
     for (SrtpWork& work : works) {
       work.task->verdict = finish(work);
       ++counts_[work.task->verdict];
@@ -156,9 +159,24 @@ void SrtpEngine::process(std::span<SrtpTask> tasks) {
   }
 }
 
-// Whether the ROC of a packet depends on what becomes of another one of the run.
+void SrtpEngine::keep(SrtpWork& work) {
+  if (work.task->length > kept_bytes_.size()) return;
+  kept_ = &work;
+  std::copy_n(work.task->data, work.task->length, kept_bytes_.begin());
+}
+
+void SrtpEngine::try_other_index() {
+  if (kept_->verdict != SrtpVerdict::srtp_auth_failed) return;
+  std::copy_n(kept_bytes_.begin(), kept_->task->length, kept_->task->data);
+  kept_->index = kept_->other;
+  crypt({kept_, 1});
+}
+
+// Whether the ROC of a packet depends on what becomes of another one of the run, or two indices are
+// to be tried as with another one.
 bool SrtpEngine::waits(const SrtpWork& work, size_t count) const {
   if (work.protect || work.rtcp) return false;
+  if (work.other != 0 && kept_ != nullptr) return true;
   return std::any_of(
       works_.begin(), works_.begin() + static_cast<std::ptrdiff_t>(count), [&](const SrtpWork& o) {
         return !o.protect && !o.rtcp && (o.far || work.far) && o.task->in == work.task->in;
@@ -170,6 +188,7 @@ SrtpVerdict SrtpEngine::prepare(SrtpTask& task, SrtpWork& work) {
   work.protect = task.op == SrtpOp::protect_rtp || task.op == SrtpOp::protect_rtcp;
   work.rtcp = task.op == SrtpOp::protect_rtcp || task.op == SrtpOp::unprotect_rtcp;
   work.far = false;
+  work.other = 0;
   work.keys = work.protect ? (task.out != nullptr ? &task.out->keys : nullptr)
                            : (task.in != nullptr ? &task.in->keys : nullptr);
   if (work.keys == nullptr || work.keys->form != form()) return SrtpVerdict::srtp_no_key;
@@ -214,6 +233,7 @@ SrtpVerdict SrtpEngine::prepare_in(const SrtpTask& task, SrtpWork& work) {
   }
   work.index = index.index;
   work.far = index.far;
+  work.other = index.other;
   return verdict;
 }
 

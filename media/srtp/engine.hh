@@ -43,6 +43,7 @@ struct SrtpWork {
   SrtpTask* task;
   const SrtpKeys* keys;
   uint64_t index;
+  uint64_t other;  // see SrtpIndex
   uint32_t ssrc;
   uint16_t clear_bytes;    // header, not encrypted
   uint16_t payload_bytes;  // encrypted
@@ -101,9 +102,17 @@ class SrtpEngine {
   SrtpVerdict prepare_out(SrtpTask& task, SrtpWork& work);
   static SrtpVerdict finish(SrtpWork& work);
   bool waits(const SrtpWork& work, size_t count) const;
+  void keep(SrtpWork& work);
+  void try_other_index();
+
+  // A longer packet is tried with one index alone.
+  static constexpr size_t kMaxKept = 9216;
 
   SrtpCounts counts_;
   std::array<SrtpWork, kRun> works_{};
+  // The one of the run that may have another index, and its bytes, which the first try overwrites.
+  SrtpWork* kept_ = nullptr;
+  std::array<uint8_t, kMaxKept> kept_bytes_{};
 };
 
 }  // namespace holdfast::media

@@ -120,7 +120,11 @@ bool LibsrtpSession::tell_index(const SrtpWork& work) {
     return count_rtcp_to(work, last);
   }
   const auto roc = static_cast<uint32_t>(work.index >> 16);
-  if ((known != nullptr && known->rtp) || roc == 0) return true;
+  if (known != nullptr && known->rtp) return true;
+  if (roc == 0) {  // takes back what a packet told that was not authentic
+    static_cast<void>(srtp_set_stream_roc(context_, work.ssrc, 0));
+    return true;
+  }
   if (srtp_set_stream_roc(context_, work.ssrc, roc) == srtp_err_status_ok) return true;
   srtp_policy_t policy = policy_of(*work.keys);
   policy.ssrc = {ssrc_specific, work.ssrc};

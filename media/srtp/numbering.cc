@@ -15,16 +15,33 @@ auto* find(State& state, uint32_t ssrc) {
   return found == end ? nullptr : found;
 }
 
+// A place that another SSRC may have, though all are taken: one that is known from the key before
+// alone can be forgotten without a risk. Null: there is none.
+template <typename State>
+auto* unproven(State& state) {
+  auto* const end = state.streams.data() + state.streams.size();
+  auto* const found = std::find_if(
+      state.streams.data(), end,
+      [](const SrtpInbound::Stream& stream) { return !stream.rtp_seen && !stream.rtcp_seen; });
+  return found == end ? nullptr : found;
+}
+SrtpOutbound::Stream* unproven(SrtpOutbound&) {
+  return nullptr;
+}
+
+bool has_room(const SrtpInbound& state) {
+  return state.stream_count < kMaxSrtpSsrcs || unproven(state) != nullptr;
+}
+
 // Null when all places are taken.
 template <typename State>
 auto* find_or_add(State& state, uint32_t ssrc) {
   if (auto* const found = find(state, ssrc)) return found;
-  decltype(state.streams.data()) added = nullptr;
-  if (state.stream_count >= kMaxSrtpSsrcs) return added;
-  added = &state.streams[state.stream_count];
+  auto* const added =
+      state.stream_count < kMaxSrtpSsrcs ? &state.streams[state.stream_count++] : unproven(state);
+  if (added == nullptr) return added;
   *added = {};
   added->ssrc = ssrc;
-  ++state.stream_count;
   return added;
 }
 
@@ -66,23 +83,25 @@ Index enter(Window& window, Index highest, bool first, Index index) {
 
 SrtpVerdict judge_rtp(const SrtpInbound& state, uint32_t ssrc, uint16_t sequence, SrtpIndex& out) {
   const SrtpInbound::Stream* const stream = find(state, ssrc);
-  if (stream == nullptr && state.stream_count >= kMaxSrtpSsrcs)
-    return SrtpVerdict::srtp_too_many_ssrcs;
+  if (stream == nullptr && !has_room(state)) return SrtpVerdict::srtp_too_many_ssrcs;
   if (stream == nullptr || !stream->rtp_seen) {
-    out = {sequence, true};
+    out = {.index = sequence, .far = true};
+    if (stream != nullptr) {
+      const uint64_t kept = estimate(stream->index, sequence);
+      if (kept != sequence && kept <= kMaxSrtpIndex) out.other = kept;
+    }
     return SrtpVerdict::srtp_ok;
   }
   const auto ahead = static_cast<uint16_t>(sequence - static_cast<uint16_t>(stream->index));
-  out = {estimate(stream->index, sequence), ahead >= 0x4000 && ahead <= 0xc000};
+  out = {.index = estimate(stream->index, sequence), .far = ahead >= 0x4000 && ahead <= 0xc000};
   if (out.index > kMaxSrtpIndex) return SrtpVerdict::srtp_key_expired;
   return check(stream->window, stream->index, out.index);
 }
 
 SrtpVerdict judge_rtcp(const SrtpInbound& state, uint32_t ssrc, uint32_t index, SrtpIndex& out) {
   const SrtpInbound::Stream* const stream = find(state, ssrc);
-  if (stream == nullptr && state.stream_count >= kMaxSrtpSsrcs)
-    return SrtpVerdict::srtp_too_many_ssrcs;
-  out = {index, false};  // it stands in the packet: nothing is estimated
+  if (stream == nullptr && !has_room(state)) return SrtpVerdict::srtp_too_many_ssrcs;
+  out = {.index = index};  // it stands in the packet: nothing is estimated
   if (stream == nullptr || !stream->rtcp_seen) return SrtpVerdict::srtp_ok;
   return check(stream->rtcp_window, stream->rtcp_index, index);
 }

@@ -19,9 +19,11 @@ inline constexpr int kMaxSourceJump = 3000;
 
 // What is known of a packet's index. `far`: it is the first of its SSRC, or 2^14 numbers or more
 // from the highest, so that what its ROC is, or that of others, depends on which packets pass
-// before.
+// before. `other`, if not 0: what the index may be in its place, since only its tag tells whether a
+// peer kept the ROC that its SSRC had under the key before.
 struct SrtpIndex {
   uint64_t index = 0;
+  uint64_t other = 0;
   bool far = false;
 };
 

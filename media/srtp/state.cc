@@ -78,4 +78,21 @@ void restore(SrtpOutbound& state, const SrtpCheckpoint& checkpoint) {
   state.rtcp_packets = checkpoint.rtcp_packets;
 }
 
+void carry_rocs(SrtpInbound& state, const SrtpCheckpoint& before) {
+  constexpr uint64_t kAmbiguous =
+      0x8000;  // from here on the next packet may have another ROC than 0
+  for (uint32_t i = 0; i < std::min(before.stream_count, kMaxSrtpSsrcs); ++i) {
+    const SrtpCheckpoint::Stream& from = before.streams[i];
+    const auto end = state.streams.begin() + std::min(state.stream_count, kMaxSrtpSsrcs);
+    const bool known =
+        std::any_of(state.streams.begin(), end, [&](const auto& s) { return s.ssrc == from.ssrc; });
+    if (from.index < kAmbiguous || known || state.stream_count >= kMaxSrtpSsrcs) continue;
+    SrtpInbound::Stream& to = state.streams[state.stream_count];
+    to = {};
+    to.index = std::min(from.index, kMaxSrtpIndex) & kMaxSrtpIndex;
+    to.ssrc = from.ssrc;
+    ++state.stream_count;
+  }
+}
+
 }  // namespace holdfast::media

@@ -52,7 +52,9 @@ struct SrtpKeys {
 
 struct alignas(kSrtpKeyAlign) SrtpInbound {
   struct Stream {
-    uint64_t index : 48;  // highest that was authenticated: ROC and sequence number
+    // Highest that was authenticated: ROC and sequence number. Where no RTP was, 0 or the highest
+    // under the key before.
+    uint64_t index : 48;
     bool rtp_seen : 1;
     bool rtcp_seen : 1;
     uint32_t ssrc;
@@ -125,5 +127,9 @@ SrtpCheckpoint advanced(const SrtpCheckpoint& kept);
 // again, and the ROC goes on from it. Outbound: numbers go on from it, which is advanced().
 void restore(SrtpInbound& state, const SrtpCheckpoint& checkpoint);
 void restore(SrtpOutbound& state, const SrtpCheckpoint& checkpoint);
+
+// Into a state that has a new key: where the SSRCs stood under the key before. Some peers keep the
+// ROC (RFC 3711 section 3.3.1), others begin at 0; the first packet that is authentic tells.
+void carry_rocs(SrtpInbound& state, const SrtpCheckpoint& before);
 
 }  // namespace holdfast::media

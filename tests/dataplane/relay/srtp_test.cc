@@ -231,6 +231,41 @@ TEST_P(SrtpCallBy, KeysChangeOneWayAtATime) {
   life.rig.expect_balanced();
 }
 
+// A new key of the phone's after its numbers have wrapped, from one that keeps its ROC.
+TEST_P(SrtpCallBy, ANewKeyWithTheRocOfTheOneBefore) {
+  SrtpLife life({.engine = GetParam().make});
+  const SdesKey ours = key(SrtpSuite::aes_cm_128_hmac_sha1_80);
+  auto engine = media::make_srtp_engine().engine;
+  auto state = std::make_unique<media::SrtpOutbound>();  // what the phone remembers
+  const auto speak = [&](uint16_t sequence) {
+    media::Packet packet(media::rtp_packet(7, sequence, 160), media::SrtpOp::protect_rtp, nullptr,
+                         state.get());
+    EXPECT_EQ(name_of(process_one(*engine, packet)), "srtp_ok");
+    return pass(life, phone, {packet.result()}).size();
+  };
+  control::CallAdd add = request();
+  uint16_t sequence = 65530;
+  for (int key_number = 0; key_number < 3; ++key_number) {
+    const SdesKey mine = key(SrtpSuite::aead_aes_128_gcm);
+    const media::SrtpCheckpoint before = media::checkpoint_of(*state);
+    ASSERT_TRUE(engine->open(*state, mine));
+    media::restore(*state, before);
+    if (key_number == 0) {
+      add.legs[0].srtp = keys(mine, ours);
+      call = life.add(add);
+      resolve(life);
+    } else {
+      control::LegUpdate update;
+      update.leg = call.legs[0].leg;
+      update.srtp = keys(mine, ours);
+      life.update(update);
+    }
+    for (int i = 0; i < 20; ++i) ASSERT_EQ(speak(sequence++), 1u) << key_number << ' ' << i;
+  }
+  EXPECT_EQ(state->streams[0].index >> 16, 1u);
+  engine->release(*state);
+}
+
 TEST_F(SrtpCall, TheTrailerCountsForTheMtu) {
   SrtpLife life({});
   const SdesKey mine = key(SrtpSuite::aead_aes_128_gcm);
