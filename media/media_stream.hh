@@ -46,6 +46,8 @@ struct MediaStream {
   std::string media;  // audio, video, image ...
   bool rtp = true;    // false: UDPTL
   bool agreed = false;
+  // SRTP under keys of the two sides' own, which pass through: nothing but headers can be read.
+  bool sealed = false;
   // Rises when another fork of the branch takes the stream over: sources are to be learned anew.
   uint32_t learning = 0;
   // Another dialog of its branch may still lead: of two forks that took different keys of ours, one

@@ -38,6 +38,12 @@ StreamEnd end_of(const MediaDescription& own, const MediaDescription* others, bo
   return end;
 }
 
+// RTP/AVP with keys is SRTP if the answer has some too.
+bool is_sealed(const MediaDescription& offer, const MediaDescription* answer) {
+  if (offer.srtp_ours || !is_rtp(offer.transport)) return false;
+  return offer.transport == MediaTransport::srtp || (offer.crypto && answer && answer->crypto);
+}
+
 MediaStream stream_of(size_t slot, Side offerer, const MediaDescription& offer,
                       const MediaDescription* answer) {
   MediaStream stream;
@@ -45,6 +51,7 @@ MediaStream stream_of(size_t slot, Side offerer, const MediaDescription& offer,
   stream.media = offer.media;
   stream.rtp = is_rtp(offer.transport);
   stream.agreed = answer != nullptr;
+  stream.sealed = is_sealed(offer, answer);
   // rtcp-mux is agreed with each side for itself: what one of them can do, the other need not.
   stream.end(offerer) = end_of(offer, answer, answer && offer.rtcp_mux);
   if (answer) {

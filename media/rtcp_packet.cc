@@ -195,4 +195,18 @@ Result<RtcpCompound, RtcpReject> parse_rtcp(std::span<const uint8_t> bytes) {
   return RtcpCompound(bytes);
 }
 
+std::optional<RtcpReject> check_sealed_rtcp(std::span<const uint8_t> bytes) {
+  constexpr size_t kIndexBytes = 4;
+  constexpr size_t kLeastTagBytes = 4;
+  constexpr size_t kLeastTrailer = kIndexBytes + kLeastTagBytes;
+  if (bytes.size() < kRtcpHeaderBytes + kSsrcBytes + kLeastTrailer)
+    return RtcpReject::rtcp_too_short;
+  if (bytes.size() > kMaxUdpBytes) return RtcpReject::rtcp_too_long;
+  if (bytes[0] >> 6 != 2) return RtcpReject::rtcp_bad_version;
+  if (bytes[1] < 192 || bytes[1] > 223) return RtcpReject::rtcp_bad_type;
+  if (length_of(bytes) < kRtcpHeaderBytes + kSsrcBytes) return RtcpReject::rtcp_length_too_small;
+  if (length_of(bytes) > bytes.size() - kLeastTrailer) return RtcpReject::rtcp_length_past_end;
+  return std::nullopt;
+}
+
 }  // namespace holdfast::media

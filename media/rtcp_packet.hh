@@ -134,4 +134,8 @@ class RtcpCompound {
 // Checks all of a plain RTCP datagram (RFC 3550 A.2, made lenient by RFC 5506).
 Result<RtcpCompound, RtcpReject> parse_rtcp(std::span<const uint8_t> bytes);
 
+// Of SRTCP under keys that we do not have: the header of the first packet, which is in the clear,
+// and that SSRC, index and some tag are there (RFC 3711 section 3.4). Nothing: it may be SRTCP.
+std::optional<RtcpReject> check_sealed_rtcp(std::span<const uint8_t> bytes);
+
 }  // namespace holdfast::media

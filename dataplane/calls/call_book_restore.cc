@@ -36,6 +36,7 @@ control::LegUpdate difference(LegIndex leg, const LegSetup& now, const control::
   update.media = spec.media;
   update.srtp = spec.srtp;
   update.clear_srtp = spec.srtp == nullptr;
+  update.sealed = spec.sealed;
   if (!spec.clock_rates.empty()) update.clock_rates = spec.clock_rates;
   return update;
 }

@@ -58,6 +58,7 @@ std::optional<Error> apply_spec(const control::LegSpec& spec, LegSetup& setup) {
   setup.media_class = class_of(spec.media);
   setup.payload = spec.payload == control::Payload::kUdptl ? PayloadKind::udptl : PayloadKind::rtp;
   set_clock_rates(spec.clock_rates, setup);
+  if (spec.sealed) setup.payload = PayloadKind::sealed;
   if (spec.srtp) setup.payload = PayloadKind::srtp;
   return check(setup);
 }
@@ -82,6 +83,9 @@ Answer<LegChange> plan_update(const LegSetup& before, const control::LegUpdate& 
     return Error{ErrorCode::kBadRequest, "srtp protects RTP, not UDPTL"};
   if (update.srtp) setup.payload = PayloadKind::srtp;
   if (update.clear_srtp && setup.payload == PayloadKind::srtp) setup.payload = PayloadKind::rtp;
+  const bool is_bare = setup.payload == PayloadKind::rtp || setup.payload == PayloadKind::sealed;
+  if (update.sealed && is_bare)
+    setup.payload = *update.sealed ? PayloadKind::sealed : PayloadKind::rtp;
   if (auto wrong = check(setup)) return *wrong;
   change.unset = update.clear_remote || update.clear_remote_rtcp;
   change.relearn = update.relearn || update.remote || update.remote_rtcp || change.unset ||

@@ -156,6 +156,7 @@ control::LegReport leg_report(const LegSnapshot& snapshot, const LegSnapshot& pe
   if (!next_hop.gateway.is_none()) out.next_hop.gateway = next_hop.gateway;
   out.media = kMedia[static_cast<size_t>(leg.setup.media_class)];
   if (leg.setup.payload == PayloadKind::udptl) out.payload = control::Payload::kUdptl;
+  out.sealed = leg.setup.payload == PayloadKind::sealed;
   out.mark = mark_report(leg.marks.media);
   out.rtcp_mark = mark_report(leg.marks.rtcp);
   out.rx = {leg.counters.rx_packets, leg.counters.rx_octets};

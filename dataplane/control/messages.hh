@@ -110,7 +110,9 @@ struct LegSpec {
   std::optional<IpAddress> local_address;    // a media address; none: the dataplane chooses
   Media media = Media::kAudio;
   Payload payload = Payload::kRtp;  // the same for both legs of a call
-  SharedSrtp srtp = nullptr;        // null: plain RTP
+  SharedSrtp srtp = nullptr;        // null: plain RTP, or sealed
+  // SRTP under keys that its endpoints agreed between them: of RTCP the first header is looked at.
+  bool sealed = false;
   // Of a leg that another process had under the same keys: its numbers go on from here, and nothing
   // up to it passes again (media::advance_checkpoint). Empty: the leg is new.
   std::string srtp_checkpoint = {};
@@ -146,6 +148,7 @@ struct LegUpdate {
   std::optional<bool> rtcp_mux;
   std::optional<Learn> learn;  // kStrict comes with a remote, or the leg has one
   std::optional<std::vector<ClockRate>> clock_rates;  // in place of those that the leg had
+  std::optional<bool> sealed;                         // as in LegSpec
   // In place of what the leg had; a key that it had already goes on with its numbers.
   SharedSrtp srtp;
   bool clear_srtp = false;  // null on the wire: plain RTP from now on
@@ -317,7 +320,8 @@ struct LegReport {
   uint64_t unaccounted_packets = 0;   // of rx: relayed, but no stream had room for them
   std::vector<FarEndReport> far_end;  // what the endpoint reports; the wire carries kMaxStreams
   std::vector<NamedCount> far_end_ignored;  // its report blocks that could not be used, by reason
-  std::optional<SrtpReport> srtp;           // none: plain RTP
+  std::optional<SrtpReport> srtp;           // none: plain RTP, or sealed
+  bool sealed = false;                      // as in LegSpec
 };
 
 // Answer of call.add (fresh counters) and call.delete (final ones), and the row of call.list.

@@ -175,6 +175,7 @@ LegReport read_leg(const json& item, const std::string& path, std::string& error
   std::string payload;
   fields.text("payload", payload, kMay, kMaxText);
   if (payload == "udptl") leg.payload = Payload::kUdptl;
+  fields.flag("sealed", leg.sealed, kMay);
   read_mark(fields, "mark", leg.mark, error);
   read_mark(fields, "rtcp_mark", leg.rtcp_mark, error);
   read_packets(fields, "rx", leg.rx, error);

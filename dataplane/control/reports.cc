@@ -168,6 +168,7 @@ json to_json(const LegReport& leg) {
          {"rtcp", {{"received", leg.rtcp_received}, {"sent", leg.rtcp_sent}}},
          {"drops", to_json(leg.drops)}};
   if (leg.payload == Payload::kUdptl) j["payload"] = "udptl";
+  if (leg.sealed) j["sealed"] = true;
   set_if(j, "remote", leg.remote);
   set_if(j, "remote_rtcp", leg.remote_rtcp);
   set_if(j, "learned_source", leg.learned_source);

@@ -116,6 +116,9 @@ LegSpec read_leg_spec(const json& item, const std::string& path, std::string& er
   leg.srtp = read_srtp(fields, error);
   leg.srtp_checkpoint = read_checkpoint(fields);
   if (leg.srtp && leg.payload != Payload::kRtp) fields.fail("srtp", "protects RTP, not UDPTL");
+  fields.flag("sealed", leg.sealed, kMay);
+  if (leg.sealed && (leg.srtp || leg.payload != Payload::kRtp))
+    fields.fail("sealed", "is RTP without keys of ours");
   fields.refuse_others();
   return leg;
 }
@@ -169,6 +172,8 @@ Operation read_leg_update(Fields& fields, std::string& error) {
   }
   update.clear_srtp = fields.is_null("srtp");
   if (!update.clear_srtp) update.srtp = read_srtp(fields, error);
+  fields.flag("sealed", update.sealed, kMay);
+  if (update.srtp && update.sealed == true) fields.fail("sealed", "is RTP without keys of ours");
   return update;
 }
 
@@ -258,6 +263,7 @@ json leg_spec_to_json(const LegSpec& leg) {
   if (leg.local_port != 0) j["local_port"] = leg.local_port;
   if (leg.local_address) j["local_address"] = leg.local_address->to_string();
   if (leg.srtp) j["srtp"] = to_json(*leg.srtp);
+  if (leg.sealed) j["sealed"] = true;
   if (!leg.srtp_checkpoint.empty()) j["srtp_checkpoint"] = leg.srtp_checkpoint;
   return j;
 }
@@ -285,6 +291,7 @@ struct ToJson {
     if (o.clock_rates) j["clock_rates"] = to_json(*o.clock_rates);
     if (o.srtp) j["srtp"] = to_json(*o.srtp);
     if (o.clear_srtp) j["srtp"] = nullptr;
+    if (o.sealed) j["sealed"] = *o.sealed;
     return j;
   }
   json operator()(const CallDelete& o) const { return {{"call", o.call}}; }

@@ -33,8 +33,9 @@ inline constexpr uint8_t kClassDscp = UINT8_MAX;
 
 // What a leg's datagrams are. UDPTL (T.38) comes on the RTP path only, is checked for its lengths
 // and counted in packets and octets: no streams, no RTCP. SRTP is RTP that is protected, whatever
-// the call's other leg has.
-enum class PayloadKind : uint8_t { rtp, udptl, srtp };
+// the call's other leg has; sealed, what its endpoints protect under keys of their own: RTP's
+// header is read, and the first one of RTCP.
+enum class PayloadKind : uint8_t { rtp, udptl, srtp, sealed };
 
 struct ClockRate {
   uint32_t payload_type : 8 = 0;

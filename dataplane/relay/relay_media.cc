@@ -81,10 +81,15 @@ inline DropReason RelayCore::accept(const Work& work, Arrival& arrival, uint64_t
     ++leg.counters.rx_packets;
     leg.counters.rx_octets += arrival.media_octets;
   } else if (arrival.is_media) {
-    const auto packet = media::parse_rtp(payload);
+    // Padding that is encrypted cannot be counted.
+    const bool is_sealed = leg.setup.payload == PayloadKind::sealed;
+    const auto packet = is_sealed ? media::parse_rtp_header(payload) : media::parse_rtp(payload);
     if (!packet) return dataplane::drop_of(packet.error());
     account(leg, view, *packet, now_ns);
     arrival.media_octets = packet->payload_length;
+  } else if (leg.setup.payload == PayloadKind::sealed) [[unlikely]] {
+    if (const auto wrong = media::check_sealed_rtcp(payload)) return dataplane::drop_of(*wrong);
+    ++leg.counters.rtcp_rx_packets;
   } else {
     const auto compound = media::parse_rtcp(payload);
     if (!compound) return dataplane::drop_of(compound.error());

@@ -56,6 +56,7 @@ media::MediaDescription described(const StreamEntry* entry, Side side) {
   line.remote_rtcp = leg.remote_rtcp;
   line.rtcp_mux = leg.rtcp_mux;
   line.rtcp_mux_onward = true;  // who answers with it was offered it
+  line.crypto = leg.sealed;
   line.srtp = entry->plan.srtp[media::index_of(side)];
   for (const media::SrtpEnd& end : entry->plan.srtp)
     line.srtp_ours |= end.mode != media::SrtpEnd::Mode::plain;
@@ -81,6 +82,7 @@ StreamPlan CallMedia::plan_of(const media::MediaStream& stream) {
     leg = spec_of(stream.end(side));
     leg.media = media_of(stream);
     if (!stream.rtp) leg.payload = control::Payload::kUdptl;
+    leg.sealed = stream.sealed;
     media::SrtpEnd& srtp = plan.srtp[media::index_of(side)] = stream.end(side).srtp;
     srtp.out = out_keys_.choose(to_string(plan.name), side, srtp.out,
                                 stream.contested && side == Side::callee);

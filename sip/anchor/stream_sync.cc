@@ -27,6 +27,7 @@ LegSpec spec_of(const LegReport& report) {
   spec.family = report.local.ip.family;
   spec.media = report.media;
   spec.payload = report.payload;
+  spec.sealed = report.sealed;
   spec.remote = report.remote;
   spec.rtcp_mux = report.local_rtcp == report.local;
   if (report.strict_source) spec.learn = control::Learn::kStrict;
@@ -125,6 +126,10 @@ void StreamTable::reconcile(StreamEntry& entry, const CallReport& report) {
     if (wanted.rtcp_mux != there.rtcp_mux) {
       updates[i].leg = report.legs[i].leg;
       updates[i].rtcp_mux = wanted.rtcp_mux;
+    }
+    if (wanted.sealed != there.sealed) {
+      updates[i].leg = report.legs[i].leg;
+      updates[i].sealed = wanted.sealed;
     }
     if (entry.untold_keys[i] != 0 || !has_srtp(report.legs[i], entry.plan.srtp[i])) {
       updates[i].leg = report.legs[i].leg;

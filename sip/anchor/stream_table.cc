@@ -57,6 +57,10 @@ bool follow(LegSpec& told, const LegSpec& wanted, const IpAddress& local, LegUpd
     out.learn = told.learn = learn;
     any = true;
   }
+  if (told.sealed != wanted.sealed) {
+    out.sealed = told.sealed = wanted.sealed;
+    any = true;
+  }
   if (!same_clocks(told, wanted)) {
     out.clock_rates = told.clock_rates = wanted.clock_rates;
     any = true;

@@ -207,6 +207,35 @@ TEST(RtcpPacket, SsrcWhereThereIsOne) {
   EXPECT_EQ((*parse_rtcp(bye)->begin()).bye_ssrc(1), 0x11223344U);
 }
 
+// SRTCP of others: the first header, and that there is a trailer.
+TEST(RtcpPacket, OfSealedOnesTheFirstHeaderIsChecked) {
+  Bytes sealed = join({packet(1, 200, join({kSsrc, kSenderInfo, kBlock})), packet(1, 202, kCname)});
+  std::fill(sealed.begin() + 8, sealed.end(), uint8_t{0xe5});            // encrypted
+  const Bytes trailer = {0x80, 0, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10};  // E, index, tag
+  sealed.insert(sealed.end(), trailer.begin(), trailer.end());
+  EXPECT_EQ(check_sealed_rtcp(sealed), std::nullopt);
+  EXPECT_FALSE(parse_rtcp(sealed));
+  for (size_t n = 0; n < sealed.size(); ++n) {
+    const auto wrong = check_sealed_rtcp(std::span(sealed).first(n));
+    if (n < 16)
+      EXPECT_EQ(wrong, RtcpReject::rtcp_too_short) << n;
+    else if (n < 52 + 8)
+      EXPECT_EQ(wrong, RtcpReject::rtcp_length_past_end) << n;
+    else
+      EXPECT_EQ(wrong, std::nullopt) << n;
+  }
+  const auto with = [&](size_t at, uint8_t value) {
+    Bytes changed = sealed;
+    changed[at] = value;
+    return check_sealed_rtcp(changed);
+  };
+  EXPECT_EQ(with(0, 0x40), RtcpReject::rtcp_bad_version);
+  EXPECT_EQ(with(1, 191), RtcpReject::rtcp_bad_type);
+  EXPECT_EQ(with(1, 224), RtcpReject::rtcp_bad_type);
+  EXPECT_EQ(with(3, 0), RtcpReject::rtcp_length_too_small);
+  EXPECT_EQ(check_sealed_rtcp(zeros(65536)), RtcpReject::rtcp_too_long);
+}
+
 TEST(RtcpPacket, EveryPrefixIsParsedOrRefused) {
   const Bytes whole = join({packet(1, 200, join({kSsrc, kSenderInfo, kBlock})),
                             packet(1, 202, kCname), packet(1, 203, kSsrc)});

@@ -51,6 +51,29 @@ TEST(LegPlan, MuxMarkAndClocksLeaveTheSourceLocked) {
   EXPECT_EQ(emptied->setup.clock_rates[0].hz, 0u);
 }
 
+TEST(LegPlan, SealedIsRtpWithoutKeysOfOurs) {
+  const auto after = [](const LegSetup& setup, void (*change)(LegUpdate&)) {
+    return plan_update(setup, with(change))->setup;
+  };
+  LegSetup setup = after(known_leg(), [](LegUpdate& u) { u.sealed = true; });
+  EXPECT_EQ(setup.payload, PayloadKind::sealed);
+  setup = after(setup, [](LegUpdate& u) { u.dscp = 0; });
+  EXPECT_EQ(setup.payload, PayloadKind::sealed);
+  setup = after(setup, [](LegUpdate& u) {
+    u.srtp = std::make_shared<control::LegSrtp>();
+    u.sealed = false;
+  });
+  EXPECT_EQ(setup.payload, PayloadKind::srtp);
+  setup = after(setup, [](LegUpdate& u) {
+    u.clear_srtp = true;
+    u.sealed = true;
+  });
+  EXPECT_EQ(setup.payload, PayloadKind::sealed);
+  EXPECT_EQ(after(setup, [](LegUpdate& u) { u.sealed = false; }).payload, PayloadKind::rtp);
+  setup.payload = PayloadKind::udptl;
+  EXPECT_EQ(after(setup, [](LegUpdate& u) { u.sealed = true; }).payload, PayloadKind::udptl);
+}
+
 TEST(LegPlan, NullForgetsTheRemoteAndItsRtcp) {
   const auto change = plan_update(known_leg(), with([](LegUpdate& u) { u.clear_remote = true; }));
   ASSERT_TRUE(change);

@@ -90,6 +90,10 @@ const Case kCases[] = {
     {ADD(",\"srtp\":{\"in\":" KEY "}"), ""},
     {ADD(",\"srtp\":{\"on\":" KEY "}"), "legs[0].srtp.on is not a member of this operation"},
     {ADD(",\"payload\":\"udptl\",\"srtp\":{}"), "legs[0].srtp protects RTP, not UDPTL"},
+    {ADD(",\"sealed\":true"), ""},
+    {ADD(",\"sealed\":1"), "legs[0].sealed needs true or false"},
+    {ADD(",\"srtp\":{},\"sealed\":true"), "legs[0].sealed is RTP without keys of ours"},
+    {UPDATE("\"srtp\":{},\"sealed\":true"), "sealed is RTP without keys of ours"},
     {ADD(",\"srtp\":{\"in\":{}}"), "legs[0].srtp.in.suite is missing"},
     {ADD(",\"srtp\":{\"in\":{\"suite\":\"F8_128_HMAC_SHA1_80\",\"key\":\"c2VjcmV0\"}}"),
      "legs[0].srtp.in.suite needs the name of a suite that we carry"},
@@ -179,6 +183,16 @@ TEST(Messages, ARequestSurvivesTheWire) {
                  Payload::kUdptl};
   add.legs[1].interface = "wan";
   add.legs[1].payload = Payload::kUdptl;
+  CallAdd sealed{"sealed", {}};
+  sealed.legs[0].interface = sealed.legs[1].interface = "lan";
+  sealed.legs[0].sealed = true;
+  auto sealed_body = to_json(Operation(sealed));
+  sealed_body["id"] = 8;
+  sealed_body["op"] = operation_name(sealed);
+  const auto sealed_read = decode_request(sealed_body.dump());
+  ASSERT_TRUE(sealed_read);
+  EXPECT_TRUE(std::get<CallAdd>(sealed_read->operation).legs[0].sealed);
+  EXPECT_FALSE(std::get<CallAdd>(sealed_read->operation).legs[1].sealed);
   auto body = to_json(Operation(add));
   body["id"] = 9;
   body["op"] = operation_name(add);
@@ -208,6 +222,7 @@ TEST(Messages, AnUpdateSurvivesTheWire) {
   update.rtcp_mux = false;
   update.media = Media::kVideo;
   update.learn = Learn::kLock;
+  update.sealed = false;
   update.clock_rates = {{96, 48000}};
   auto body = to_json(Operation(update));
   EXPECT_TRUE(body["remote"].is_null());
@@ -219,6 +234,7 @@ TEST(Messages, AnUpdateSurvivesTheWire) {
   EXPECT_TRUE(read.clear_remote && read.clear_remote_rtcp);
   EXPECT_FALSE(read.remote || read.remote_rtcp || read.dscp || read.relearn);
   EXPECT_EQ(read.rtcp_mux, false);
+  EXPECT_EQ(read.sealed, false);
   EXPECT_EQ(read.media, Media::kVideo);
   EXPECT_EQ(read.learn, Learn::kLock);
   EXPECT_EQ(read.clock_rates.value().at(0).hz, 48000U);

@@ -358,6 +358,53 @@ TEST_F(SrtpCall, CapturesHaveWhatWasOnTheWire) {
 }
 
 // Many legs of all kinds in one burst, on lcores that run by themselves.
+// Both sides have keys that only they know: what they say passes as it is, SRTCP too.
+TEST_F(SrtpCall, WhatIsSealedPassesUnread) {
+  SrtpLife life({});
+  control::CallAdd add = request();
+  add.legs[0].sealed = add.legs[1].sealed = true;
+  call = life.add(add);
+  resolve(life);
+  const auto reports = [&] {
+    std::vector<Bytes> made;
+    for (int i = 0; i < 40; ++i) made.push_back(media::random_rtcp(random, 7));
+    return made;
+  };
+  for (const SrtpSuite suite : kSuites) {
+    const SdesKey mine = key(suite);
+    const SdesKey theirs = key(suite);
+    phone.use(mine, theirs);
+    centre.use(theirs, mine);
+    say(life, phone, centre, speech(1, 5));
+    say(life, phone, centre, reports(), true);
+    say(life, centre, phone, reports(), true);
+  }
+  // Padding that is encrypted is none that we could count.
+  Bytes padded = speech(9, 1, 9).front();
+  padded[0] |= 0x20;
+  padded.back() = 0xff;
+  EXPECT_EQ(pass(life, phone, {padded}).size(), 1u);
+  Bytes bad = phone.protect(reports().front(), true);
+  bad[1] = 191;
+  EXPECT_TRUE(pass(life, phone, {bad, Bytes{0x80, 200, 0, 1, 0, 0, 0, 7}}, true).empty());
+  const control::LegReport lan = report(life, 0);
+  EXPECT_TRUE(lan.sealed);
+  EXPECT_FALSE(lan.srtp);
+  EXPECT_EQ(lan.rtcp_received, 40 * std::size(kSuites));
+  EXPECT_EQ(drops(lan, "rtcp_too_short"), 1u);
+
+  // In the clear from now on, and read again.
+  control::LegUpdate update;
+  for (const control::LegReport& leg : call.legs) {
+    update.leg = leg.leg;
+    update.sealed = false;
+    EXPECT_FALSE(life.update(update).sealed);
+  }
+  EXPECT_TRUE(pass(life, phone, {phone.protect(reports().front(), true)}, true).empty());
+  EXPECT_EQ(pass(life, phone, {test::rtcp_rr(7)}, true).size(), 1u);
+  life.rig.expect_balanced();
+}
+
 // Whatever way a request went, refused ones too.
 TEST(SrtpChange, IsWipedWhereItWas) {
   alignas(SrtpChange) std::array<uint8_t, sizeof(SrtpChange)> memory{};

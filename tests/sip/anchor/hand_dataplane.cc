@@ -125,6 +125,7 @@ void HandDataplane::add(const control::CallAdd& request, control::Reply& reply) 
     leg.remote_rtcp = spec.remote_rtcp;
     leg.next_hop.state = "unknown";
     if (spec.srtp) leg.srtp = shown(*spec.srtp);
+    leg.sealed = spec.sealed;
     keys_[request.call][report.legs.size()] = spec.srtp;
     given_[request.call][report.legs.size()] = spec.srtp_checkpoint;
     report.legs.push_back(leg);
@@ -142,6 +143,7 @@ void HandDataplane::update(const control::LegUpdate& request, control::Reply& re
   for (auto& [name, call] : calls_) {
     for (LegReport& leg : call.legs) {
       if (leg.leg != request.leg) continue;
+      leg.sealed = request.sealed.value_or(leg.sealed);
       if (request.srtp || request.clear_srtp) {
         keys_[name][static_cast<size_t>(&leg - call.legs.data())] = request.srtp;
         leg.srtp.reset();

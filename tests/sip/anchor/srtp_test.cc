@@ -56,6 +56,34 @@ TEST_F(Srtp, PassThroughOnBothSidesTouchesNothing) {
             std::string::npos);
   EXPECT_EQ(leg(Side::caller), nullptr);
   EXPECT_EQ(leg(Side::callee), nullptr);
+  for (const auto& each : dataplane->only().legs) EXPECT_TRUE(each.sealed);
+}
+
+// Where SRTP is offered with RTP/AVP, the answer tells; and the dataplane knows it of legs that we
+// find after a restart, until an offer says otherwise.
+TEST_F(Srtp, LegsWhoseKeysPassThroughAreSealed) {
+  rules(SrtpPolicy::pass_through, SrtpPolicy::pass_through);
+  const auto sealed = [&] {
+    const auto& legs = dataplane->only().legs;
+    EXPECT_EQ(legs[0].sealed, legs[1].sealed);
+    return legs[0].sealed;
+  };
+  sent(call.invite(sdp(kAlice, crypto(1, kAliceKey))));
+  EXPECT_FALSE(sealed());
+  sent(call.reply(200, sdp(kBob, crypto(1, kBobKey))));
+  EXPECT_TRUE(sealed());
+  start_anchor();
+  settle();
+  pass(20'000);
+  EXPECT_TRUE(sealed());
+  const auto again = [&](const std::string& offer, const std::string& answer) {
+    sent(call.request(Side::caller, Method::invite, offer));
+    sent(call.response(Side::callee, Method::invite, 200, answer));
+  };
+  again(sdp(kAlice, "", "2"), sdp(kBob, "", "2"));
+  EXPECT_FALSE(sealed());
+  again(savp(sdp(kAlice, crypto(1, kAliceKey), "3")), savp(sdp(kBob, crypto(1, kBobKey), "3")));
+  EXPECT_TRUE(sealed());
 }
 
 TEST_F(Srtp, PassThroughTakesOptionalKeysFromTlsOutOfWhatGoesInTheClear) {
