@@ -148,10 +148,11 @@ void RelayCore::end_srtp(const Leg& leg) {
 void RelayCore::check(std::span<const LegIndex> legs,
                       std::span<media::SrtpLegCheckpoint> checkpoints) {
   for (size_t i = 0; i < legs.size(); ++i) {
+    checkpoints[i] = {};
     const Leg* leg = leg_of(legs[i]);
-    checkpoints[i] = leg != nullptr && leg->setup.payload == PayloadKind::srtp
-                         ? checkpoint_of(srtp_of(*leg))
-                         : media::SrtpLegCheckpoint{};
+    if (leg == nullptr || leg->setup.payload != PayloadKind::srtp) continue;
+    checkpoints[i] = checkpoint_of(srtp_of(*leg));
+    media::checkpointed(srtp_of(*leg).out);
   }
 }
 

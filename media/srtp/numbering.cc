@@ -3,6 +3,7 @@
 #include "media/srtp/numbering.hh"
 
 #include <algorithm>
+#include <optional>
 
 namespace holdfast::media {
 namespace {
@@ -79,6 +80,16 @@ Index enter(Window& window, Index highest, bool first, Index index) {
   return first ? index : std::max(highest, index);
 }
 
+// Of an SSRC that nothing is known of: a number that was not given out before any loss of what was
+// known. None: it was lost too often.
+std::optional<uint64_t> first_index(const SrtpOutbound& state, uint16_t sequence) {
+  constexpr uint16_t kLowHalf = 0x7fff;  // receivers guess the ROC though they miss the first
+  const uint32_t losses = state.rtcp_floor / kRestoreRtcpJump;
+  if (losses == 0) return sequence & kLowHalf;
+  if (losses > kYoungLosses) return std::nullopt;
+  return kFirstAfterLoss + (losses - 1) * kYoungNumbers;
+}
+
 }  // namespace
 
 SrtpVerdict judge_rtp(const SrtpInbound& state, uint32_t ssrc, uint16_t sequence, SrtpIndex& out) {
@@ -136,12 +147,17 @@ SrtpVerdict number_rtp(SrtpOutbound& state, uint32_t ssrc, uint16_t sequence, ui
   if (stream == nullptr) return SrtpVerdict::srtp_too_many_ssrcs;
   const bool first = !stream->rtp_sent;
   if (first) {
-    index = sequence;
+    const auto begin = first_index(state, sequence);
+    if (!begin) return SrtpVerdict::srtp_key_expired;
+    index = *begin;
+    stream->offset = static_cast<uint16_t>(index - sequence);
   } else {
     const auto number = static_cast<uint16_t>(sequence + stream->offset);
     const int ahead = static_cast<int16_t>(number - static_cast<uint16_t>(stream->index));
     const bool late = ahead <= 0 && ahead > -static_cast<int>(kSrtpWindowBits);
-    if (!stream->restored && (late || (ahead > 0 && ahead <= kMaxSourceJump))) {
+    const int skipped = std::max(ahead - 1, 0) + stream->skipped;
+    if (!stream->restored && (late || (ahead > 0 && skipped <= kMaxSourceJump))) {
+      stream->skipped = static_cast<uint16_t>(skipped);
       if (late && stream->index < static_cast<uint64_t>(-ahead))
         return SrtpVerdict::srtp_sent_before;  // before index 0 there is none
       index = stream->index + static_cast<uint64_t>(int64_t{ahead});
@@ -153,7 +169,10 @@ SrtpVerdict number_rtp(SrtpOutbound& state, uint32_t ssrc, uint16_t sequence, ui
     }
   }
   if (index > kMaxSrtpIndex) return SrtpVerdict::srtp_key_expired;
-  stream->index = enter(stream->window, stream->index, first, index);
+  // What its source sent before the first to come may still come; not if that was in another life.
+  const bool open = first && state.rtcp_floor == 0;
+  if (first && !open) stream->index = index - 1;
+  stream->index = enter(stream->window, stream->index, open, index);
   stream->rtp_sent = true;
   stream->restored = false;
   ++state.rtp_packets;

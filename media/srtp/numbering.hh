@@ -14,7 +14,8 @@ namespace holdfast::media {
 
 inline constexpr uint64_t kMaxSrtpIndex = (uint64_t{1} << 48) - 1;
 inline constexpr uint32_t kMaxSrtcpIndex = 0x7fff'ffff;
-// A jump ahead by more is a source that restarted: MAX_DROPOUT of RFC 3550 A.1.
+// What a source may leave out between two checkpoints, one jump or many; with more it restarted:
+// MAX_DROPOUT of RFC 3550 A.1.
 inline constexpr int kMaxSourceJump = 3000;
 
 // What is known of a packet's index. `far`: it is the first of its SSRC, or 2^14 numbers or more

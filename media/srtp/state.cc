@@ -31,6 +31,10 @@ SrtpCheckpoint checkpoint_of(const SrtpOutbound& state) {
   return made;
 }
 
+void checkpointed(SrtpOutbound& state) {
+  for (SrtpOutbound::Stream& stream : state.streams) stream.skipped = 0;
+}
+
 SrtpCheckpoint advanced(const SrtpCheckpoint& kept) {
   // SSRCs jump each on their own: what was sent of them in a second is bounded by as much.
   SrtpCheckpoint made = kept;
@@ -71,6 +75,7 @@ void restore(SrtpOutbound& state, const SrtpCheckpoint& checkpoint) {
                         0,
                         from.rtp,
                         true,
+                        0,
                         {}};
   }
   state.rtcp_floor = std::min(checkpoint.rtcp_floor, kMaxSrtcpIndex);

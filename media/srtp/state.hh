@@ -74,14 +74,17 @@ struct alignas(kSrtpKeyAlign) SrtpOutbound {
     uint32_t rtcp_index;  // last that was given out; 0: none
     uint16_t offset;      // what is added to the source's sequence number
     bool rtp_sent;
-    bool restored;  // the next packet is numbered as that of a restarted source
+    bool restored;     // the next packet is numbered as that of a restarted source
+    uint16_t skipped;  // numbers left out with the source since the last checkpoint
     BitWindow<kSrtpWindowBits> window;
   };
   SrtpKeys keys;
   uint64_t lifetime_packets;  // of the master key, for SRTP and SRTCP each
   uint64_t rtp_packets;       // sent under it
   uint64_t rtcp_packets;
-  uint32_t rtcp_floor;  // SSRCs that are new number their SRTCP from here: 0, but after a restore
+  // SSRCs that are new number their SRTCP from here: 0, but kRestoreRtcpJump more with each loss.
+  // It tells where their RTP begins, too.
+  uint32_t rtcp_floor;
   uint32_t stream_count;
   std::array<Stream, kMaxSrtpSsrcs> streams;
 };
@@ -116,8 +119,17 @@ struct SrtpCheckpoint {
 inline constexpr uint64_t kRestoreRtpJump = 1 << 14;
 inline constexpr uint32_t kRestoreRtcpJump = 1 << 16;
 
+// RTP of an SSRC that nothing is known of begins below 2^15, and has until its first checkpoint as
+// many numbers as a known one jumps over; after each loss others: kYoungNumbers from here on.
+inline constexpr uint64_t kFirstAfterLoss = (1 << 15) + kRestoreRtpJump;
+inline constexpr uint64_t kYoungNumbers = 1 << 13;
+inline constexpr uint32_t kYoungLosses = 2;
+static_assert(kFirstAfterLoss + kYoungLosses * kYoungNumbers <= 1 << 16, "their ROC is 0");
+
 SrtpCheckpoint checkpoint_of(const SrtpInbound& state);
 SrtpCheckpoint checkpoint_of(const SrtpOutbound& state);
+// A checkpoint was made: what is skipped counts from here.
+void checkpointed(SrtpOutbound& state);
 
 // `kept`, of the way out, ahead of all that may have been sent since. It takes the place of `kept`
 // before a state goes on from it: else the next loss would begin where this one did.

@@ -62,8 +62,14 @@ Outcome run(Input input, const std::string& text) {
   const auto in = std::make_unique<SrtpInbound>();
   const auto out = std::make_unique<SrtpOutbound>();
   must(engine().open(*in, key) && engine().open(*out, key));
+  constexpr uint16_t kFirst = 65500;  // near the roll-over, where an SSRC does not begin by itself
+  constexpr uint32_t kSsrc = 9;
+  SrtpCheckpoint before;
+  before.stream_count = 1;
+  before.streams[0] = {kFirst - 1, kSsrc, 0, true, false};
+  restore(*out, before);
   const auto make_good = [&](uint16_t sequence) {
-    Packet packet(rtcp ? random_rtcp(random, 9) : rtp_packet(9, sequence, 30, 1, 1),
+    Packet packet(rtcp ? random_rtcp(random, kSsrc) : rtp_packet(kSsrc, sequence, 30, 1, 1),
                   rtcp ? SrtpOp::protect_rtcp : SrtpOp::protect_rtp, nullptr, out.get());
     must(process_one(engine(), packet) == SrtpVerdict::srtp_ok);
     return packet.result();
@@ -72,7 +78,6 @@ Outcome run(Input input, const std::string& text) {
   std::vector<Packet> burst;
   std::vector<Bytes> good;
   const auto unprotect = rtcp ? SrtpOp::unprotect_rtcp : SrtpOp::unprotect_rtp;
-  constexpr uint16_t kFirst = 65500;
   uint16_t sequence = kFirst;
   while (input.size > 0 && burst.size() < 80) {
     const uint8_t kind = input.byte();

@@ -27,6 +27,14 @@ class Srtp : public EveryEngine {
     engine_->release(*out_);
   }
 
+  // The next packet to be sent with RTP has this number.
+  void go_on_at(uint16_t sequence) {
+    SrtpCheckpoint before;
+    before.stream_count = 1;
+    before.streams[0] = {sequence - 1u, kSsrc, 0, true, false};
+    restore(*out_, before);
+  }
+
   SrtpVerdict receive(const Bytes& secure, bool rtcp, Bytes* plain = nullptr) {
     Packet packet(secure, rtcp ? SrtpOp::unprotect_rtcp : SrtpOp::unprotect_rtp, in_.get(),
                   nullptr);
@@ -227,6 +235,7 @@ TEST_P(Srtp, ARestartedSourceGoesOn) {
   const SdesKey key = random_key(random_, SrtpSuite::aead_aes_256_gcm);
   open(key);
   SrtpOracle phone(key, SrtpOracle::Role::receiver);
+  go_on_at(65000);
   uint16_t source = 65000;
   uint16_t last = 0;
   for (int i = 0; i < 2000; ++i) {
@@ -253,6 +262,7 @@ TEST_P(Srtp, AnotherEngineGoesOnFromMemory) {
     open(key);
     SrtpOracle sender(key, SrtpOracle::Role::sender);
     SrtpOracle receiver(key, SrtpOracle::Role::receiver);
+    go_on_at(65500);
     Bytes old;
     for (uint16_t i = 0; i < 60; ++i) {
       const Bytes plain = rtp_packet(kSsrc, static_cast<uint16_t>(65500 + i), 80);
@@ -290,6 +300,7 @@ TEST_P(Srtp, ACheckpointGoesOn) {
     open(key);
     SrtpOracle sender(key, SrtpOracle::Role::sender);
     SrtpOracle receiver(key, SrtpOracle::Role::receiver);
+    go_on_at(65400);
     std::set<std::pair<bool, uint64_t>> used;
     SrtpCheckpoint in;
     SrtpCheckpoint out;

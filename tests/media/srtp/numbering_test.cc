@@ -53,6 +53,67 @@ TEST(SrtpNumbering, NoIndexIsGivenOutTwice) {
   }
 }
 
+// Nor while nothing is kept yet: SSRCs that begin, sources that restart and memory that is lost,
+// all before the first checkpoint, as often as that may be.
+TEST(SrtpNumbering, NothingTwiceBeforeTheFirstCheckpoint) {
+  std::mt19937 random(6);
+  size_t given = 0;
+  for (int round = 0; round < 60; ++round) {
+    auto state = std::make_unique<SrtpOutbound>();
+    state->lifetime_packets = uint64_t{1} << 48;
+    std::set<std::pair<uint32_t, uint64_t>> used;
+    std::array<uint16_t, 3> source{};
+    for (uint16_t& each : source) each = static_cast<uint16_t>(random());
+    SrtpCheckpoint kept;
+    for (uint32_t life = 0; life <= kYoungLosses; ++life) {
+      if (life > 0) {
+        kept = advanced(kept);
+        *state = {};
+        state->lifetime_packets = uint64_t{1} << 48;
+        restore(*state, kept);
+      }
+      for (int i = 0; i < 2000; ++i) {
+        const uint32_t ssrc = static_cast<uint32_t>(random() % 3);
+        uint16_t& number = source[ssrc];
+        if (random() % 50 == 0)  // anywhere, or back to what it said in another life
+          number = static_cast<uint16_t>(random() % 2 == 0 ? random() : number - random() % 3000);
+        else
+          number = static_cast<uint16_t>(number + (random() % 9 == 0 ? random() % 3000 : 1));
+        uint64_t index = 0;
+        if (number_rtp(*state, ssrc, number, index) != SrtpVerdict::srtp_ok) continue;
+        ASSERT_LT(index, 0x1'0000u) << "a receiver that begins with it takes ROC 0";
+        ASSERT_TRUE(used.emplace(ssrc, index).second) << "index " << index << " in life " << life;
+      }
+    }
+    given += used.size();
+    kept = advanced(kept);
+    *state = {};
+    state->lifetime_packets = 1;
+    restore(*state, kept);
+    uint64_t index = 0;
+    EXPECT_EQ(number_rtp(*state, 0, 1, index), SrtpVerdict::srtp_key_expired);
+  }
+  EXPECT_GT(given, 200'000u);
+}
+
+// Of a source that is known, too, what it may leave out is less than the jump over a loss.
+TEST(SrtpNumbering, ASourceLeavesOutSoMuchBetweenTwoCheckpoints) {
+  auto state = std::make_unique<SrtpOutbound>();
+  state->lifetime_packets = 1000;
+  const auto given = [&](uint32_t source) {
+    uint64_t index = 0;
+    EXPECT_EQ(number_rtp(*state, 1, static_cast<uint16_t>(source), index), SrtpVerdict::srtp_ok);
+    return index;
+  };
+  EXPECT_EQ(given(0xfff0), 0x7ff0u) << "in the lower half";
+  EXPECT_EQ(given(0xfff1), 0x7ff1u);
+  EXPECT_EQ(given(0xfff1 + 2001), 0x7ff1u + 2001);
+  EXPECT_EQ(given(0xfff1 + 4002), 0x7ff1u + 2002) << "as after a restart";
+  EXPECT_EQ(given(0xfff1 + 4003), 0x7ff1u + 2003);
+  checkpointed(*state);
+  EXPECT_EQ(given(0xfff1 + 6003), 0x7ff1u + 4003);
+}
+
 // A late packet of the source keeps its own number, once.
 TEST(SrtpNumbering, LatePacketsKeepTheirPlace) {
   auto state = std::make_unique<SrtpOutbound>();

@@ -28,11 +28,22 @@ enum Ways { protect = 1, unprotect = 2, both = 3 };
 
 class Against : public EveryEngine {
  protected:
+  // With the numbers of the source, as libsrtp: by itself an SSRC begins in their lower half.
+  static void go_on(SrtpOutbound& out, uint32_t ssrc, uint16_t sequence) {
+    if (sequence == 0) return;
+    SrtpCheckpoint before;
+    before.stream_count = 1;
+    before.streams[0] = {sequence - 1u, ssrc, 0, true, false};
+    restore(out, before);
+  }
+
   // Packets of one direction, in the order in which they are sent, as libsrtp makes them.
-  std::vector<Case> make_cases(const SdesKey& key, bool to_protect, size_t count) {
+  std::vector<Case> make_cases(const SdesKey& key, bool to_protect, size_t count,
+                               SrtpOutbound& out) {
     SrtpOracle oracle(key, SrtpOracle::Role::sender);
     const auto ssrc = static_cast<uint32_t>(random_());
     auto sequence = static_cast<uint16_t>(below(random_, 3) == 0 ? 65530 : random_());
+    if (to_protect) go_on(out, ssrc, sequence);
     std::vector<Case> cases;
     for (size_t i = 0; i < count; ++i) {
       const bool rtcp = below(random_, 6) == 0;
@@ -58,8 +69,8 @@ class Against : public EveryEngine {
     EXPECT_TRUE(engine_->open(leg->in, theirs));
     std::vector<Case> sent;
     std::vector<Case> received;
-    if ((ways & protect) != 0) sent = make_cases(ours, true, packets);
-    if ((ways & unprotect) != 0) received = make_cases(theirs, false, packets);
+    if ((ways & protect) != 0) sent = make_cases(ours, true, packets, leg->out);
+    if ((ways & unprotect) != 0) received = make_cases(theirs, false, packets, leg->out);
     // The directions by chance, each in its order.
     while (!sent.empty() || !received.empty()) {
       auto& from = received.empty() || (!sent.empty() && below(random_, 2) == 0) ? sent : received;

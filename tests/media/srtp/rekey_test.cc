@@ -36,6 +36,10 @@ class SrtpRekey : public EveryEngine {
     Leg leg;
     const SdesKey before = random_key(random_, suite);
     EXPECT_TRUE(engine_->open(*leg.in, before) && engine_->open(*leg.peer, before));
+    SrtpCheckpoint late;
+    late.stream_count = 1;
+    late.streams[0] = {65529, kSsrc, 0, true, false};
+    restore(*leg.peer, late);
     for (uint16_t i = 0; i < 20; ++i)
       EXPECT_EQ(receive(leg, sent(leg, static_cast<uint16_t>(65530 + i))), SrtpVerdict::srtp_ok);
     const SrtpCheckpoint heard = checkpoint_of(*leg.in);
