@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which address and port a call gets: spread over the media addresses, rested, and refused by name.
+// Which address and port a call gets: spread over the media addresses, rested, and refused by name;
+// and what is kept for calls for help.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -194,6 +195,40 @@ TEST_P(MediaPortsTest, ANamedPortGoesFirst) {
   ASSERT_TRUE(added) << added.error().message;
   EXPECT_EQ(added->legs[1].local.port, 20000);
   EXPECT_EQ(added->legs[0].local.port, 20002);
+}
+
+TEST(CallBookWithLegsForHelp, TheyAreLentToCallsForHelpAloneWhenAllOthersAreInUse) {
+  for (const uint32_t cores : {1u, 2u}) {
+    Rig rig({.cores = cores, .max_legs = 12});
+    const Running running(rig);
+    std::vector<std::unique_ptr<CoreLine>> lines;
+    std::vector<CoreLine*> raw;
+    for (uint32_t i = 0; i < cores; ++i) {
+      lines.push_back(std::make_unique<CoreLine>(rig.core(i), rig.board().core_bell(i)));
+      raw.push_back(lines.back().get());
+    }
+    CallBook book(rig.board(), raw, {{"lan", 7}, {"wan", 8}}, 8, {}, {}, 4);
+    const auto answer_to = [&](const std::string& key, bool emergency) {
+      control::CallAdd add;
+      add.call = key;
+      add.legs[0].interface = "lan";
+      add.legs[1].interface = "wan";
+      add.emergency = emergency;
+      const auto added = book.add(add);
+      return added ? "added" : std::string(control::to_string(added.error().code));
+    };
+    EXPECT_EQ(answer_to("h0", true), "added") << "of max_legs while there are some";
+    for (const char* key : {"a", "b", "c"}) EXPECT_EQ(answer_to(key, false), "added");
+    EXPECT_EQ(answer_to("d", false), "no_free_leg");
+    EXPECT_EQ(answer_to("h1", true), "added");
+    EXPECT_EQ(answer_to("h2", true), "added");
+    EXPECT_EQ(answer_to("h3", true), "no_free_leg");
+    ASSERT_TRUE(book.remove("a"));
+    EXPECT_EQ(answer_to("d", false), "no_free_leg") << "what is kept is made good first";
+    ASSERT_TRUE(book.remove("h1"));
+    ASSERT_TRUE(book.remove("h2"));
+    EXPECT_EQ(answer_to("d", false), "added");
+  }
 }
 
 // One-armed, both legs of each call on one interface: 32,768 pairs are more than one address has.
