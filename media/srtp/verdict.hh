@@ -18,7 +18,7 @@ namespace holdfast::media {
   X(srtp_auth_failed, "the authentication tag is wrong")                                          \
   X(srtp_replayed, "a packet that has come before (RFC 3711 section 3.3.2)")                      \
   X(srtp_too_old, "a packet older than the replay window")                                        \
-  X(srtp_too_many_ssrcs, "more than 12 SSRCs under one key")                                      \
+  X(srtp_too_many_ssrcs, "a ninth SSRC of one direction under one key")                           \
   X(srtp_sent_before, "a packet to protect whose number was given out, or is older than we know") \
   X(srtp_key_expired, "the lifetime of the key or its packet indices are used up")                \
   X(srtp_no_room, "no room for the trailer behind the packet")                                    \
