@@ -69,6 +69,11 @@ bool RelayCore::has_messages() const {
   return false;
 }
 
+bool RelayCore::has_refused() const {
+  return std::any_of(kernel_refused_.begin(), kernel_refused_.end(),
+                     [](uint8_t refused) { return refused != 0; });
+}
+
 Round RelayCore::poll(uint64_t now_ns) {
   Round done{0, serve_requests()};
   if (tell_left_ > 0) [[unlikely]]
@@ -292,9 +297,7 @@ unsigned RelayCore::poll_from_kernel(size_t port) {
   if (count == 0) return 0;
   const uint16_t sent = rte_eth_tx_burst(board_.ports()[port].dpdk_port, 0, backlog.data(), count);
   counters_[port].tx_kernel.add(sent);
-  const uint8_t refused = sent == 0 ? 1 : 0;
-  refused_count_ += size_t{refused} - kernel_refused_[port];
-  kernel_refused_[port] = refused;
+  kernel_refused_[port] = sent == 0 ? 1 : 0;
   // What the port refused stays first in line: TCP sees a short delay, not a loss.
   std::copy(backlog.begin() + sent, backlog.begin() + count, backlog.begin());
   count = static_cast<uint16_t>(count - sent);

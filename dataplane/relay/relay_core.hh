@@ -50,7 +50,7 @@ class RelayCore {
   bool has_messages() const;
   // Whether frames of the kernel wait for a port that takes none: there is nothing to do but to try
   // again some time later.
-  bool has_refused() const { return refused_count_ > 0; }
+  bool has_refused() const;
   // Carries out what the slow thread asked. Within poll(); before the lcore runs, of the slow
   // thread itself. Returns how many.
   unsigned serve_requests();
@@ -213,7 +213,6 @@ class RelayCore {
       kernel_backlog_;  // by port: frames of the kernel that the port refused
   std::vector<uint16_t> kernel_backlog_count_;
   std::vector<uint8_t> kernel_refused_;  // by port: it took none of its backlog when tried last
-  size_t refused_count_ = 0;             // of those
   uint32_t to_wake_ = 0;                 // lcores that got frames from us in this round
   std::vector<PortCounters> counters_;
   CoreCounters core_counters_;

@@ -96,6 +96,7 @@ Outcome run(Input input, const std::string& text) {
     burst.emplace_back(packet, unprotect, in.get(), nullptr);
   }
   std::vector<Bytes> wire;
+  wire.reserve(burst.size());
   for (const Packet& packet : burst)
     wire.emplace_back(packet.bytes.begin(), packet.bytes.begin() + packet.task.length);
   process(engine(), burst);

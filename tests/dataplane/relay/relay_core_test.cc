@@ -19,7 +19,6 @@ using test_rig::from_phone;
 using test_rig::kLan;
 using test_rig::kWan;
 using test_rig::Rig;
-using test_rig::RigOptions;
 
 TEST(RelayCore, RelaysBothWaysWithOurAddressesMarkingAndTheSendersEcn) {
   Rig rig;
