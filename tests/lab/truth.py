@@ -147,6 +147,11 @@ def rows(pcap, display_filter):
         yield dict(zip(FIELDS, line.split("\t")))
 
 
+def frames_of(pcap, mac):
+    """The times of all frames that one interface sent, whatever is in them."""
+    return tshark(pcap, "-Y", f"eth.src == {mac}", "-T", "fields", "-e", "frame.time_epoch").splitlines()
+
+
 def packets(pcap):
     """All RTP and RTCP packets of a capture, in its order. ICMP errors, which quote packets, are left out."""
     found = (_packet(row) for row in rows(pcap, "(rtp or rtcp) and !icmp and !icmpv6"))
