@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <thread>
 
 #include "dataplane/ports/lcore_map.hh"
 
@@ -26,12 +25,8 @@ uint64_t free_huge_memory_mib() {
 }  // namespace
 
 Result<Eal, std::string> Eal::start(const EalOptions& options) {
-  for (const uint16_t cpu : options.cpus) {
-    if (cpu >= std::thread::hardware_concurrency()) {
-      return "cpus: this machine has no CPU " + std::to_string(cpu) + "; its CPUs are 0 to " +
-             std::to_string(std::thread::hardware_concurrency() - 1);
-    }
-  }
+  const std::vector<uint16_t> allowed = allowed_cpus();
+  if (std::string trouble = cpu_trouble(options.cpus, allowed); !trouble.empty()) return trouble;
   const uint64_t free_mib = free_huge_memory_mib();
   const bool enough = free_mib >= options.memory_mib;
   if (options.huge_pages == EalOptions::HugePages::yes && !enough) {
@@ -43,7 +38,7 @@ Result<Eal, std::string> Eal::start(const EalOptions& options) {
 
   std::vector<std::string> words = {"holdfast-dataplane",
                                     "--lcores",
-                                    lcore_map(options.cpus, allowed_cpus()),
+                                    lcore_map(options.cpus, allowed),
                                     "--main-lcore",
                                     "0",
                                     "--no-telemetry",
