@@ -199,8 +199,8 @@ std::optional<CallNumber> CallBook::seat(uint32_t core, std::string_view key, ui
   for (size_t i = 0; i < 2; ++i) {
     setups[i].call = serial;
     setups[i].peer = legs[1 - i];
-    legs_[legs[i]] = {setups[i].port, setups[i].address_index, setups[i].local_port[0],
-                      setups[i].payload == PayloadKind::srtp};
+    legs_[legs[i]] = {setups[i].address_index, setups[i].local_port[0],
+                      static_cast<uint8_t>(setups[i].port), setups[i].payload == PayloadKind::srtp};
   }
   write_down(call, key, started_ms);
   for (size_t i = 0; i < 2; ++i) {

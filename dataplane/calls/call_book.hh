@@ -100,11 +100,12 @@ class CallBook {
 
  private:
   struct BookLeg {  // of a call that is there, or in doubt
-    uint16_t interface = 0;
     uint16_t address_index = 0;
     uint16_t rtp_port = 0;
+    uint8_t interface = 0;
     bool srtp = false;
   };
+  static_assert(sizeof(BookLeg) == 6 && kMaxPorts <= UINT8_MAX);
   using SrtpChanges = std::array<std::unique_ptr<SrtpChange>, 2>;  // null: plain
   struct MinuteWalk {  // over the calls at the end of a minute
     uint64_t minute;   // that has ended, in minutes since 1970

@@ -10,7 +10,7 @@ namespace holdfast::dataplane {
 PortAllocator::PortAllocator(uint16_t first, std::span<PortMark> marks, uint64_t rest_ns)
     : first_(first), rest_ns_(rest_ns), marks_(marks) {
   assert(first % 2 == 0);
-  for (uint32_t pair = 0; pair < marks.size(); ++pair) idle_.push_back(pair);
+  for (uint32_t pair = 0; pair < marks.size(); ++pair) idle_.push_back(static_cast<Pair>(pair));
 }
 
 std::optional<uint16_t> PortAllocator::take(uint64_t now_ns) {
@@ -27,13 +27,13 @@ std::optional<uint16_t> PortAllocator::take_tired() {
 }
 
 // Where it is, or is to be: a process that goes on with thousands of calls looks up each port.
-std::deque<uint32_t>::iterator PortAllocator::place_of(uint32_t pair) {
+std::deque<PortAllocator::Pair>::iterator PortAllocator::place_of(uint32_t pair) {
   return std::partition_point(idle_.begin(), idle_.end(),
                               [&](uint32_t each) { return is_before(each, pair); });
 }
 
-std::deque<uint32_t>::iterator PortAllocator::find_idle(uint16_t rtp_port, uint64_t now_ns,
-                                                        bool resumes) {
+std::deque<PortAllocator::Pair>::iterator PortAllocator::find_idle(uint16_t rtp_port,
+                                                                   uint64_t now_ns, bool resumes) {
   if (!owns(rtp_port) || rtp_port % 2 != 0) return idle_.end();
   const uint32_t pair = (rtp_port - first_) / 2u;
   const bool its_own = resumes && marks_[pair].left != 0;
@@ -56,22 +56,22 @@ PortAllocator::Taken PortAllocator::take(uint16_t rtp_port, uint64_t now_ns, boo
   return Taken::yes;
 }
 
-uint32_t PortAllocator::end_loan(uint16_t rtp_port) {
-  const uint32_t pair = (rtp_port - first_) / 2u;
+PortAllocator::Pair PortAllocator::end_loan(uint16_t rtp_port) {
+  const auto pair = static_cast<Pair>((rtp_port - first_) / 2u);
   assert(owns(rtp_port) && marks_[pair].lent != 0);
   return pair;
 }
 
 void PortAllocator::give_back(uint16_t rtp_port, uint64_t now_ns) {
-  const uint32_t pair = end_loan(rtp_port);
+  const Pair pair = end_loan(rtp_port);
   PortMark ended;
-  ended.ended_ns = now_ns & PortMark::kLastNs;
+  ended.end(now_ns);
   marks_[pair] = ended;
   idle_.insert(place_of(pair), pair);
 }
 
 void PortAllocator::give_back_unused(uint16_t rtp_port) {
-  const uint32_t pair = end_loan(rtp_port);
+  const Pair pair = end_loan(rtp_port);
   marks_[pair].lent = 0;
   idle_.insert(place_of(pair), pair);
 }
@@ -81,8 +81,7 @@ void PortAllocator::rest_again(std::span<const LeftPort> ports) {
     if (!owns(port.rtp_port) || port.rtp_port % 2 != 0) continue;
     PortMark& mark = marks_[(port.rtp_port - first_) / 2u];
     if (mark.lent != 0) continue;
-    const uint64_t known_ns = mark.ended_ns;
-    mark.ended_ns = std::max(port.ended_ns, known_ns) & PortMark::kLastNs;
+    mark.end(std::max(port.ended_ns, mark.ended_ns()));
     mark.left = port.left ? 1 : 0;
   }
   std::sort(idle_.begin(), idle_.end(),
@@ -97,7 +96,7 @@ size_t PortAllocator::free(uint64_t now_ns) const {
 
 std::optional<uint64_t> PortAllocator::ended_ns(size_t others) const {
   if (others >= idle_.size()) return std::nullopt;
-  return uint64_t{marks_[idle_[others]].ended_ns};
+  return marks_[idle_[others]].ended_ns();
 }
 
 }  // namespace holdfast::dataplane

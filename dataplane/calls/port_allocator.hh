@@ -51,23 +51,24 @@ class PortAllocator {
 
  private:
   bool has_rested(uint32_t pair, uint64_t now_ns) const {
-    const uint64_t ended_ns = marks_[pair].ended_ns;
-    return ended_ns == 0 || ended_ns + rest_ns_ <= now_ns;
+    const PortMark& mark = marks_[pair];
+    return mark.ended_ticks == 0 || rest_ns_ == 0 || mark.ended_ns() + rest_ns_ <= now_ns;
   }
-  // Whose last call ended first; of those that had none, or at one moment, the lower.
+  // Whose last call ended first; of those that had none, or in one tick, the lower.
   bool is_before(uint32_t one, uint32_t other) const {
-    const uint64_t one_ns = marks_[one].ended_ns;
-    const uint64_t other_ns = marks_[other].ended_ns;
-    return one_ns != other_ns ? one_ns < other_ns : one < other;
+    const uint32_t one_ended = marks_[one].ended_ticks;
+    const uint32_t other_ended = marks_[other].ended_ticks;
+    return one_ended != other_ended ? one_ended < other_ended : one < other;
   }
-  std::deque<uint32_t>::iterator place_of(uint32_t pair);
-  std::deque<uint32_t>::iterator find_idle(uint16_t rtp_port, uint64_t now_ns, bool resumes);
-  uint32_t end_loan(uint16_t rtp_port);
+  using Pair = uint16_t;  // a port is two of 65,536
+  std::deque<Pair>::iterator place_of(uint32_t pair);
+  std::deque<Pair>::iterator find_idle(uint16_t rtp_port, uint64_t now_ns, bool resumes);
+  Pair end_loan(uint16_t rtp_port);
 
   uint16_t first_;
   uint64_t rest_ns_;
   std::span<PortMark> marks_;  // by pair
-  std::deque<uint32_t> idle_;  // pairs that are not lent, as is_before() has them
+  std::deque<Pair> idle_;      // pairs that are not lent, as is_before() has them
 };
 
 }  // namespace holdfast::dataplane

@@ -57,7 +57,7 @@ void NextHopTable::unwatch(uint32_t token) {
 
 NextHopTable::Number NextHopTable::find(const Key& key) const {
   return destination_of_.find(KeyHash()(key),
-                              [&](Number at) { return destinations_[at].key == key; });
+                              [&](Number at) { return destinations_[at].key() == key; });
 }
 
 NextHopTable::Number NextHopTable::add(const Key& key) {
@@ -67,10 +67,11 @@ NextHopTable::Number NextHopTable::add(const Key& key) {
     destinations_.emplace_back();
   } else {
     free_destination_ = destinations_[at].next_user;
-    destinations_[at] = {};
+    destinations_[at] = Destination();
   }
-  destinations_[at].key = key;
-  destination_of_.insert(at, [this](Number each) { return KeyHash()(destinations_[each].key); });
+  destinations_[at].ifindex = key.ifindex;
+  destinations_[at].address = key.address;
+  destination_of_.insert(at, [this](Number each) { return KeyHash()(destinations_[each].key()); });
   ++stats_.destinations;
   return at;
 }
@@ -78,7 +79,7 @@ NextHopTable::Number NextHopTable::add(const Key& key) {
 void NextHopTable::remove(Number at) {
   Destination& destination = destinations_[at];
   detach(destination);
-  destination_of_.erase(at, KeyHash()(destination.key));
+  destination_of_.erase(at, KeyHash()(destination.key()));
   destination.queued = false;
   destination.next_user = free_destination_;
   free_destination_ = at;
@@ -135,13 +136,13 @@ std::optional<NextHops::Answer> NextHopTable::answer(uint32_t token) const {
   const Number at = destination_of_token(token);
   if (at == kNone) return std::nullopt;
   const Destination& destination = destinations_[at];
-  return Answer{destination.key.address, answer_of(destination)};
+  return Answer{destination.address, answer_of(destination)};
 }
 
 NextHop NextHopTable::answer_of(const Destination& destination) const {
   const Hop* hop = destination.hop;
   if (hop == nullptr) return {destination.state, destination.mac, {}};
-  const bool on_link = hop->key.address == destination.key.address;
+  const bool on_link = hop->key.address == destination.address;
   return {hop->state, hop->mac, on_link ? IpAddress{} : hop->key.address};
 }
 
@@ -149,9 +150,9 @@ NextHop NextHopTable::answer_of(const Destination& destination) const {
 void NextHopTable::ask(Destination& destination) {
   destination.queued = false;
   const NextHop before = answer_of(destination);
-  const auto [ifindex, address] = destination.key;
+  const auto [ifindex, address] = destination.key();
   Route route;
-  if (const auto fixed = static_.find(destination.key); fixed != static_.end()) {
+  if (const auto fixed = static_.find(destination.key()); fixed != static_.end()) {
     detach(destination);
     destination.state = NextHopState::resolved;
     destination.mac = fixed->second;
@@ -205,7 +206,7 @@ void NextHopTable::attach(Destination& destination, const Key& hop_key) {
       apply(*hop, known.state, known.mac);
     }
   }
-  const Number at = find(destination.key);
+  const Number at = find(destination.key());
   destination.hop = hop.get();
   destination.previous_user = kNone;
   destination.next_user = hop->first_user;

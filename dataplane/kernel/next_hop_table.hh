@@ -66,17 +66,21 @@ class NextHopTable final : public NextHops {
     uint64_t due_ms = 0;         // when to look at it again; its place in due_
     uint64_t not_before_ms = 0;  // earliest next kick
   };
+  // Its key is in parts, which fill what a Key would pad.
   struct Destination {
-    Key key;
-    NextHopState state = NextHopState::resolving;  // of one without a hop
-    MacAddress mac;                                // of one that is a static neighbour itself
-    bool queued = false;                           // in to_ask_
-    Hop* hop = nullptr;                            // none when static or without a route
-    Number first_watch = kNone;                    // none: the place is free
-    Number previous_user = kNone;                  // of the hop
-    Number next_user = kNone;                      // of the hop; the next free place
+    Hop* hop = nullptr;            // none when static or without a route
+    Number first_watch = kNone;    // none: the place is free
+    Number previous_user = kNone;  // of the hop
+    Number next_user = kNone;      // of the hop; the next free place
+    unsigned ifindex = 0;
+    IpAddress address;
+    MacAddress mac;                                    // of one that is a static neighbour itself
+    NextHopState state : 7 = NextHopState::resolving;  // of one without a hop
+    bool queued : 1 = false;                           // in to_ask_
+
+    Key key() const { return {ifindex, address}; }
   };
-  static_assert(sizeof(Destination) <= 56);
+  static_assert(sizeof(Destination) == 48);
   // A number in 21 bits, where kNone is the last.
   static constexpr uint64_t kLast = (1u << 21) - 1;
   static_assert(kMaxWatches < kLast);

@@ -70,8 +70,8 @@ void RelayCore::install(const CoreRequest& request) {
     const auto path = static_cast<size_t>(kind);
     point(leg, kind, setup.remote[path]);
     lock(leg, kind);
-    board_.seat(setup.address_index, setup.local_port[path], index);
   }
+  board_.seat(setup.address_index, setup.local_port[0], index);
   if (request.srtp != nullptr) change_srtp(leg, *request.srtp);
   legs_in_use_.add(1);
 }
@@ -136,8 +136,7 @@ void RelayCore::remove(std::span<LegSnapshot> legs) {
     if (!leg.in_use) continue;  // never installed, or removed by a request that nobody waited for
     snapshot(leg, last);
     end_srtp(leg);
-    for (const uint16_t udp_port : leg.setup.local_port)
-      board_.seat(leg.setup.address_index, udp_port, kEndedLeg);
+    board_.seat(leg.setup.address_index, leg.setup.local_port[0], kEndedLeg);
     streams_.release_all(leg);
     leg = Leg{};
     legs_in_use_.add(UINT64_MAX);  // one less

@@ -35,9 +35,9 @@ Switchboard::Switchboard(uint32_t cores, uint32_t max_legs, std::vector<PortIo> 
     by_dpdk_port_[ports_[i].dpdk_port] = i;
     for (const auto& address : filter.addresses) {
       if (by_address_.size() <= address.index) by_address_.resize(address.index + 1);
-      by_address_[address.index].first_port = filter.first_port;
-      by_address_[address.index].legs.assign(filter.last_port - filter.first_port + size_t{1},
-                                             kNoLeg);
+      AddressTable& table = by_address_[address.index];
+      table.first_port = filter.first_port;
+      table.legs.assign(table.pair_of(filter.last_port) + 1, kNoLeg);
     }
   }
   for (uint32_t core = 0; core < cores_; ++core) {
@@ -47,17 +47,17 @@ Switchboard::Switchboard(uint32_t cores, uint32_t max_legs, std::vector<PortIo> 
   }
 }
 
-void Switchboard::seat(uint32_t address_index, uint16_t udp_port, LegIndex leg) {
+void Switchboard::seat(uint32_t address_index, uint16_t rtp_port, LegIndex leg) {
   AddressTable& table = by_address_[address_index];
-  table.legs[static_cast<size_t>(udp_port - table.first_port)] = leg;
+  table.legs[table.pair_of(rtp_port)] = leg;
   if (table.used_bits == nullptr) return;
-  // Of ports in the same byte another lcore may be the owner.
-  const auto put = [udp_port](uint8_t* bits, bool set) {
-    const auto bit = static_cast<uint8_t>(1u << udp_port % 8);
+  // Of ports in the same byte another lcore may be the owner. A pair lies in one byte.
+  const auto put = [rtp_port](uint8_t* bits, bool set) {
+    const auto pair = static_cast<uint8_t>(3u << rtp_port % 8);
     if (set) {
-      __atomic_fetch_or(&bits[udp_port / 8], bit, __ATOMIC_RELAXED);
+      __atomic_fetch_or(&bits[rtp_port / 8], pair, __ATOMIC_RELAXED);
     } else {
-      __atomic_fetch_and(&bits[udp_port / 8], static_cast<uint8_t>(~bit), __ATOMIC_RELAXED);
+      __atomic_fetch_and(&bits[rtp_port / 8], static_cast<uint8_t>(~pair), __ATOMIC_RELAXED);
     }
   };
   put(table.ended_bits, leg == kEndedLeg);

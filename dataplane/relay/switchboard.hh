@@ -110,14 +110,14 @@ class Switchboard {
     return (filter.last_port - filter.first_port + 1u) / 2;
   }
 
-  // table[address][udp port]: the local port is the handle. Only the owner of the port reads or
-  // writes an entry.
+  // table[address][pair of UDP ports]: the local port is the handle. Only the owner of the port
+  // reads or writes an entry.
   LegIndex leg_at(uint32_t address_index, uint16_t udp_port) const {
     const AddressTable& table = by_address_[address_index];
-    return table.legs[static_cast<size_t>(udp_port - table.first_port)];
+    return table.legs[table.pair_of(udp_port)];
   }
-  // kEndedLeg: nobody any more.
-  void seat(uint32_t address_index, uint16_t udp_port, LegIndex leg);
+  // Both ports of the pair. kEndedLeg: nobody any more.
+  void seat(uint32_t address_index, uint16_t rtp_port, LegIndex leg);
   // From now on `used` says which ports of the address have a leg, and `ended` which had one: port
   // p is bit p % 8 of byte p / 8. Before the lcores run; the memory outlives them.
   void show_used_ports(uint32_t address_index, uint8_t* used, uint8_t* ended) {
@@ -140,9 +140,12 @@ class Switchboard {
  private:
   struct AddressTable {
     uint16_t first_port = 0;
-    std::vector<LegIndex> legs;
+    std::vector<LegIndex> legs;    // by pair
     uint8_t* used_bits = nullptr;  // null: nobody wants to know
     uint8_t* ended_bits = nullptr;
+    size_t pair_of(uint16_t udp_port) const {
+      return static_cast<size_t>(udp_port - first_port) / 2;
+    }
   };
 
   uint32_t cores_;

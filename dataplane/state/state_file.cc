@@ -21,7 +21,7 @@ namespace holdfast::dataplane {
 namespace {
 
 // Raised whenever a structure in the file changes its meaning without its size.
-constexpr uint32_t kLayout = 6;
+constexpr uint32_t kLayout = 7;
 constexpr std::array<char, 8> kMagic = {'h', 'f', 's', 't', 'a', 't', 'e', '\n'};
 constexpr size_t kMaxCores = 16;
 constexpr size_t kMaxInterfaces = 16;
@@ -363,10 +363,10 @@ std::vector<LeftPort> LeftState::ports() const {
   for (const MarkedPorts& range : shape_.ports) {
     for (uint32_t pair = 0; pair < range.pairs; ++pair, ++mark) {
       const bool was_lent = mark->lent != 0;
-      const uint64_t ended_ns = mark->ended_ns;
-      if (ended_ns > alive_ns_ + silent_ns_ || (!was_lent && ended_ns == 0)) continue;
+      if (mark->ended_ticks > PortMark::tick_of(alive_ns_ + silent_ns_)) continue;
+      if (!was_lent && mark->ended_ticks == 0) continue;
       found.push_back({range.ip, static_cast<uint16_t>(range.first_port + 2 * pair),
-                       was_lent ? alive_ns_ : ended_ns, was_lent || mark->left != 0});
+                       was_lent ? alive_ns_ : mark->ended_ns(), was_lent || mark->left != 0});
     }
   }
   return found;

@@ -110,7 +110,7 @@ class Place {
     file.beat(kNow);
     fill(file);
     file.port_marks()[0].lent = 1;
-    file.port_marks()[1].ended_ns = kNow;
+    file.port_marks()[1].end(kNow);
     must(file.publish().empty());
     fd_ = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
     good_.resize(static_cast<size_t>(::lseek(fd_, 0, SEEK_END)));
@@ -206,7 +206,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   must(why.empty() != left->calls_are_over());
   for (const LeftPort& port : left->ports())
-    must(port.rtp_port % 2 == 0 && port.ended_ns <= kNow + 1);
+    must(port.rtp_port % 2 == 0 && port.ended_ns < kNow + 1 + PortMark::kTickNs);
   left->for_each([](const LeftCall& call) {
     must(!call.key.empty() && call.key.size() <= SavedCall::kMaxKey);
     for (const std::string& name : call.interfaces) must(name.size() <= 16);

@@ -53,7 +53,7 @@ class MediaPortsTest : public ::testing::TestWithParam<uint32_t> {
     return 0;
   }
 
-  uint64_t now_ns = 1;
+  uint64_t now_ns = PortMark::kTickNs;  // which is how exactly a port knows it
   Rig rig;
   std::optional<Running> running;
   std::vector<std::unique_ptr<CoreLine>> lines;
@@ -100,7 +100,7 @@ TEST_P(MediaPortsTest, MoreCallsThanOneAddressCarriesThenOneTooMany) {
 
 TEST_P(MediaPortsTest, APortRestsBeforeTheNextCallAndTheRefusalSaysSo) {
   for (uint32_t i = 0; i < 2 * kPairs; ++i) ASSERT_TRUE(book->add(request(i)));
-  now_ns += 5;
+  now_ns += PortMark::kTickNs;
   const auto last = book->remove("c7");
   ASSERT_TRUE(last);
   EXPECT_EQ(refusal(request(999)), ErrorCode::kPortsResting);
@@ -127,7 +127,7 @@ TEST_P(MediaPortsTest, ACallForHelpGetsThePortsThatHaveRestedLongest) {
   EXPECT_EQ(refusal(help), ErrorCode::kNoFreePort) << "nobody's call is ended for it";
   std::vector<control::CallReport> ended;
   for (const char* key : {"c8", "c7", "c150"}) {
-    ++now_ns;
+    now_ns += PortMark::kTickNs;
     ended.push_back(*book->remove(key));
   }
   EXPECT_EQ(refusal(request(998)), ErrorCode::kPortsResting);
@@ -143,7 +143,7 @@ TEST_P(MediaPortsTest, ACallForHelpGetsThePortsThatHaveRestedLongest) {
   now_ns += kRest;
   help.call = "help2";
   ASSERT_TRUE(book->add(help));
-  ++now_ns;
+  now_ns += PortMark::kTickNs;
   const auto last = book->remove("help0");
   ASSERT_TRUE(last);
   help.call = "help3";

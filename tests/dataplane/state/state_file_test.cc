@@ -194,15 +194,15 @@ TEST_F(StateFileTest, CallsEndWithTheSilenceAndTheirPortsAreStillKnown) {
   StateFile file = make(shape);
   fill(file);
   ASSERT_EQ(file.port_marks().size(), 604u);
-  file.port_marks()[1].ended_ns = kNow - 7;
+  file.port_marks()[1].end(kNow - 7 * kSecond);
   file.port_marks()[2].lent = 1;
-  file.port_marks()[3].ended_ns = kNow + 200 * kSecond;
-  file.port_marks()[4].ended_ns = kNow + 1;
+  file.port_marks()[3].end(kNow + 200 * kSecond);
+  file.port_marks()[4].end(kNow + 121 * kSecond + 1);
   file.port_marks()[603].left = 1;
-  file.port_marks()[603].ended_ns = kNow - 9;
+  file.port_marks()[603].end(kNow - 9 * kSecond);
   ASSERT_EQ(file.publish(), "");
   std::string why;
-  const auto left = LeftState::open(path, kNow + 121 * kSecond, why);
+  const auto left = LeftState::open(path, kNow + 121 * kSecond + 1, why);
   ASSERT_TRUE(left);
   EXPECT_NE(why.find("older than 120 s"), std::string::npos) << why;
   EXPECT_TRUE(left->calls_are_over());
@@ -213,10 +213,11 @@ TEST_F(StateFileTest, CallsEndWithTheSilenceAndTheirPortsAreStillKnown) {
            ports[at].ended_ns == ended_ns && ports[at].left == open;
   };
   ASSERT_EQ(ports.size(), 4u);
-  EXPECT_TRUE(is(0, "198.18.1.2", 20002, kNow - 7, false));
+  EXPECT_TRUE(is(0, "198.18.1.2", 20002, kNow - 7 * kSecond, false));
   EXPECT_TRUE(is(1, "198.18.1.2", 20004, kNow, true)) << "lent: until the last sign of life";
-  EXPECT_TRUE(is(2, "198.18.2.2", 30000, kNow + 1, false)) << "that comes now and then";
-  EXPECT_TRUE(is(3, "198.18.2.2", 31198, kNow - 9, true)) << "of the life before that";
+  EXPECT_TRUE(is(2, "198.18.2.2", 30000, kNow + 121 * kSecond + PortMark::kTickNs, false))
+      << "of the tick that is now";
+  EXPECT_TRUE(is(3, "198.18.2.2", 31198, kNow - 9 * kSecond, true)) << "of the life before that";
   EXPECT_EQ(calls().size(), 1u) << "of a younger file";
 }
 
@@ -424,7 +425,7 @@ TEST_F(TwoLives, PortsOfCallsThatEndedRestForWhatIsLeft) {
   ASSERT_TRUE(next);
   EXPECT_EQ(next->legs[0].local.port, 20006) << "the first that had no call";
   ASSERT_TRUE(second.book.remove("next"));
-  EXPECT_EQ(file.port_marks()[3].ended_ns, now_ns) << "for a third life";
+  EXPECT_EQ(file.port_marks()[3].ended_ns(), now_ns) << "for a third life";
 
   // The control plane gives the lost call back, and it alone.
   control::CallAdd again = request("lost");
