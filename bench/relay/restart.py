@@ -9,7 +9,9 @@ import time
 import device
 import machine
 
-CALLS = (50, 4000, 16384)
+PLAIN = {}
+SECURE = {side: "AES_CM_128_HMAC_SHA1_80" for side in device.SIDES}
+CASES = ((50, PLAIN), (4000, PLAIN), (16384, PLAIN), (4000, SECURE), (16384, SECURE))
 MOST_MS = 200
 LOOK_EVERY_S = 0.001
 IN_MEMORY = "/dev/shm"  # where the state file lies, beside the control socket, as it does in /run
@@ -34,11 +36,11 @@ def links(namespace):
 class Lives:
     """One dataplane after the other on the same folder, each but the first with the calls of the one before."""
 
-    def __init__(self, folder, namespace, calls, places):
+    def __init__(self, folder, namespace, calls, places, suites):
         self._make = lambda: device.Holdfast(folder, namespace, calls, None, "af_xdp", places)
         self.calls = calls
         self.now = self._make()
-        self.now.wait_ready(calls)
+        self.now.wait_ready(calls, suites)
 
     def kill(self):
         """kill -9, and the next one: ms from its start to its line, with all calls."""
@@ -57,9 +59,9 @@ class Lives:
         self.now.stop()
 
 
-def measure(namespace, calls, runs):
+def measure(namespace, calls, suites, runs):
     with links(namespace) as places, machine.work_folder(IN_MEMORY) as folder:
-        lives = Lives(folder, namespace, calls, places)
+        lives = Lives(folder, namespace, calls, places, suites)
         try:
             return [lives.kill() for _ in range(runs)]
         finally:
@@ -67,11 +69,12 @@ def measure(namespace, calls, runs):
 
 
 def report(options, output):
-    for calls in CALLS:
-        case = f"kill -9 in {calls:,} calls: the next one's start"
+    for calls, suites in CASES:
+        what = "calls with SRTP on both legs" if suites else "calls"
+        case = f"kill -9 in {calls:,} {what}: the next one's start"
         try:
             with machine.namespace("restart") as namespace:
-                values = measure(namespace, calls, options.runs)
+                values = measure(namespace, calls, suites, options.runs)
         except RuntimeError as failure:
             output.row("relay", case, "ms", [], ok=False, reason=" ".join(str(failure).split())[-300:])
             continue
