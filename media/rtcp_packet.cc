@@ -160,9 +160,13 @@ size_t RtcpPacket::report_count() const {
   return is(RtcpType::sr) || is(RtcpType::rr) ? count() : 0;
 }
 
-RtcpReportBlock RtcpPacket::report(size_t index) const {
+size_t RtcpPacket::report_at(size_t index) const {
   assert(index < report_count());
-  const uint8_t* p = bytes_.data() + reports_at(type()) + index * kReportBlockBytes;
+  return reports_at(type()) + index * kReportBlockBytes;
+}
+
+RtcpReportBlock RtcpPacket::report(size_t index) const {
+  const uint8_t* p = bytes_.data() + report_at(index);
   const uint32_t lost = load_be32(p + 4);
   RtcpReportBlock block;
   block.ssrc = load_be32(p);

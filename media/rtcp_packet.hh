@@ -90,7 +90,9 @@ class RtcpPacket {
   std::optional<uint32_t> ssrc() const;
   std::optional<RtcpSenderInfo> sender_info() const;  // SR only
   size_t report_count() const;                        // SR and RR; 0 for others
-  RtcpReportBlock report(size_t index) const;         // index < report_count()
+  // index < report_count(), both.
+  RtcpReportBlock report(size_t index) const;
+  size_t report_at(size_t index) const;  // where it lies in bytes()
   // BYE: source `index`, index < count().
   uint32_t bye_ssrc(size_t index) const { return load_be32(bytes_.data() + 4 + 4 * index); }
 

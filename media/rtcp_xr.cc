@@ -9,6 +9,7 @@ namespace {
 
 constexpr size_t kBlockHeaderBytes = 4;
 constexpr size_t kReferenceTimeBytes = 12;
+constexpr size_t kSpanBytes = 12;   // header, SSRC, begin_seq and end_seq
 constexpr size_t kDelayBytes = 12;  // of each sub-block
 constexpr size_t kStatisticsBytes = 40;
 constexpr size_t kVoipMetricsBytes = 36;
@@ -25,8 +26,17 @@ bool XrBlock::is_read() const {
          is(XrType::statistics_summary) || is(XrType::voip_metrics);
 }
 
+bool XrBlock::names_numbers() const {
+  return is(XrType::loss_rle) || is(XrType::duplicate_rle) || is(XrType::packet_receipt_times) ||
+         is(XrType::statistics_summary);
+}
+
 bool XrBlock::fits() const {
   switch (type()) {
+    case static_cast<uint8_t>(XrType::loss_rle):
+    case static_cast<uint8_t>(XrType::duplicate_rle):
+    case static_cast<uint8_t>(XrType::packet_receipt_times):
+      return bytes_.size() >= kSpanBytes;
     case static_cast<uint8_t>(XrType::receiver_reference_time):
       return bytes_.size() == kReferenceTimeBytes;
     case static_cast<uint8_t>(XrType::dlrr):

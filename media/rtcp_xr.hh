@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The report blocks of RTCP XR (RFC 3611) that say how a call is heard: VoIP metrics (4.7),
-// statistics summary (4.6), and reference times with their answers (4.4, 4.5).
+// statistics summary (4.6), and reference times with their answers (4.4, 4.5). Of those that go
+// packet by packet (4.1 to 4.3) it is known that they name sequence numbers.
 //
 // Reads in place from an XR packet of a checked compound, whose blocks are known to end inside it.
 // A block of a known type may still have a length that its type cannot have: fits() tells, and only
@@ -18,6 +19,9 @@ namespace holdfast::media {
 
 // Section 4. Others are passed over by their length.
 enum class XrType : uint8_t {
+  loss_rle = 1,
+  duplicate_rle = 2,
+  packet_receipt_times = 3,
   receiver_reference_time = 4,
   dlrr = 5,
   statistics_summary = 6,
@@ -70,8 +74,12 @@ class XrBlock {
 
   uint8_t type() const { return bytes_[0]; }
   bool is(XrType type) const { return bytes_[0] == static_cast<uint8_t>(type); }
-  bool is_read() const;  // one of XrType
-  bool fits() const;     // its length is one that its type can have
+  std::span<const uint8_t> bytes() const { return bytes_; }  // with its header
+  bool is_read() const;                                      // one of those whose fields are below
+  bool names_numbers() const;  // by begin_seq and end_seq, behind the SSRC
+  bool fits() const;           // its length is one that its type can have
+  // Where it names_numbers(): it speaks of the multiples of 2^this alone (section 4.1).
+  unsigned thinning() const { return is(XrType::statistics_summary) ? 0 : bytes_[1] & 0x0fU; }
 
   // Each only of its type, and when it fits.
   XrVoipMetrics voip_metrics() const;

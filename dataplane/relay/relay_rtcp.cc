@@ -67,6 +67,10 @@ void RelayCore::read_xr_block(Leg& leg, const media::RtcpPacket& packet,
     return slot;
   };
   switch (static_cast<media::XrType>(block.type())) {
+    case media::XrType::loss_rle:  // packet by packet: not read
+    case media::XrType::duplicate_rle:
+    case media::XrType::packet_receipt_times:
+      break;
     case media::XrType::receiver_reference_time:
       if (StreamSlot* sent = streams_.find(leg, *packet.ssrc()))
         sent->far_end.on_sender_report(block.reference_ntp(), now_ns);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "dataplane/relay/relay_core.hh"
+#include "media/srtp/numbering.hh"
 
 namespace holdfast::dataplane {
 namespace {
@@ -100,6 +101,15 @@ void RelayCore::protect_held() {
 
 void RelayCore::run_srtp(size_t count) {
   if (engine_ != nullptr) engine_->process({tasks_.data(), count});
+}
+
+// What its endpoint says of packets that we sent to it, it says in the numbers that we gave them;
+// their source is told in its own. The RTCP is checked.
+void RelayCore::renumber_rtcp(const Work& work) {
+  media::SrtpShifts room;
+  const auto shifts = media::shifts_of(srtp_of(*work.leg).out, room);
+  if (shifts.empty()) return;
+  media::renumber_rtcp({payload_of(work.frame, work.view), work.view.payload_size}, shifts);
 }
 
 // `leg`: the one whose SRTP it is.

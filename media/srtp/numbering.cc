@@ -150,7 +150,7 @@ SrtpVerdict number_rtp(SrtpOutbound& state, uint32_t ssrc, uint16_t sequence, ui
     const auto begin = first_index(state, sequence);
     if (!begin) return SrtpVerdict::srtp_key_expired;
     index = *begin;
-    stream->offset = static_cast<uint16_t>(index - sequence);
+    stream->offset = static_cast<uint32_t>(index - sequence);
   } else {
     const auto number = static_cast<uint16_t>(sequence + stream->offset);
     const int ahead = static_cast<int16_t>(number - static_cast<uint16_t>(stream->index));
@@ -165,7 +165,7 @@ SrtpVerdict number_rtp(SrtpOutbound& state, uint32_t ssrc, uint16_t sequence, ui
         return SrtpVerdict::srtp_sent_before;
     } else {  // restarted: go on where we are
       index = stream->index + 1;
-      stream->offset = static_cast<uint16_t>(index - sequence);
+      stream->offset = static_cast<uint32_t>(index - sequence);
     }
   }
   if (index > kMaxSrtpIndex) return SrtpVerdict::srtp_key_expired;
@@ -189,6 +189,15 @@ SrtpVerdict number_rtcp(SrtpOutbound& state, uint32_t ssrc, uint32_t& index) {
   stream->rtcp_index = index;
   ++state.rtcp_packets;
   return SrtpVerdict::srtp_ok;
+}
+
+std::span<const RtpShift> shifts_of(const SrtpOutbound& state, SrtpShifts& room) {
+  size_t count = 0;
+  for (uint32_t i = 0; i < std::min(state.stream_count, kMaxSrtpSsrcs); ++i) {
+    const SrtpOutbound::Stream& stream = state.streams[i];
+    if (stream.offset != 0) room[count++] = {stream.ssrc, stream.offset};
+  }
+  return std::span(room).first(count);
 }
 
 }  // namespace holdfast::media

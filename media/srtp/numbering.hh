@@ -5,8 +5,11 @@
 // Pure; the thread that owns the leg. Nothing here allocates.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <span>
 
+#include "media/rtcp_renumber.hh"
 #include "media/srtp/state.hh"
 #include "media/srtp/verdict.hh"
 
@@ -40,5 +43,10 @@ SrtpVerdict accept_rtcp(SrtpInbound& state, uint32_t ssrc, uint32_t index);
 // that restarts its numbers goes on at the next one.
 SrtpVerdict number_rtp(SrtpOutbound& state, uint32_t ssrc, uint16_t sequence, uint64_t& index);
 SrtpVerdict number_rtcp(SrtpOutbound& state, uint32_t ssrc, uint32_t& index);
+
+// Of the SSRCs whose numbers are not the source's any more: what was added. RTCP that comes back is
+// to be put back by it (renumber_rtcp()).
+using SrtpShifts = std::array<RtpShift, kMaxSrtpSsrcs>;
+std::span<const RtpShift> shifts_of(const SrtpOutbound& state, SrtpShifts& room);
 
 }  // namespace holdfast::media

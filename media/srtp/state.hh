@@ -72,7 +72,7 @@ struct alignas(kSrtpKeyAlign) SrtpOutbound {
     uint64_t index;  // highest that was given out
     uint32_t ssrc;
     uint32_t rtcp_index;  // last that was given out; 0: none
-    uint16_t offset;      // what is added to the source's sequence number
+    uint32_t offset;      // what is added to the source's extended number, which begins at cycle 0
     bool rtp_sent;
     bool restored;     // the next packet is numbered as that of a restarted source
     uint16_t skipped;  // numbers left out with the source since the last checkpoint

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes: refused, or a compound of which every field of every packet can be read.
+// Any bytes: refused, or a compound of which every field of every packet can be read, and whose
+// sequence numbers can be put back without touching what else there is.
+#include <algorithm>
 #include <cstdlib>
+#include <vector>
 
 #include "media/rtcp_packet.hh"
+#include "media/rtcp_renumber.hh"
 #include "media/rtcp_xr.hh"
 
 using namespace holdfast::media;
@@ -52,9 +56,23 @@ void read_all(const RtcpPacket& packet) {
   sink = sum;
 }
 
+// Of two SSRCs that it speaks of, or nearly so; there and back it is what it was.
+void renumber(const uint8_t* data, size_t size) {
+  std::vector<uint8_t> bytes(data, data + size);
+  RtpShift shifts[] = {{size < 12 ? 0 : holdfast::load_be32(data + 8), 0x8000},
+                       {0xdeadbeef, 0xffff'8000}};
+  const unsigned changed = renumber_rtcp(bytes, shifts);
+  if (parse_rtcp(bytes) && changed > size / kRtcpHeaderBytes) std::abort();
+  if (parse_rtcp(bytes).ok() != parse_rtcp({data, size}).ok()) std::abort();
+  for (RtpShift& shift : shifts) shift.added = 0 - shift.added;
+  if (renumber_rtcp(bytes, shifts) != changed) std::abort();
+  if (!std::equal(bytes.begin(), bytes.end(), data)) std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  renumber(data, size);
   const auto compound = parse_rtcp({data, size});
   if (!compound) {
     if (name_of(compound.error()).empty() || text_of(compound.error()).empty()) std::abort();
