@@ -6,10 +6,14 @@
 #include <cstring>
 #include <utility>
 
+#include "media/endian.hh"
 #include "media/srtp/libsrtp_policy.hh"
+#include "media/srtp/numbering.hh"
 
 namespace holdfast::media {
 namespace {
+
+constexpr uint32_t kLibraryWindow = 128;  // SRTCP indices that the library's window has
 
 // The library copies the key out of the policy.
 srtp_policy_t policy_of(const SrtpKeys& keys) {
@@ -117,7 +121,7 @@ bool LibsrtpSession::tell_index(const SrtpWork& work) {
   if (work.rtcp) {
     const auto last = static_cast<uint32_t>(work.index - 1);
     if (!work.protect || (known != nullptr && known->rtcp) || last == 0) return true;
-    return count_rtcp_to(work, last);
+    return begin_rtcp_behind(work, last);
   }
   const auto roc = static_cast<uint32_t>(work.index >> 16);
   if (known != nullptr && known->rtp) return true;
@@ -132,10 +136,10 @@ bool LibsrtpSession::tell_index(const SrtpWork& work) {
          srtp_set_stream_roc(context_, work.ssrc, roc) == srtp_err_status_ok;
 }
 
-// There is no call to set an SRTCP index; but one that was counted without a cipher stays when the
-// stream gets its keys.
-bool LibsrtpSession::count_rtcp_to(const SrtpWork& work, uint32_t last) {
-  if (last > kMaxRtcpStart) return false;
+// There is no call to set an SRTCP index. But the library has one for both ways of an SSRC, which
+// stays when the stream gets other keys: received without cipher and tag, a packet moves its window
+// so that this is the last index, and the next to be sent is what follows the window's first.
+bool LibsrtpSession::begin_rtcp_behind(const SrtpWork& work, uint32_t last) {
   srtp_policy_t policy = policy_of(*work.keys);
   policy.ssrc = {ssrc_specific, work.ssrc};
   srtp_policy_t bare = policy;
@@ -146,14 +150,22 @@ bool LibsrtpSession::count_rtcp_to(const SrtpWork& work, uint32_t last) {
   if ((there ? srtp_update_stream(context_, &bare) : srtp_add_stream(context_, &bare)) !=
       srtp_err_status_ok)
     return false;
-  for (uint32_t i = 0; i < last; ++i) {
-    std::array<uint8_t, 64> packet{0x80, 201, 0, 1};
-    for (size_t byte = 0; byte < 4; ++byte)
-      packet[4 + byte] = static_cast<uint8_t>(work.ssrc >> (24 - 8 * byte));
-    int length = 8;
-    if (srtp_protect_rtcp(context_, packet.data(), &length) != srtp_err_status_ok) return false;
-  }
+  // Where its last would be no index any more, the rest is counted: fewer than the window has.
+  const uint32_t moved = std::min(last, kMaxSrtcpIndex - (kLibraryWindow - 1));
+  if (!pass_bare_rtcp(work.ssrc, moved + (kLibraryWindow - 1), false)) return false;
+  for (uint32_t index = moved; index < last; ++index)
+    if (!pass_bare_rtcp(work.ssrc, 0, true)) return false;
   return srtp_update_stream(context_, &policy) == srtp_err_status_ok;
+}
+
+// A packet of 8 bytes through a stream without cipher and tag; received, it has `index`.
+bool LibsrtpSession::pass_bare_rtcp(uint32_t ssrc, uint32_t index, bool send) {
+  std::array<uint8_t, 64> packet{0x80, 201, 0, 1};
+  const be32 words[] = {be32(ssrc), be32(index)};
+  std::memcpy(packet.data() + 4, words, sizeof words);
+  int length = send ? 8 : 12;
+  return (send ? srtp_protect_rtcp(context_, packet.data(), &length)
+               : srtp_unprotect_rtcp(context_, packet.data(), &length)) == srtp_err_status_ok;
 }
 
 LibsrtpSession::Known* LibsrtpSession::find(uint32_t ssrc) {

@@ -13,9 +13,6 @@ namespace holdfast::media {
 
 class LibsrtpSession {
  public:
-  // Outgoing SRTCP indices that it can go on from: the library must count up to there.
-  static constexpr uint32_t kMaxRtcpStart = 1 << 20;
-
   LibsrtpSession() = default;
   LibsrtpSession(LibsrtpSession&& other) noexcept;
   LibsrtpSession& operator=(LibsrtpSession&& other) noexcept;
@@ -35,7 +32,8 @@ class LibsrtpSession {
   };
 
   bool tell_index(const SrtpWork& work);
-  bool count_rtcp_to(const SrtpWork& work, uint32_t last);
+  bool begin_rtcp_behind(const SrtpWork& work, uint32_t last);
+  bool pass_bare_rtcp(uint32_t ssrc, uint32_t index, bool send);
   Known* find(uint32_t ssrc);
   void remember(const SrtpWork& work);
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include "media/srtp/numbering.hh"
 #include "tests/media/srtp/engines.hh"
 #include "tests/media/srtp/oracle.hh"
 #include "tests/media/srtp/packets.hh"
@@ -370,6 +371,65 @@ TEST(SrtpAdopt, StatesOfAnotherEngineOrWithoutSenseAreRefused) {
   EXPECT_FALSE(libsrtp->adopt(*state));
   state->stream_count = kMaxSrtpSsrcs + 1;
   EXPECT_FALSE(ipsecmb->adopt(*state));
+}
+
+// A life that begins at whatever SRTCP index, with RTP before it or not: each engine sends the same
+// bytes, and libsrtp understands them.
+TEST(SrtpEngines, SrtcpGoesOnFromAnyIndexAlike) {
+  Random random(31);
+  const auto libsrtp = make_engine(EngineKind::libsrtp);
+  const auto ipsecmb = make_engine(EngineKind::ipsecmb);
+  if (!ipsecmb) GTEST_SKIP() << "the CPU lacks it";
+  constexpr uint32_t kLast[] = {1,
+                                2,
+                                126,
+                                127,
+                                128,
+                                129,
+                                kRestoreRtcpJump,
+                                16 * kRestoreRtcpJump,
+                                17 * kRestoreRtcpJump + 5,
+                                1u << 30,
+                                kMaxSrtcpIndex - 128,
+                                kMaxSrtcpIndex - 127,
+                                kMaxSrtcpIndex - 5,
+                                kMaxSrtcpIndex - 1};
+  for (const SrtpSuite suite : kEverySuite)
+    for (const uint32_t last : kLast)
+      for (const bool rtp_first : {false, true}) {
+        const SdesKey key = random_key(random, suite, SrtpMki{7, 2});
+        SrtpCheckpoint before;
+        before.stream_count = 1;
+        before.streams[0] = {0x1'2345, kSsrc, last, true, true};
+        std::vector<Bytes> packets;
+        if (rtp_first) packets.push_back(rtp_packet(kSsrc, 500, 60));
+        for (int i = 0; i < 3; ++i) packets.push_back(random_rtcp(random, kSsrc));
+        packets.push_back(rtp_packet(kSsrc, 501, 60));
+        SrtpOracle receiver(key, SrtpOracle::Role::receiver);
+        std::vector<std::vector<Bytes>> sent(2);
+        for (size_t which = 0; which < 2; ++which) {
+          SrtpEngine& engine = which == 0 ? *libsrtp : *ipsecmb;
+          auto out = std::make_unique<SrtpOutbound>();
+          ASSERT_TRUE(engine.open(*out, key));
+          restore(*out, before);
+          for (const Bytes& plain : packets) {
+            const bool rtcp = plain[1] == 204;
+            Packet packet(plain, rtcp ? SrtpOp::protect_rtcp : SrtpOp::protect_rtp, nullptr,
+                          out.get());
+            const SrtpVerdict verdict = process_one(engine, packet);
+            // Behind the last index there is none.
+            const bool over = rtcp && last + sent[which].size() - rtp_first >= kMaxSrtcpIndex;
+            ASSERT_EQ(name_of(verdict), over ? "srtp_key_expired" : "srtp_ok") << last;
+            sent[which].push_back(packet.result());
+          }
+          engine.release(*out);
+        }
+        ASSERT_EQ(sent[0], sent[1]) << traits_of(suite).name << ' ' << last << rtp_first;
+        const size_t first_rtcp = rtp_first ? 1 : 0;
+        if (traits_of(suite).rtp_tag_bytes != 4) {  // there our judge finds no MKI in SRTCP
+          ASSERT_EQ(receiver.unprotect(sent[0][first_rtcp], true), packets[first_rtcp]);
+        }
+      }
 }
 
 }  // namespace
