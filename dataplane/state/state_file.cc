@@ -21,7 +21,7 @@ namespace holdfast::dataplane {
 namespace {
 
 // Raised whenever a structure in the file changes its meaning without its size.
-constexpr uint32_t kLayout = 7;
+constexpr uint32_t kLayout = 8;
 constexpr std::array<char, 8> kMagic = {'h', 'f', 's', 't', 'a', 't', 'e', '\n'};
 constexpr size_t kMaxCores = 16;
 constexpr size_t kMaxInterfaces = 16;

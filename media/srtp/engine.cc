@@ -102,6 +102,7 @@ bool SrtpEngine::open_keys(SrtpKeys& keys, const SdesKey& key, bool outbound) {
 
 bool SrtpEngine::open(SrtpInbound& state, const SdesKey& key) {
   release(state);
+  state.lifetime_packets = key.lifetime_packets;
   return open_keys(state.keys, key, false);
 }
 

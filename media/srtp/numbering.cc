@@ -93,6 +93,8 @@ std::optional<uint64_t> first_index(const SrtpOutbound& state, uint16_t sequence
 }  // namespace
 
 SrtpVerdict judge_rtp(const SrtpInbound& state, uint32_t ssrc, uint16_t sequence, SrtpIndex& out) {
+  if (state.rtp_packets >= state.lifetime_packets) [[unlikely]]
+    return SrtpVerdict::srtp_key_expired;
   const SrtpInbound::Stream* const stream = find(state, ssrc);
   if (stream == nullptr && !has_room(state)) return SrtpVerdict::srtp_too_many_ssrcs;
   if (stream == nullptr || !stream->rtp_seen) {
@@ -110,6 +112,8 @@ SrtpVerdict judge_rtp(const SrtpInbound& state, uint32_t ssrc, uint16_t sequence
 }
 
 SrtpVerdict judge_rtcp(const SrtpInbound& state, uint32_t ssrc, uint32_t index, SrtpIndex& out) {
+  if (state.rtcp_packets >= state.lifetime_packets) [[unlikely]]
+    return SrtpVerdict::srtp_key_expired;
   const SrtpInbound::Stream* const stream = find(state, ssrc);
   if (stream == nullptr && !has_room(state)) return SrtpVerdict::srtp_too_many_ssrcs;
   out = {.index = index};  // it stands in the packet: nothing is estimated
@@ -118,6 +122,8 @@ SrtpVerdict judge_rtcp(const SrtpInbound& state, uint32_t ssrc, uint32_t index, 
 }
 
 SrtpVerdict accept_rtp(SrtpInbound& state, uint32_t ssrc, uint64_t index) {
+  if (state.rtp_packets >= state.lifetime_packets) [[unlikely]]
+    return SrtpVerdict::srtp_key_expired;
   SrtpInbound::Stream* const stream = find_or_add(state, ssrc);
   if (stream == nullptr) return SrtpVerdict::srtp_too_many_ssrcs;
   if (stream->rtp_seen) {
@@ -126,10 +132,13 @@ SrtpVerdict accept_rtp(SrtpInbound& state, uint32_t ssrc, uint64_t index) {
   }
   stream->index = enter(stream->window, stream->index, !stream->rtp_seen, index) & kMaxSrtpIndex;
   stream->rtp_seen = true;
+  ++state.rtp_packets;
   return SrtpVerdict::srtp_ok;
 }
 
 SrtpVerdict accept_rtcp(SrtpInbound& state, uint32_t ssrc, uint32_t index) {
+  if (state.rtcp_packets >= state.lifetime_packets) [[unlikely]]
+    return SrtpVerdict::srtp_key_expired;
   SrtpInbound::Stream* const stream = find_or_add(state, ssrc);
   if (stream == nullptr) return SrtpVerdict::srtp_too_many_ssrcs;
   if (stream->rtcp_seen) {
@@ -138,6 +147,7 @@ SrtpVerdict accept_rtcp(SrtpInbound& state, uint32_t ssrc, uint32_t index) {
   }
   stream->rtcp_index = enter(stream->rtcp_window, stream->rtcp_index, !stream->rtcp_seen, index);
   stream->rtcp_seen = true;
+  ++state.rtcp_packets;
   return SrtpVerdict::srtp_ok;
 }
 

@@ -34,8 +34,8 @@ struct SrtpIndex {
 // Before authentication: `state` is not changed.
 SrtpVerdict judge_rtp(const SrtpInbound& state, uint32_t ssrc, uint16_t sequence, SrtpIndex& out);
 SrtpVerdict judge_rtcp(const SrtpInbound& state, uint32_t ssrc, uint32_t index, SrtpIndex& out);
-// After authentication: the index becomes known. It is checked once more, since packets of one
-// burst are judged before any of them is known.
+// After authentication: the index becomes known, and the packet counts for the lifetime of the key.
+// Both are checked once more, since packets of one burst are judged before any of them is known.
 SrtpVerdict accept_rtp(SrtpInbound& state, uint32_t ssrc, uint64_t index);
 SrtpVerdict accept_rtcp(SrtpInbound& state, uint32_t ssrc, uint32_t index);
 

@@ -10,6 +10,8 @@ namespace holdfast::media {
 
 SrtpCheckpoint checkpoint_of(const SrtpInbound& state) {
   SrtpCheckpoint made;
+  made.rtp_packets = state.rtp_packets;
+  made.rtcp_packets = state.rtcp_packets;
   made.stream_count = std::min(state.stream_count, kMaxSrtpSsrcs);
   for (uint32_t i = 0; i < made.stream_count; ++i) {
     const SrtpInbound::Stream& s = state.streams[i];
@@ -63,6 +65,8 @@ void restore(SrtpInbound& state, const SrtpCheckpoint& checkpoint) {
     to.ssrc = from.ssrc;
     to.rtcp_index = std::min(from.rtcp_index, kMaxSrtcpIndex);
   }
+  state.rtp_packets = checkpoint.rtp_packets;
+  state.rtcp_packets = checkpoint.rtcp_packets;
 }
 
 void restore(SrtpOutbound& state, const SrtpCheckpoint& checkpoint) {

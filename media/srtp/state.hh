@@ -63,6 +63,9 @@ struct alignas(kSrtpKeyAlign) SrtpInbound {
     BitWindow<kSrtcpWindowBits> rtcp_window;
   };
   SrtpKeys keys;
+  uint64_t lifetime_packets;  // of the master key, for SRTP and SRTCP each
+  uint64_t rtp_packets;       // authentic under it
+  uint64_t rtcp_packets;
   uint32_t stream_count;
   std::array<Stream, kMaxSrtpSsrcs> streams;
 };
@@ -107,7 +110,7 @@ struct SrtpCheckpoint {
     bool rtcp;
     friend bool operator==(const Stream&, const Stream&) = default;
   };
-  uint64_t rtp_packets = 0;  // outbound: used of the key's lifetime
+  uint64_t rtp_packets = 0;  // used of the key's lifetime
   uint64_t rtcp_packets = 0;
   uint32_t rtcp_floor = 0;  // outbound, as in the state
   uint32_t stream_count = 0;

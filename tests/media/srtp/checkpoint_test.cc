@@ -15,6 +15,8 @@ SrtpLegCheckpoint some_checkpoint(uint32_t streams) {
   made.in_key = {1, 2, 3, 4, 5, 6, 7, 8};
   made.out_key = {255, 2, 3, 4, 5, 6, 7, 9};
   made.in.stream_count = made.out.stream_count = streams;
+  made.in.rtp_packets = 1 << 20;
+  made.in.rtcp_packets = 11;
   made.out.rtp_packets = 1000;
   made.out.rtcp_packets = 7;
   made.out.rtcp_floor = 3;

@@ -12,6 +12,13 @@
 namespace holdfast::media {
 namespace {
 
+// A key that has no lifetime of its own.
+std::unique_ptr<SrtpInbound> unlimited() {
+  auto state = std::make_unique<SrtpInbound>();
+  state->lifetime_packets = uint64_t{1} << 48;
+  return state;
+}
+
 TEST(SrtpNumbering, NoIndexIsGivenOutTwice) {
   std::mt19937 random(5);
   for (int round = 0; round < 20; ++round) {
@@ -147,14 +154,34 @@ TEST(SrtpNumbering, IndicesEnd) {
   EXPECT_EQ(rtcp, kMaxSrtcpIndex);
   EXPECT_EQ(number_rtcp(*out, 1, rtcp), SrtpVerdict::srtp_key_expired);
 
-  auto in = std::make_unique<SrtpInbound>();
+  auto in = unlimited();
   ASSERT_EQ(accept_rtp(*in, 1, kMaxSrtpIndex), SrtpVerdict::srtp_ok);
   SrtpIndex guess;
   EXPECT_EQ(judge_rtp(*in, 1, 3, guess), SrtpVerdict::srtp_key_expired);
 }
 
+// What was judged before the key had run out is refused when it comes to be counted.
+TEST(SrtpNumbering, ALifetimeCountsWhatIsAuthentic) {
+  auto in = std::make_unique<SrtpInbound>();
+  in->lifetime_packets = 2;
+  SrtpIndex guess;
+  for (uint16_t sequence = 1; sequence <= 4; ++sequence) {
+    EXPECT_EQ(judge_rtp(*in, 1, sequence, guess), SrtpVerdict::srtp_ok);
+    EXPECT_EQ(judge_rtcp(*in, 1, sequence, guess), SrtpVerdict::srtp_ok);
+  }
+  EXPECT_EQ(accept_rtp(*in, 1, 1), SrtpVerdict::srtp_ok);
+  EXPECT_EQ(accept_rtp(*in, 1, 1), SrtpVerdict::srtp_replayed);
+  EXPECT_EQ(accept_rtp(*in, 2, 2), SrtpVerdict::srtp_ok) << "another SSRC, the same key";
+  EXPECT_EQ(accept_rtp(*in, 1, 3), SrtpVerdict::srtp_key_expired);
+  EXPECT_EQ(judge_rtp(*in, 1, 3, guess), SrtpVerdict::srtp_key_expired);
+  EXPECT_EQ(accept_rtcp(*in, 1, 1), SrtpVerdict::srtp_ok);
+  EXPECT_EQ(accept_rtcp(*in, 1, 2), SrtpVerdict::srtp_ok);
+  EXPECT_EQ(accept_rtcp(*in, 1, 3), SrtpVerdict::srtp_key_expired);
+  EXPECT_EQ(judge_rtcp(*in, 1, 3, guess), SrtpVerdict::srtp_key_expired);
+}
+
 TEST(SrtpNumbering, FarFromTheHighest) {
-  auto state = std::make_unique<SrtpInbound>();
+  auto state = unlimited();
   SrtpIndex guess;
   judge_rtp(*state, 9, 0, guess);
   EXPECT_TRUE(guess.far);
@@ -180,7 +207,7 @@ TEST(SrtpNumbering, RocIsEstimated) {
       {0x1'8000, 0x0000, 0x1'0000}, {0x1'8001, 0x0000, 0x2'0000}, {0x1'0005, 0x8005, 0x1'8005},
       {0x1'0005, 0x8006, 0x0'8006}, {0x0'0005, 0xfff0, 0x0'fff0}, {0x5'4321, 0x4322, 0x5'4322}};
   for (const Row& row : rows) {
-    auto state = std::make_unique<SrtpInbound>();
+    auto state = unlimited();
     ASSERT_EQ(accept_rtp(*state, 9, row.highest), SrtpVerdict::srtp_ok);
     SrtpIndex guess;
     judge_rtp(*state, 9, row.sequence, guess);
@@ -202,7 +229,7 @@ TEST(SrtpState, ACheckpointWithoutSenseGivesNoIndex) {
   uint32_t rtcp = 0;
   EXPECT_EQ(number_rtp(*out, 7, 1, index), SrtpVerdict::srtp_key_expired);
   EXPECT_EQ(number_rtcp(*out, 7, rtcp), SrtpVerdict::srtp_key_expired);
-  auto in = std::make_unique<SrtpInbound>();
+  auto in = unlimited();
   restore(*in, checkpoint);
   SrtpIndex guess;
   EXPECT_EQ(judge_rtp(*in, 7, 1, guess), SrtpVerdict::srtp_key_expired);

@@ -93,6 +93,45 @@ TEST_P(SrtpRekey, ManyLegsInOneBurst) {
   for (Leg& leg : legs) end(leg);
 }
 
+// A key with a lifetime, in bursts that go beyond it; the count lives on with a checkpoint, and
+// ends with the key.
+TEST_P(SrtpRekey, NothingPassesBeyondTheLifetimeOfAKey) {
+  for (const SrtpSuite suite : kEverySuite) {
+    SdesKey key = random_key(random_, suite);
+    Leg leg;
+    ASSERT_TRUE(engine_->open(*leg.peer, key));
+    key.lifetime_packets = 20;
+    ASSERT_TRUE(engine_->open(*leg.in, key));
+    uint16_t number = 0;
+    size_t passed = 0;
+    for (int round = 0; round < 3; ++round) {
+      if (round == 1) {
+        const SrtpCheckpoint kept = checkpoint_of(*leg.in);
+        ASSERT_TRUE(engine_->open(*leg.in, key));
+        restore(*leg.in, kept);
+      }
+      std::vector<Packet> burst;
+      for (int i = 0; i < 15; ++i)
+        burst.emplace_back(sent(leg, number++), SrtpOp::unprotect_rtp, leg.in.get(), nullptr);
+      burst[3].bytes[20] ^= 1;
+      process(*engine_, burst);
+      for (size_t i = 0; i < burst.size(); ++i) {
+        const bool over = passed >= 20;
+        ASSERT_EQ(name_of(burst[i].task.verdict), over     ? "srtp_key_expired"
+                                                  : i == 3 ? "srtp_auth_failed"
+                                                           : "srtp_ok")
+            << round << ' ' << i;
+        if (burst[i].task.verdict == SrtpVerdict::srtp_ok) ++passed;
+      }
+    }
+    EXPECT_EQ(passed, 20u);
+    const SdesKey next = random_key(random_, suite);
+    ASSERT_TRUE(engine_->open(*leg.in, next) && engine_->open(*leg.peer, next));
+    EXPECT_EQ(receive(leg, sent(leg, number)), SrtpVerdict::srtp_ok);
+    end(leg);
+  }
+}
+
 HOLDFAST_EVERY_ENGINE(SrtpRekey);
 
 TEST(SrtpCarriedRoc, GivesItsPlaceToAnSsrcThatIsThere) {
@@ -101,6 +140,7 @@ TEST(SrtpCarriedRoc, GivesItsPlaceToAnSsrcThatIsThere) {
   for (uint32_t i = 0; i < kMaxSrtpSsrcs; ++i) before.streams[i] = {0x2'0005, i + 1, 7, true, true};
   before.streams[0].index = 0x7fff;  // nothing but ROC 0 can follow it
   auto state = std::make_unique<SrtpInbound>();
+  state->lifetime_packets = kMaxSrtpLifetime;
   carry_rocs(*state, before);
   EXPECT_EQ(state->stream_count, kMaxSrtpSsrcs - 1);
   SrtpIndex guess;
