@@ -111,6 +111,7 @@ TEST_P(SrtpRekey, NothingPassesBeyondTheLifetimeOfAKey) {
         restore(*leg.in, kept);
       }
       std::vector<Packet> burst;
+      burst.reserve(15);
       for (int i = 0; i < 15; ++i)
         burst.emplace_back(sent(leg, number++), SrtpOp::unprotect_rtp, leg.in.get(), nullptr);
       burst[3].bytes[20] ^= 1;
