@@ -5,6 +5,7 @@ import os
 import signal
 import time
 
+import lossy
 import pytest
 import wire
 from drill import SOON, Branch, both_heard, wait_until
@@ -36,6 +37,11 @@ class SrtpBranch(Branch):
         legs = [leg for call in self.say("relay", "list")["calls"] for leg in call["legs"]]
         assert all("srtp_auth_failed" not in leg["drops"] for leg in legs)
         return [leg["rx"]["packets"] for leg in legs]
+
+    def dropped(self, *names):
+        """Packets that all ports have dropped by these names."""
+        ports = self.say("status")["ports"]
+        return [sum(port["drops"].get(name, 0) for port in ports) for name in names]
 
     def logs(self):
         text = ""
@@ -94,6 +100,33 @@ def test_srtp_to_a_plain_phone_over_hold_and_to_another(branch, tmp_path):
     phones["1010"].hang_up()
     both_heard(phones["1010"], phones["1011"], TALK_S - 0.4)
     assert "inline:" not in branch.logs()
+
+
+def test_what_the_links_do_to_srtp_is_told_to_the_packet(branch, tmp_path):
+    """Loss, copies and reordering on both links, both ways: the report has what the captures show to have come in. A copy
+    of SRTP is a replay, and one of RTP would be sent under an index a second time: both are dropped by name."""
+    phone, far = branch.phones["1010"], branch.phones["3011"]
+    names = ("srtp_replayed", "srtp_sent_before")
+    before = branch.dropped(*names)
+    wires = branch.wires(tmp_path)
+    with branch.record(tmp_path), lossy.damaged(branch.box, "loss-burst", "8%:2", "duplicate", "6%", "reorder", "5%:3"):
+        phone.call("3011")
+        time.sleep(0.8)
+        for lan in (True, False):
+            branch.box.fault("burst", "20", lan=lan, match="rtp")
+        time.sleep(0.8)
+        far.hang_up()
+        time.sleep(0.2)
+    streams = lossy.judged(wires.entered(), wires.left())
+    rows = {int(row["ssrc"], 16): row for call in branch.say("report", "loss")["calls"] for row in call["streams"]}
+    sealed, plain = sorted(streams.values(), key=lambda stream: stream.src[0] != phone.address)
+    for stream in (sealed, plain):
+        assert lossy.numbers_told(rows[stream.ssrc]) == lossy.numbers(stream)
+        assert stream.lost >= 20 and max(stream.loss_runs) >= 20 and rows[stream.ssrc]["lost_by_us"] == 0
+    assert (rows[sealed.ssrc]["duplicates"], rows[plain.ssrc]["duplicates"]) == (0, plain.duplicates)
+    assert [now - then for now, then in zip(branch.dropped(*names), before, strict=True)] \
+        == [sealed.duplicates, plain.duplicates]
+    assert sealed.duplicates + plain.duplicates > 0 and sealed.reordered + plain.reordered > 0
 
 
 @pytest.mark.drill
