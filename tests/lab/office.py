@@ -70,10 +70,14 @@ class Phone(Handset):
         """Seconds of the other's tone in a recording that went on after the last dial. Whole once the call is over."""
         return sound.heard(self.directory, user, Phone.last_dial_s)
 
-    def keys(self, sent):
-        """The keys of SDES that it sent, or those that it was sent: [(suite, base64)]. It is started with trace="yes"."""
+    def messages(self, sent):
+        """The SIP that it sent, or that it was sent. It is started with trace="yes"."""
         log = pathlib.Path(f"{self.directory}.log").read_text(encoding="utf-8", errors="replace")
-        return sealing.told(text for source, text in TRACED.findall(log) if (source.strip("[]") == self.address) == sent)
+        return [text for source, text in TRACED.findall(log) if (source.strip("[]") == self.address) == sent]
+
+    def keys(self, sent):
+        """The keys of SDES that it sent, or those that it was sent: [(suite, base64)]."""
+        return sealing.told(self.messages(sent))
 
 
 class Office:

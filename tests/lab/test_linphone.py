@@ -190,3 +190,18 @@ def test_who_may_have_srtp_and_who_has_none(kind, tmp_path):
             both_heard(branch.phones[caller], branch.phones[callee], TALK_S - 1)
     finally:
         branch.close()
+
+
+@pytest.mark.parametrize("kind", CENTRES)
+def test_phones_that_may_not_be_without_srtp_are_called(kind, tmp_path):
+    """Our side offers keys on RTP/AVP, which the phone may refuse: it is offered RTP/SAVP then."""
+    branch = LinphoneBranch(kind, lan="offer", wan_srtp='"forbid"')
+    try:
+        for caller, callee in (("3011", "1013"), ("3011", "1014"), ("1014", "1013"), ("1010", "1013"), ("1013", "1010")):
+            directory = tmp_path / f"{caller}-{callee}"
+            with branch.talk(caller, callee, directory):
+                assert {suites for suites in branch.suites() if suites[0] == "lan"} == {("lan", CM80, CM80)}
+            both_heard(branch.phones[caller], branch.phones[callee], TALK_S - 1)
+            assert rtp_sizes(directory, "edge-lan") == {PLAIN_BYTES + TAG_BYTES[CM80]}
+    finally:
+        branch.close()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SRTP with keys by SDES: each side of a call has its own, and what the phones hear is compared."""
 import collections
+import re
 import time
 
 import pytest
@@ -118,6 +119,26 @@ def test_phones_with_and_without_srtp_talk_to_each_other(branch, tmp_path):
     pairs = (("1010", "1012"), ("1012", "1011"), ("1010", "1011"))
     for number, (caller, callee) in enumerate(pairs):
         talk(branch, caller, callee, tmp_path / str(number))
+
+
+OFFERED = re.compile(r"^INVITE .*^m=audio \d+ (\S+) ", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("caller", ["3011", "1011", "1012"])
+def test_a_phone_that_takes_savp_alone(branch, tmp_path, caller):
+    """RTP/AVP with keys, as we offer optional SRTP, it refuses (488); RTP/SAVP, offered then, it takes. Whoever calls it
+    has SRTP, or may have it, or knows none. The way back is RTP/SAVP from the start."""
+    phone = branch.phones["1010"]
+    sent, got = len(phone.messages(sent=True)), len(phone.messages(sent=False))
+    talk(branch, caller, "1010", tmp_path / "to")
+    assert [text.split()[1] for text in phone.messages(sent=True)[sent:] if text.startswith("SIP/2.0 488")] == ["488"]
+    offers = [found[1] for found in map(OFFERED.match, phone.messages(sent=False)[got:]) if found]
+    assert list(dict.fromkeys(offers)) == ["RTP/AVP", "RTP/SAVP"], offers
+    encrypted = PLAIN_BYTES + TAG_BYTES["AES_CM_128_HMAC_SHA1_80"]
+    for inwards, talker in ((True, "1010"), (False, caller)):
+        assert seconds_sealed(branch, "1010", tmp_path / "to", inwards, talker) >= TALK_S - 1
+    assert rtp_sizes(tmp_path / "to", "edge-lan", phone.address) == {encrypted}
+    talk(branch, "1010", caller, tmp_path / "from")
 
 
 def test_hold_and_the_way_back_keep_the_call_encrypted(branch, tmp_path):
