@@ -193,9 +193,16 @@ class Crowd:
         plan = json.dumps({"seconds": seconds, "linger_s": linger_s, "phones": phones})
         self.timeout_s = seconds + linger_s + 20
         self.process = box.popen(place, PYTHON, PHONES, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.process.stdin.write(plan)
-        self.process.stdin.close()
+        self._tell(plan)
         assert self.process.stdout.readline() == "ready\n", "the phones did not come up"
+
+    def _tell(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def seal(self, ssrc, srtp):
+        """The phone with that SSRC protects with another key from its next packet on."""
+        self._tell(json.dumps({"ssrc": ssrc, "srtp": srtp}))
 
     def end(self):
         """Before its time."""
@@ -204,6 +211,7 @@ class Crowd:
 
     def wait(self):
         assert self.process.wait(timeout=self.timeout_s) == 0, "the phones failed"
+        self.process.stdin.close()
         self.process.stdout.close()
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A crowd of phones in one process, each sending G.711 every 20 ms from where it listens; the plan comes on stdin:
+"""A crowd of phones in one process, each sending G.711 every 20 ms from where it listens; the plan is one line on stdin:
 
 {"seconds": N, "linger_s": N, "phones": [{"source": [ADDRESS, PORT], "to": [ADDRESS, PORT], "ssrc": N,
   "first_seq": N, "tos": BYTE, "rtcp_to": [ADDRESS, PORT], "listens": BOOL, "xr": BOOL, "mux": BOOL,
@@ -10,9 +10,11 @@ Says "ready" once every port is bound. SIGTERM ends the talk early, after a whol
 a second where rtcp_to stands. What arrives is left in the sockets: the captures are the judge. A phone that listens
 takes it, and its sender reports have a block on the stream that it hears (RFC 3550 section 6.4.1, A.3); one with XR
 adds VoIP metrics of it (RFC 3611 section 4.7), its loss and the rest made up. One with mux has RTCP on its RTP port.
-One with srtp protects what it sends, by libsrtp; it cannot listen.
+One with srtp protects what it sends, by libsrtp; it cannot listen. Lines after the plan, {"ssrc": N, "srtp": {...}}, give
+it another key, in a new session of libsrtp, whose ROC begins at 0.
 """
 import json
+import os
 import signal
 import socket
 import struct
@@ -77,7 +79,12 @@ class Phone:
         self.rtp = self._bound(address, port)
         self.rtcp = self.rtp if plan.get("mux") else self._bound(address, port + 1)
         self.heard = Heard() if plan.get("listens") else None
-        self.sealed = sealing.sends(plan["srtp"]["suite"], plan["srtp"]["key"], plan["ssrc"]) if "srtp" in plan else None
+        self.sealed = None
+        self.seal(plan.get("srtp"))
+
+    def seal(self, srtp):
+        """Under that key from now on."""
+        self.sealed = srtp and sealing.sends(srtp["suite"], srtp["key"], self.plan["ssrc"])
 
     def _bound(self, address, port):
         six = ":" in address
@@ -122,9 +129,27 @@ class Phone:
         return sender + block + struct.pack(">BBHIBB6s", 0x81, 202, 3, ssrc, 1, 5, b"phone\0")
 
 
+class Keys:
+    """New keys, as they come on stdin while the phones speak."""
+
+    def __init__(self, crowd):
+        self.crowd, self.rest = {phone.plan["ssrc"]: phone for phone in crowd}, b""
+        os.set_blocking(0, False)
+
+    def take(self):
+        try:
+            self.rest += os.read(0, 65536)
+        except BlockingIOError:
+            return
+        *lines, self.rest = self.rest.split(b"\n")
+        for told in map(json.loads, lines):
+            self.crowd[told["ssrc"]].seal(told["srtp"])
+
+
 def main():
-    plan = json.loads(sys.stdin.read())
+    plan = json.loads(sys.stdin.buffer.readline())
     crowd = [Phone(phone) for phone in plan["phones"]]
+    keys = Keys(crowd)
     told_to_end = []
     signal.signal(signal.SIGTERM, lambda *_: told_to_end.append(True))
     print("ready", flush=True)
@@ -136,6 +161,7 @@ def main():
             due = start + INTERVAL_S * (number + place / len(crowd))
             if (wait := due - time.monotonic()) > 0:
                 time.sleep(wait)
+            keys.take()
             phone.speak(number)
     time.sleep(plan.get("linger_s", 0.5))
 

@@ -4,11 +4,12 @@
 
 sip_crowd.py [--srtp SUITE] OWN PORT FIRST_MEDIA_PORT [PROXY PORT DOMAIN]
 
-Reads "invite N" and "bye N" lines and says {"event": "answered"|"ended"|"refused", "call": N, ...}. Call N is one to
-sip:7N@DOMAIN, its media is at FIRST_MEDIA_PORT + 2 * N, where phones.py speaks. Requests and answers are sent again as
+Reads "invite N", "rekey N" and "bye N" lines and says {"event": "answered"|"rekeyed"|"ended"|"refused", "call": N, ...}.
+Call N is one to sip:7N@DOMAIN, its media is at FIRST_MEDIA_PORT + 2 * N, where phones.py speaks. Requests and answers are sent again as
 RFC 3261 section 17 and 13.3.1.4 have it, so that a proxy may be away for a while. Knows no authentication: the callee
 plays the centre as well and answers its probes. With --srtp all media is SRTP of that suite (RFC 4568), each call with
-keys of its own, which "answered" tells: those of what it sends, and of what it is sent.
+keys of its own, which "answered" tells: those of what it sends, and of what it is sent. "rekey" offers another key in a
+re-INVITE, which is answered with another one; "rekeyed" tells both ends of it, once each.
 """
 import base64
 import json
@@ -48,7 +49,8 @@ class Resent:
 class Dialog:
     def __init__(self, number, call_id, own, peer):
         self.number, self.call_id, self.own, self.peer = number, call_id, own, peer
-        self.target, self.route, self.cseq, self.over, self.sdp = "", [], 1, False, ""
+        self.target, self.route, self.cseq, self.over = "", [], 1, False
+        self.answers = {}  # SDP by the CSeq of the INVITE
 
 
 class End:
@@ -79,8 +81,8 @@ class End:
             words.append("Content-Type: application/sdp")
         return "\r\n".join([*words, f"Content-Length: {len(body)}", "", body])
 
-    def sdp(self, number, tag=1, protocol=None):
-        words = ["v=0", f"o=end {number} 1 IN IP4 {self.own[0]}", "s=-", f"c=IN IP4 {self.own[0]}", "t=0 0",
+    def sdp(self, number, tag=1, protocol=None, version=1):
+        words = ["v=0", f"o=end {number} {version} IN IP4 {self.own[0]}", "s=-", f"c=IN IP4 {self.own[0]}", "t=0 0",
                  f"m=audio {self.first_media + 2 * number} {protocol or ('RTP/SAVP' if self.suite else 'RTP/AVP')} 8",
                  "a=rtpmap:8 PCMA/8000"]
         if self.suite:
@@ -111,8 +113,18 @@ class End:
         dialog.target = f"sip:7{number}@{self.domain}"
         self.send(self.request("INVITE", dialog, dialog.target, 1, self.sdp(number)), self.proxy, ("INVITE", dialog.call_id))
 
+    def dialog(self, number):
+        return next(d for d in self.dialogs.values() if d.number == number and not d.over)
+
+    def rekey(self, number):
+        dialog = self.dialog(number)
+        dialog.cseq += 1
+        del self.keys[number]
+        message = self.request("INVITE", dialog, dialog.target, dialog.cseq, self.sdp(number, version=dialog.cseq))
+        self.send(message, self.next_hop(dialog), ("INVITE", dialog.call_id))
+
     def bye(self, number):
-        dialog = next(d for d in self.dialogs.values() if d.number == number and not d.over)
+        dialog = self.dialog(number)
         dialog.cseq += 1
         self.send(self.request("BYE", dialog, dialog.target, dialog.cseq), self.next_hop(dialog), ("BYE", dialog.call_id))
 
@@ -121,13 +133,13 @@ class End:
     def heard(self, message, source):
         start = message.split("\r\n", 1)[0]
         call_id = (headers(message, "Call-ID") or [""])[0]
-        method = headers(message, "CSeq")[0].split()[-1]
+        cseq, method = headers(message, "CSeq")[0].split()
         if start.startswith("SIP/2.0"):
-            self.answered(message, int(start.split()[1]), method, self.dialogs.get(call_id))
+            self.answered(message, int(start.split()[1]), method, int(cseq), self.dialogs.get(call_id))
         else:
-            self.asked(message, method, call_id, source)
+            self.asked(message, method, int(cseq), call_id, source)
 
-    def answered(self, message, status, method, dialog):
+    def answered(self, message, status, method, cseq, dialog):
         if dialog is None:
             return
         waiting = (method, dialog.call_id)
@@ -135,25 +147,27 @@ class End:
             if method == "INVITE":
                 self.resent.pop(waiting, None)
             return
-        first = self.told.get(waiting) is None
-        self.told[waiting] = status
-        self.resent.pop(waiting, None)
+        first = (*waiting, cseq) not in self.told
+        self.told[*waiting, cseq] = status
+        if cseq == dialog.cseq:
+            self.resent.pop(waiting, None)
         if method == "BYE":
             dialog.over = True
             if first:
                 self.say("ended", dialog, by="us", status=status)
         elif method == "INVITE" and status < 300:
             dialog.peer = headers(message, "To")[0]
-            dialog.route = listed(message, "Record-Route")[::-1]
+            if cseq == 1:  # RFC 3261 section 12.2.1.2: the route stays as it was
+                dialog.route = listed(message, "Record-Route")[::-1]
             dialog.target = between(headers(message, "Contact")[0], "<", ">")
-            self.send(self.request("ACK", dialog, dialog.target, 1), self.next_hop(dialog))
+            self.send(self.request("ACK", dialog, dialog.target, cseq), self.next_hop(dialog))
             if first:
-                self.say("answered", dialog, media=self.media(message), **self.sealed(message, dialog.number))
+                self.say("answered" if cseq == 1 else "rekeyed", dialog, media=self.media(message), **self.sealed(message, dialog.number))
         elif method == "INVITE":
             dialog.peer = headers(message, "To")[0]
-            self.send(self.request("ACK", dialog, dialog.target, 1), self.proxy)
+            self.send(self.request("ACK", dialog, dialog.target, cseq), self.proxy)
             if first:
-                dialog.over = True
+                dialog.over = cseq == 1
                 self.say("refused", dialog, status=status)
 
     @staticmethod
@@ -172,7 +186,7 @@ class End:
             words.append("Content-Type: application/sdp")
         self.send("\r\n".join([*words, f"Content-Length: {len(body)}", "", body]), source, again_as)
 
-    def asked(self, message, method, call_id, source):
+    def asked(self, message, method, cseq, call_id, source):
         dialog = self.dialogs.get(call_id)
         if method == "INVITE":
             if dialog is None:
@@ -182,11 +196,15 @@ class End:
                 dialog.route = listed(message, "Record-Route")
                 dialog.target = between(headers(message, "Contact")[0], "<", ">")
                 self.dialogs[call_id] = dialog
-                dialog.sdp = self.sdp(number, self.crypto(message)[0], re.search(r"^m=audio \d+ (\S+)", message,
-                                                                                  re.MULTILINE)[1])
-                self.say("answered", dialog, media=self.media(message), **self.sealed(message, number))
-            self.answer(message, "180 Ringing", source, f"callee{dialog.number}")
-            self.answer(message, "200 OK", source, f"callee{dialog.number}", dialog.sdp, ("200", call_id))
+            if cseq not in dialog.answers:
+                self.keys.pop(dialog.number, None)
+                protocol = re.search(r"^m=audio \d+ (\S+)", message, re.MULTILINE)[1]
+                dialog.answers[cseq] = self.sdp(dialog.number, self.crypto(message)[0], protocol, len(dialog.answers) + 1)
+                self.say("answered" if len(dialog.answers) == 1 else "rekeyed", dialog, media=self.media(message),
+                         **self.sealed(message, dialog.number))
+            if len(dialog.answers) == 1:
+                self.answer(message, "180 Ringing", source, f"callee{dialog.number}")
+            self.answer(message, "200 OK", source, f"callee{dialog.number}", dialog.answers[cseq], ("200", call_id))
         elif method == "ACK":
             self.resent.pop(("200", call_id), None)
         elif method == "BYE" and dialog is None:
@@ -221,7 +239,7 @@ class End:
                     return
                 for line in words.splitlines():
                     verb, number = line.split()
-                    {"invite": self.invite, "bye": self.bye}[verb](int(number))
+                    {"invite": self.invite, "rekey": self.rekey, "bye": self.bye}[verb](int(number))
             self.send_again()
 
 
