@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Links that lose, repeat and reorder media while calls with SRTP are up, and what the captures say that each stream then
-is to be told as: headers of SRTP are in the clear, so truth.py judges them as those of RTP (RFC 3711 section 3.1)."""
+"""Links that lose, repeat and reorder media while calls with SRTP are up, and what the captures say that each stream is
+to be told as then: headers of SRTP are in the clear, so truth.py judges them as those of RTP (RFC 3711 section 3.1)."""
 import collections
 import contextlib
 
@@ -17,6 +17,11 @@ def numbers(stream):
 def numbers_told(row):
     runs = {int(length): how_many for length, how_many in row["loss_runs"].items()}
     return row["expected"], row["received"], row["lost"], runs, row["reordered"]
+
+
+def told(branch):
+    """{ssrc: row} of the report."""
+    return {int(row["ssrc"], 16): row for call in branch.say("report", "loss")["calls"] for row in call["streams"]}
 
 
 def passed_on(came, went):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A crowd of phones in one process, each sending G.711 every 20 ms from where it listens; the plan is one line on stdin:
+"""A crowd of phones in one process, each sending G.711 every 20 ms from where it listens; the plan is a line on stdin:
 
 {"seconds": N, "linger_s": N, "phones": [{"source": [ADDRESS, PORT], "to": [ADDRESS, PORT], "ssrc": N,
   "first_seq": N, "tos": BYTE, "rtcp_to": [ADDRESS, PORT], "listens": BOOL, "xr": BOOL, "mux": BOOL,
@@ -10,8 +10,8 @@ Says "ready" once every port is bound. SIGTERM ends the talk early, after a whol
 a second where rtcp_to stands. What arrives is left in the sockets: the captures are the judge. A phone that listens
 takes it, and its sender reports have a block on the stream that it hears (RFC 3550 section 6.4.1, A.3); one with XR
 adds VoIP metrics of it (RFC 3611 section 4.7), its loss and the rest made up. One with mux has RTCP on its RTP port.
-One with srtp protects what it sends, by libsrtp; it cannot listen. Lines after the plan, {"ssrc": N, "srtp": {...}}, give
-it another key, in a new session of libsrtp, whose ROC begins at 0.
+One with srtp protects what it sends, by libsrtp; it cannot listen. Lines after the plan, {"ssrc": N, "srtp": {...}},
+give it another key, in a new session of libsrtp, whose ROC begins at 0.
 """
 import json
 import os

@@ -4,9 +4,10 @@
 
 sip_crowd.py [--srtp SUITE] OWN PORT FIRST_MEDIA_PORT [PROXY PORT DOMAIN]
 
-Reads "invite N", "rekey N" and "bye N" lines and says {"event": "answered"|"rekeyed"|"ended"|"refused", "call": N, ...}.
-Call N is one to sip:7N@DOMAIN, its media is at FIRST_MEDIA_PORT + 2 * N, where phones.py speaks. Requests and answers are sent again as
-RFC 3261 section 17 and 13.3.1.4 have it, so that a proxy may be away for a while. Knows no authentication: the callee
+Reads "invite N", "rekey N" and "bye N" lines and says {"event": "answered"|"rekeyed"|"ended"|"refused", "call": N,
+...}. Call N is one to sip:7N@DOMAIN, its media is at FIRST_MEDIA_PORT + 2 * N, where phones.py speaks. Requests and
+answers are sent again as RFC 3261 section 17 and 13.3.1.4 have it, so that a proxy may be away for a while. Knows no
+authentication: the callee
 plays the centre as well and answers its probes. With --srtp all media is SRTP of that suite (RFC 4568), each call with
 keys of its own, which "answered" tells: those of what it sends, and of what it is sent. "rekey" offers another key in a
 re-INVITE, which is answered with another one; "rekeyed" tells both ends of it, once each.
@@ -162,7 +163,8 @@ class End:
             dialog.target = between(headers(message, "Contact")[0], "<", ">")
             self.send(self.request("ACK", dialog, dialog.target, cseq), self.next_hop(dialog))
             if first:
-                self.say("answered" if cseq == 1 else "rekeyed", dialog, media=self.media(message), **self.sealed(message, dialog.number))
+                self.say("answered" if cseq == 1 else "rekeyed", dialog, media=self.media(message),
+                         **self.sealed(message, dialog.number))
         elif method == "INVITE":
             dialog.peer = headers(message, "To")[0]
             self.send(self.request("ACK", dialog, dialog.target, cseq), self.proxy)
@@ -199,7 +201,8 @@ class End:
             if cseq not in dialog.answers:
                 self.keys.pop(dialog.number, None)
                 protocol = re.search(r"^m=audio \d+ (\S+)", message, re.MULTILINE)[1]
-                dialog.answers[cseq] = self.sdp(dialog.number, self.crypto(message)[0], protocol, len(dialog.answers) + 1)
+                dialog.answers[cseq] = self.sdp(dialog.number, self.crypto(message)[0], protocol,
+                                                len(dialog.answers) + 1)
                 self.say("answered" if len(dialog.answers) == 1 else "rekeyed", dialog, media=self.media(message),
                          **self.sealed(message, dialog.number))
             if len(dialog.answers) == 1:

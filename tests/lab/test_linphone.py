@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 
+import lossy
 import pytest
 import sound
 from drill import both_heard, wait_until
@@ -174,6 +175,26 @@ def test_each_side_has_a_suite_of_its_own(kind, suite, tmp_path):
         branch.close()
 
 
+@pytest.mark.parametrize("suite", ["AES_256_CM_HMAC_SHA1_80", "AES_256_CM_HMAC_SHA1_32"])
+def test_what_the_links_do_is_told_to_the_packet(suite, tmp_path):
+    """In the suites that only linphone has here, by IPv4 and IPv6, SRTP on the other side too."""
+    branch = LinphoneBranch("kamailio", far={"srtp": "only"}, lan_srtp_suites=f'["{suite}"]', wan_srtp='"require"',
+                            wan_srtp_suites=f'["AEAD_AES_256_GCM", "{CM80}"]', wan_srtp_without_tls="true")
+    try:
+        for caller, callee in (("1013", "3011"), ("3011", "1014")):
+            with lossy.damaged(branch.box, "loss-burst", "10%:3", "duplicate", "4%", "reorder", "4%:5"):
+                with branch.talk(caller, callee, tmp_path / caller, seconds=2 * TALK_S) as wires:
+                    branch.box.fault("burst", "130", match="rtp")
+                    time.sleep(TALK_S)
+            rows = lossy.told(branch)
+            for ssrc, stream in lossy.judged(wires.entered(), wires.left()).items():
+                assert lossy.numbers_told(rows[ssrc]) == lossy.numbers(stream)
+                assert (rows[ssrc]["duplicates"], rows[ssrc]["lost_by_us"]) == (0, 0)
+                assert stream.lost > 0 and stream.duplicates > 0 and stream.reordered > 0
+    finally:
+        branch.close()
+
+
 @pytest.mark.parametrize("kind", CENTRES)
 def test_who_may_have_srtp_and_who_has_none(kind, tmp_path):
     """Linphone offers RTP/SAVP where it may have SRTP, and takes our RTP/AVP with keys for a plain one."""
@@ -197,7 +218,8 @@ def test_phones_that_may_not_be_without_srtp_are_called(kind, tmp_path):
     """Our side offers keys on RTP/AVP, which the phone may refuse: it is offered RTP/SAVP then."""
     branch = LinphoneBranch(kind, lan="offer", wan_srtp='"forbid"')
     try:
-        for caller, callee in (("3011", "1013"), ("3011", "1014"), ("1014", "1013"), ("1010", "1013"), ("1013", "1010")):
+        for caller, callee in (("3011", "1013"), ("3011", "1014"), ("1014", "1013"), ("1010", "1013"),
+                               ("1013", "1010")):
             directory = tmp_path / f"{caller}-{callee}"
             with branch.talk(caller, callee, directory):
                 assert {suites for suites in branch.suites() if suites[0] == "lan"} == {("lan", CM80, CM80)}

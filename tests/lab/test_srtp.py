@@ -103,8 +103,8 @@ def test_srtp_to_a_plain_phone_over_hold_and_to_another(branch, tmp_path):
 
 
 def test_what_the_links_do_to_srtp_is_told_to_the_packet(branch, tmp_path):
-    """Loss, copies and reordering on both links, both ways: the report has what the captures show to have come in. A copy
-    of SRTP is a replay, and one of RTP would be sent under an index a second time: both are dropped by name."""
+    """Loss, copies and reordering on both links, both ways: the report has what the captures show to have come in. A
+    copy of SRTP is a replay, and one of RTP would be sent under an index a second time: both are dropped by name."""
     phone, far = branch.phones["1010"], branch.phones["3011"]
     names = ("srtp_replayed", "srtp_sent_before")
     before = branch.dropped(*names)
@@ -118,7 +118,7 @@ def test_what_the_links_do_to_srtp_is_told_to_the_packet(branch, tmp_path):
         far.hang_up()
         time.sleep(0.2)
     streams = lossy.judged(wires.entered(), wires.left())
-    rows = {int(row["ssrc"], 16): row for call in branch.say("report", "loss")["calls"] for row in call["streams"]}
+    rows = lossy.told(branch)
     sealed, plain = sorted(streams.values(), key=lambda stream: stream.src[0] != phone.address)
     for stream in (sealed, plain):
         assert lossy.numbers_told(rows[stream.ssrc]) == lossy.numbers(stream)

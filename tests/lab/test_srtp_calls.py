@@ -126,8 +126,8 @@ OFFERED = re.compile(r"^INVITE .*^m=audio \d+ (\S+) ", re.MULTILINE | re.DOTALL)
 
 @pytest.mark.parametrize("caller", ["3011", "1011", "1012"])
 def test_a_phone_that_takes_savp_alone(branch, tmp_path, caller):
-    """RTP/AVP with keys, as we offer optional SRTP, it refuses (488); RTP/SAVP, offered then, it takes. Whoever calls it
-    has SRTP, or may have it, or knows none. The way back is RTP/SAVP from the start."""
+    """RTP/AVP with keys, as we offer optional SRTP, it refuses (488); RTP/SAVP, offered then, it takes. Whoever calls
+    it has SRTP, or may have it, or knows none. The way back is RTP/SAVP from the start."""
     phone = branch.phones["1010"]
     sent, got = len(phone.messages(sent=True)), len(phone.messages(sent=False))
     talk(branch, caller, "1010", tmp_path / "to")

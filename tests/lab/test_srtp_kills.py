@@ -44,13 +44,17 @@ class Ends:
         self.all_readers, self.readers, sides = [], {}, {"edge-lan": site.callers, "edge-wan": site.callees}
         keys, told = {}, []  # keys: {(interface, call): those under which the appliance sends, in turn}
         for interface, end in sides.items():
-            for srtp, call in [(one["srtp"], one["call"]) for one in end.hear() if one["event"] in ("answered", "rekeyed")]:
-                hears = keys.setdefault((interface, call), [])
+            for one in end.hear():
+                if one["event"] not in ("answered", "rekeyed"):
+                    continue
+                srtp, hears = one["srtp"], keys.setdefault((interface, one["call"]), [])
                 told.append(srtp["sends"])
                 if srtp["hears"] not in hears[-1:]:
                     hears.append(srtp["hears"])
         told += itertools.chain(*keys.values())
-        assert len(set(told)) == len(told) and len(keys) == 2 * CALLS, "a key was told twice"
+        again = [key for key, times in collections.Counter(told).items() if times > 1]
+        where = {leg: [hears.index(key) for key in hears] for leg, hears in keys.items() if set(hears) & set(again)}
+        assert not again and len(keys) == 2 * CALLS, f"{len(again)} keys were told twice: {where}"
         self.right = collections.defaultdict(dict)  # {ssrc: {seq: time_ns}} of RTP that is what was spoken
         self.wrong = []
         for interface, leaves, time_ns, packet in wires.frames():
@@ -205,7 +209,7 @@ def test_new_keys_while_a_daemon_dies(site, tmp_path):
     came, _ = wires.read()
     gaps = longest_gaps(came, ends.right, marks)
     rekeyed = [one for end in (site.callers, site.callees) for one in end.hear() if one["event"] == "rekeyed"]
-    print(f"{CALLS} calls, {REKEY_ROUNDS} deaths with new keys: all had them {spread(taken)} after the first of the two; "
+    print(f"{CALLS} calls, {REKEY_ROUNDS} deaths with new keys: all had them {spread(taken)} after the first of both; "
           f"sound was away {spread(gaps)}; {[round(gap, 2) for gap in gaps]}")
     sends = [one["srtp"]["sends"] for one in rekeyed]
     assert len(set(sends)) == len(sends) == 2 * CALLS * REKEY_ROUNDS

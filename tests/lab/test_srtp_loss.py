@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Links that lose 1 to 20 %, one by one and in runs beyond 128 packets, repeat and reorder, under many calls with SRTP on
-one leg or on both, in IPv4 and IPv6, while the ROC of most that come in rolls over. Captures are the judge of what is told of
-each stream; libsrtp, as the phones have it, of what reaches them: it must know the ROC through all of it."""
+"""Links that lose 1 to 20 %, one by one and in runs beyond 128 packets, repeat and reorder, under many calls with SRTP
+on one leg or on both, in IPv4 and IPv6, while the ROC of many that come in rolls over. Captures are the judge of what
+is told of each stream; libsrtp, as the phones have it, of what reaches them: it must know the ROC through all of it."""
 import base64
 import collections
 import itertools
@@ -15,7 +15,6 @@ import truth
 import wire
 from appliance import Crowd, host_port, to_text
 from rehearsal import FAMILIES
-from test_srtp_calls import TAG_BYTES
 
 pytestmark = pytest.mark.drill
 
@@ -62,9 +61,10 @@ def place_calls(edge):
         family = FAMILIES[call // len(SIDES) % len(FAMILIES)]
         lan = getattr(box, f"phone{family[0]}")(10 + call % 10)
         wan = box.CENTRE4 if family[1] == "4" else box.CENTRE6
-        pair = [Side(place, address, port, 0x60000000 + 2 * call + (place == "hq"), seq, suite if name in sealed else None)
-                for name, place, address, port, seq in zip(("lan", "wan"), ("branch", "hq"), (lan, wan),
-                                                           (4000 + 2 * (call // 10), 30000 + 2 * call), first_seqs(call))]
+        ports, first_ssrc = (4000 + 2 * (call // 10), 30000 + 2 * call), 0x60000000 + 2 * call
+        pair = [Side(place, address, port, first_ssrc + (place == "hq"), seq, suite if name in sealed else None)
+                for name, place, address, port, seq in zip(("lan", "wan"), ("branch", "hq"), (lan, wan), ports,
+                                                           first_seqs(call))]
         for side, leg in zip(pair, edge.add_call(f"call-{call}", *(side.spec() for side in pair))):
             side.leg, side.local = leg["leg"], host_port(leg["local"])
         sides.append(pair)

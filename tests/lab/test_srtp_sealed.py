@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SRTP whose keys pass through: the phones agree them between each other, we have none. RTCP of both reaches the other as
-it was sent, and of the streams the report says what headers in the clear tell, over links that lose, repeat and reorder."""
+"""SRTP whose keys pass through: the phones agree them between each other, we have none. RTCP of both reaches the other
+as it was sent, and of the streams the report says what headers in the clear tell, over links that lose, repeat and
+reorder."""
 import time
 
 import lossy
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.drill
 TALK_S = 12  # baresip reports every 5 s
 SENDER_REPORT, GOODBYE = 200, 203
 RTCP_EVERY_S = 5
-IN_THE_CLEAR = b"PINGPONG"  # by which baresip tries its ports before it has keys (an APP packet of RFC 3550 section 6.7)
+IN_THE_CLEAR = b"PINGPONG"  # by which baresip tries its ports before it has keys (APP, RFC 3550 section 6.7)
 
 
 def rtcp(path, source, to):
@@ -58,7 +59,8 @@ def test_keys_pass_and_so_does_rtcp(kind, tmp_path):
             keys = {phone.user: len(phone.keys(sent=True)) for phone in (near, far)}
             directory = tmp_path / caller.user
             wires = branch.wires(directory)
-            with branch.record(directory), lossy.damaged(branch.box, "loss", "3%", "duplicate", "3%", "reorder", "3%:3"):
+            faults = ("loss", "3%", "duplicate", "3%", "reorder", "3%:3")
+            with branch.record(directory), lossy.damaged(branch.box, *faults):
                 caller.call(callee.user)
                 time.sleep(TALK_S)
                 legs = [leg for call in branch.say("relay", "list")["calls"] for leg in call["legs"]]
@@ -75,7 +77,7 @@ def test_keys_pass_and_so_does_rtcp(kind, tmp_path):
 
 def judge_reports(branch, wires, legs, far_end):
     """Copies are copies here: nobody can tell a replay without the key. Of RTCP there is the count alone."""
-    rows = {int(row["ssrc"], 16): row for call in branch.say("report", "loss")["calls"] for row in call["streams"]}
+    rows = lossy.told(branch)
     for ssrc, stream in lossy.judged(wires.entered(), wires.left()).items():
         assert lossy.numbers_told(rows[ssrc]) == lossy.numbers(stream)
         assert (rows[ssrc]["duplicates"], rows[ssrc]["lost_by_us"]) == (stream.duplicates, 0)
