@@ -84,31 +84,22 @@ Answer<LegSetup> CallBook::plan_leg(const control::LegSpec& spec) const {
   return setup;
 }
 
-// A port that is asked for belongs to one lcore, and so does its call.
-Answer<std::optional<uint32_t>> CallBook::core_asked_for(
-    const control::CallAdd& request, const std::array<LegSetup, 2>& setups) const {
-  std::optional<uint32_t> owner;
+// Where the call is best placed if it asks for a port: at the lcore that lends it.
+std::optional<uint32_t> CallBook::core_asked_for(const control::CallAdd& request,
+                                                 const std::array<LegSetup, 2>& setups) const {
   for (size_t i = 0; i < 2; ++i) {
     const uint16_t wanted = request.legs[i].local_port;
-    if (wanted == 0) continue;
-    const uint32_t of_port = board_.owner_of_port(board_.ports()[setups[i].port].filter, wanted);
-    if (owner && *owner != of_port) {
-      return Error{ErrorCode::kBadLocalPort, "port " + std::to_string(wanted) +
-                                                 " belongs to another lcore than that of the other "
-                                                 "leg"};
-    }
-    owner = of_port;
+    if (wanted != 0) return ports_.lender(setups[i].address_index, wanted);
   }
-  return owner;
+  return std::nullopt;
 }
 
-// Else the call goes where most legs are free, among those that have ports for both of its legs; a
-// call for help, where there are none, to the ports that have rested longest. Settles the
+// Else the call goes where most legs are free, among the lcores that have ports for both of its
+// legs; a call for help, where there are none, to the ports that have rested longest. Settles the
 // addresses.
 Answer<uint32_t> CallBook::choose_core(const control::CallAdd& request,
                                        std::array<LegSetup, 2>& setups) {
-  const auto owner = core_asked_for(request, setups);
-  if (!owner) return owner.error();
+  const std::optional<uint32_t> asked_for = core_asked_for(request, setups);
   if (!request.emergency && legs_in_use_ + 2 > max_legs_)
     return Error{ErrorCode::kNoFreeLeg, "max-legs are in use"};
   std::optional<uint32_t> most;
@@ -119,10 +110,12 @@ Answer<uint32_t> CallBook::choose_core(const control::CallAdd& request,
   std::optional<Tired> tired;
   bool legs_free = false;
   for (uint32_t core = 0; core < board_.cores(); ++core) {
-    if ((*owner && core != **owner) || free_calls_[core].empty()) continue;
+    if (free_calls_[core].empty()) continue;
     legs_free = true;
     if (ports_.choose_addresses(request, setups, core)) {
-      if (!most || free_calls_[core].size() > free_calls_[*most].size()) most = core;
+      const bool is_freer =
+          !most || (most != asked_for && free_calls_[core].size() > free_calls_[*most].size());
+      if (is_freer || core == asked_for) most = core;
     } else if (const auto ended_ns = ports_.choose_tired(request, setups, core)) {
       if (!tired || *ended_ns < tired->ended_ns) tired = {core, *ended_ns};
     }
@@ -341,7 +334,7 @@ void CallBook::flush() {
 void CallBook::free_call(CallNumber call) {
   const uint32_t core = board_.owner_of_leg(legs_of(call)[0]);
   for (const LegIndex leg : legs_of(call))
-    ports_.give_back(legs_[leg].address_index, core, legs_[leg].rtp_port);
+    ports_.give_back(legs_[leg].address_index, legs_[leg].rtp_port);
   free_calls_[core].push_back(call);
 }
 

@@ -114,8 +114,8 @@ class CallBook {
   };
 
   Answer<control::CallReport> resume(const control::CallAdd& request, CallNumber call);
-  std::string plan_left(const LeftCall& left, std::array<LegSetup, 2>& setups,
-                        uint32_t& core) const;
+  std::string plan_left(const LeftCall& left, std::array<LegSetup, 2>& setups) const;
+  std::optional<uint32_t> core_for_left(const std::array<LegSetup, 2>& setups) const;
   std::optional<CallNumber> seat(uint32_t core, std::string_view key, uint64_t started_ms,
                                  std::array<LegSetup, 2>& setups, const LeftCall* left,
                                  SrtpChanges srtp);
@@ -131,8 +131,8 @@ class CallBook {
   Answer<control::LegReport> update(const control::LegUpdate& request,
                                     std::string_view srtp_checkpoint);
   Answer<control::CallReport> try_add(const control::CallAdd& request);
-  Answer<std::optional<uint32_t>> core_asked_for(const control::CallAdd& request,
-                                                 const std::array<LegSetup, 2>& setups) const;
+  std::optional<uint32_t> core_asked_for(const control::CallAdd& request,
+                                         const std::array<LegSetup, 2>& setups) const;
   Answer<uint32_t> choose_core(const control::CallAdd& request, std::array<LegSetup, 2>& setups);
   static uint32_t token_of(LegIndex leg, PathKind path) {  // of its next hop
     return leg * uint32_t{kPaths} + static_cast<uint32_t>(path);

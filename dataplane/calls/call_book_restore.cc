@@ -61,22 +61,21 @@ void CallBook::set_valid(CallNumber call, bool valid) {
 std::string CallBook::restore(const LeftCall& left) {
   if (find(left.key)) return "it is there already";
   std::array<LegSetup, 2> setups;
-  uint32_t core = 0;
-  if (std::string why = plan_left(left, setups, core); !why.empty()) return why;
+  if (std::string why = plan_left(left, setups); !why.empty()) return why;
+  const auto core = core_for_left(setups);
+  if (!core) return "max-legs are in use";
   SrtpChanges srtp;
-  if (std::string why = plan_left_srtp(left, free_calls_[core].front(), srtp); !why.empty())
+  if (std::string why = plan_left_srtp(left, free_calls_[*core].front(), srtp); !why.empty())
     return why;
-  if (!ports_.take_again(setups, core)) return "its port is taken";
-  const auto call = seat(core, left.key, left.started_ms, setups, &left, std::move(srtp));
+  if (!ports_.take_again(setups)) return "its port is taken";
+  const auto call = seat(*core, left.key, left.started_ms, setups, &left, std::move(srtp));
   if (!call) return core_busy().message;
   for (size_t i = 0; i < 2; ++i) minutes_.adopt(legs_of(*call)[i], left.legs[i]);
   return {};
 }
 
 // The setups as they were, on the interfaces of the same name.
-std::string CallBook::plan_left(const LeftCall& left, std::array<LegSetup, 2>& setups,
-                                uint32_t& core) const {
-  std::array<uint32_t, 2> owners{};
+std::string CallBook::plan_left(const LeftCall& left, std::array<LegSetup, 2>& setups) const {
   for (size_t i = 0; i < 2; ++i) {
     LegSetup& setup = setups[i] = left.legs[i].leg.setup;
     const auto interface =
@@ -95,12 +94,21 @@ std::string CallBook::plan_left(const LeftCall& left, std::array<LegSetup, 2>& s
     for (SocketAddress& remote : setup.remote) {
       if (!remote.is_none() && remote.ip.family != setup.local.family) remote = {};
     }
-    owners[i] = board_.owner_of_port(filter, rtp);
   }
-  core = owners[0];
-  if (owners[0] != owners[1]) return "its ports belong to two lcores now";
-  if (free_calls_[core].empty()) return "max-legs are in use";
   return {};
+}
+
+// One that lends one of its ports, if it has legs free, else where most are free.
+std::optional<uint32_t> CallBook::core_for_left(const std::array<LegSetup, 2>& setups) const {
+  for (const LegSetup& setup : setups) {
+    const uint32_t lender = ports_.lender(setup.address_index, setup.local_port[0]);
+    if (!free_calls_[lender].empty()) return lender;
+  }
+  const auto most = std::max_element(
+      free_calls_.begin(), free_calls_.end(),
+      [](const auto& one, const auto& other) { return one.size() < other.size(); });
+  if (most->empty()) return std::nullopt;
+  return static_cast<uint32_t>(most - free_calls_.begin());
 }
 
 Answer<control::CallReport> CallBook::resume(const control::CallAdd& request, CallNumber call) {

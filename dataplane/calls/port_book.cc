@@ -59,7 +59,10 @@ bool PortBook::choose_addresses(const control::CallAdd& request, std::array<LegS
       PortAllocator& ports = ports_of(address.index, core);
       size_t free = ports.free(now_ns);
       if (spec.local_port != 0) {
-        free = ports.can_take(spec.local_port, now_ns, request.resume) ? 1 : 0;
+        free = lender_of(address.index, spec.local_port)
+                       .can_take(spec.local_port, now_ns, request.resume)
+                   ? 1
+                   : 0;
       } else if (i == 1 && setups[0].address_index == address.index && free > 0) {
         --free;  // the other leg's
       }
@@ -87,7 +90,9 @@ std::optional<uint64_t> PortBook::choose_tired(const control::CallAdd& request,
       const size_t others = i == 1 && setups[0].address_index == address.index ? 1 : 0;
       auto ended_ns = ports.ended_ns(others);
       if (spec.local_port != 0) {
-        if (!ports.can_take(spec.local_port, now_ns, request.resume)) continue;
+        if (!lender_of(address.index, spec.local_port)
+                 .can_take(spec.local_port, now_ns, request.resume))
+          continue;
         ended_ns = 0;
       }
       if (!ended_ns || (oldest_ns && *oldest_ns <= *ended_ns)) continue;
@@ -102,18 +107,18 @@ std::optional<uint64_t> PortBook::choose_tired(const control::CallAdd& request,
 
 std::optional<Error> PortBook::take_one(const control::CallAdd& request, size_t leg, uint32_t core,
                                         LegSetup& setup) {
-  PortAllocator& ports = ports_of(setup.address_index, core);
   const uint64_t now_ns = rest_.now_ns();
   const uint16_t wanted = request.legs[leg].local_port;
   uint16_t rtp = wanted;
   if (wanted != 0) {
-    const auto taken = ports.take(wanted, now_ns, request.resume);
+    const auto taken = lender_of(setup.address_index, wanted).take(wanted, now_ns, request.resume);
     if (taken != PortAllocator::Taken::yes) {
       const bool rests = taken == PortAllocator::Taken::resting;
       return Error{ErrorCode::kPortTaken, "port " + std::to_string(wanted) +
                                               (rests ? " rests from its last call" : " is taken")};
     }
-  } else if (const auto taken = request.emergency ? ports.take_tired() : ports.take(now_ns)) {
+  } else if (PortAllocator& ports = ports_of(setup.address_index, core);
+             const auto taken = request.emergency ? ports.take_tired() : ports.take(now_ns)) {
     rtp = *taken;
   } else {  // the other leg took the last one by its number
     return Error{ErrorCode::kNoFreePort, "every media port of " + setup.local.to_string() +
@@ -131,18 +136,20 @@ std::optional<Error> PortBook::take(const control::CallAdd& request, uint32_t co
   const size_t second = 1 - first;
   auto refused = take_one(request, second, core, setups[second]);
   if (refused) {
-    ports_of(setups[first].address_index, core).give_back_unused(setups[first].local_port[0]);
+    const LegSetup& taken = setups[first];
+    lender_of(taken.address_index, taken.local_port[0]).give_back_unused(taken.local_port[0]);
   }
   return refused;
 }
 
-bool PortBook::take_again(const std::array<LegSetup, 2>& setups, uint32_t core) {
+bool PortBook::take_again(const std::array<LegSetup, 2>& setups) {
   const uint64_t now_ns = rest_.now_ns();
+  const auto lender = [&](size_t leg) -> PortAllocator& {
+    return lender_of(setups[leg].address_index, setups[leg].local_port[0]);
+  };
   for (size_t i = 0; i < 2; ++i) {
-    const uint16_t rtp = setups[i].local_port[0];
-    if (ports_of(setups[i].address_index, core).take(rtp, now_ns) == PortAllocator::Taken::yes)
-      continue;
-    if (i == 1) ports_of(setups[0].address_index, core).give_back_unused(setups[0].local_port[0]);
+    if (lender(i).take(setups[i].local_port[0], now_ns) == PortAllocator::Taken::yes) continue;
+    if (i == 1) lender(0).give_back_unused(setups[0].local_port[0]);
     return false;
   }
   return true;
@@ -160,8 +167,16 @@ void PortBook::rest_again(std::span<const LeftPort> ports) {
   }
 }
 
-void PortBook::give_back(uint32_t address_index, uint32_t core, uint16_t rtp_port) {
-  ports_of(address_index, core).give_back(rtp_port, rest_.now_ns());
+void PortBook::give_back(uint32_t address_index, uint16_t rtp_port) {
+  lender_of(address_index, rtp_port).give_back(rtp_port, rest_.now_ns());
+}
+
+// Of a port that nobody lends: the last one, which refuses it.
+uint32_t PortBook::lender(uint32_t address_index, uint16_t rtp_port) const {
+  const auto& slices = slices_[address_index];
+  const auto found = std::find_if(slices.begin(), std::prev(slices.end()),
+                                  [&](const PortAllocator& each) { return each.owns(rtp_port); });
+  return static_cast<uint32_t>(found - slices.begin());
 }
 
 control::MediaPorts PortBook::of_interface(size_t port) {

@@ -47,11 +47,13 @@ class PortBook {
   std::optional<control::Error> take(const control::CallAdd& request, uint32_t core,
                                      std::array<LegSetup, 2>& setups);
   // The pairs that the setups name, of a call of the process before. False: one is lent.
-  bool take_again(const std::array<LegSetup, 2>& setups, uint32_t core);
+  bool take_again(const std::array<LegSetup, 2>& setups);
   // Of the process before, once its calls have been taken again.
   void rest_again(std::span<const LeftPort> ports);
   // It rests from now on.
-  void give_back(uint32_t address_index, uint32_t core, uint16_t rtp_port);
+  void give_back(uint32_t address_index, uint16_t rtp_port);
+  // The lcore in whose slice of an address the port lies. Its call may be another's.
+  uint32_t lender(uint32_t address_index, uint16_t rtp_port) const;
 
   control::MediaPorts of_interface(size_t port);
 
@@ -60,6 +62,9 @@ class PortBook {
                                          LegSetup& setup);
   PortAllocator& ports_of(uint32_t address_index, uint32_t core) {
     return slices_[address_index][core];
+  }
+  PortAllocator& lender_of(uint32_t address_index, uint16_t rtp_port) {
+    return ports_of(address_index, lender(address_index, rtp_port));
   }
 
   const Switchboard& board_;

@@ -150,14 +150,11 @@ void RelayCore::take_burst(std::span<rte_mbuf*> frames, uint64_t now_ns, bool fr
       drop(frame, view.reason);
     } else if (view.fate == FrameFate::kernel) {
       for_kernel[kernel_frames++] = frame;
-    } else if (const uint32_t owner = board_.owner_of_port(filter, view.destination_port);
-               owner != core_) {
-      hand_over(frame, owner, {}, nullptr);
     } else {
       const LegIndex entry = board_.leg_at(view.address_index, view.destination_port);
       each.leg = leg_of(entry);
       if (each.leg == nullptr) {
-        drop(frame, why_no_leg(entry));
+        pass_on(frame, entry, note == nullptr ? FrameNote{} : *note, nullptr);
         continue;
       }
       rte_prefetch0(each.leg->hot());
@@ -205,6 +202,12 @@ void RelayCore::settle(const Work& work, DropReason reason) {
 void RelayCore::drop(rte_mbuf* frame, DropReason reason) {
   counters_[board_.index_of_dpdk_port(frame->port)].drop(reason);
   rte_pktmbuf_free(frame);
+}
+
+// To the lcore whose leg it is for, if there is one.
+void RelayCore::pass_on(rte_mbuf* frame, LegIndex entry, const FrameNote& note, Leg* from) {
+  if (!is_leg(entry)) return drop(frame, why_no_leg(entry));
+  hand_over(frame, board_.owner_of_leg(entry), note, from);
 }
 
 void RelayCore::hand_over(rte_mbuf* frame, uint32_t core, const FrameNote& note, Leg* leg) {

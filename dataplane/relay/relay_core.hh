@@ -105,6 +105,7 @@ class RelayCore {
   void relay_all(std::span<Work> work, uint64_t now_ns);
   void settle(const Work& work, DropReason reason);  // of one that went no further
   void prefetch_behind(const Leg& leg);
+  void pass_on(rte_mbuf* frame, LegIndex entry, const FrameNote& note, Leg* from);
   // `leg`: whose books it goes into when the inbox is full; null: not known.
   void hand_over(rte_mbuf* frame, uint32_t core, const FrameNote& note, Leg* leg);
   void send_to_kernel(size_t port, std::span<rte_mbuf*> frames);

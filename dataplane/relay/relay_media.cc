@@ -190,17 +190,14 @@ void RelayCore::join(rte_mbuf* frame, const Path& out, Leg& from, uint8_t joins)
   if (joins == 1) counters_[board_.index_of_dpdk_port(frame->port)].joined.add(1);
   ++from.counters.joined_tx_packets;
   const PortFilter& filter = board_.ports()[out.own_port].filter;
-  if (const uint32_t owner = board_.owner_of_port(filter, out.destination.port); owner != core_) {
-    hand_over(frame, owner, {FrameNote::Task::relay, joins, out.own_port, kNoLeg}, &from);
-    return;
-  }
   const FrameView view =
       view_frame(rte_pktmbuf_mtod(frame, const uint8_t*), frame->data_len, filter);
   const LegIndex entry = view.fate == FrameFate::media
                              ? board_.leg_at(view.address_index, view.destination_port)
                              : kNoLeg;
   Leg* leg = leg_of(entry);
-  if (leg == nullptr) return drop(frame, why_no_leg(entry));
+  if (leg == nullptr)
+    return pass_on(frame, entry, {FrameNote::Task::relay, joins, out.own_port, kNoLeg}, &from);
   joined_[joined_count_++] = {frame, view, leg, joins};
 }
 

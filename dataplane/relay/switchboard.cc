@@ -49,9 +49,9 @@ Switchboard::Switchboard(uint32_t cores, uint32_t max_legs, std::vector<PortIo> 
 
 void Switchboard::seat(uint32_t address_index, uint16_t rtp_port, LegIndex leg) {
   AddressTable& table = by_address_[address_index];
-  table.legs[table.pair_of(rtp_port)] = leg;
+  __atomic_store_n(&table.legs[table.pair_of(rtp_port)], leg, __ATOMIC_RELAXED);
   if (table.used_bits == nullptr) return;
-  // Of ports in the same byte another lcore may be the owner. A pair lies in one byte.
+  // Ports in the same byte may have legs of another lcore. A pair lies in one byte.
   const auto put = [rtp_port](uint8_t* bits, bool set) {
     const auto pair = static_cast<uint8_t>(3u << rtp_port % 8);
     if (set) {

@@ -21,6 +21,9 @@ inline constexpr size_t kMaxPorts = 16;
 inline constexpr size_t kMaxCores = 16;
 // In the leg table: a leg had the port, and nobody has it now. No leg of any lcore.
 inline constexpr LegIndex kEndedLeg = UINT32_MAX;
+constexpr bool is_leg(LegIndex entry) {
+  return entry != kNoLeg && entry != kEndedLeg;
+}
 constexpr DropReason why_no_leg(LegIndex entry) {
   return entry == kEndedLeg ? DropReason::call_ended : DropReason::no_leg;
 }
@@ -87,15 +90,8 @@ class Switchboard {
 
   uint32_t owner_of_leg(LegIndex leg) const { return (leg - 1) / legs_per_core_; }
   uint32_t slot_of_leg(LegIndex leg) const { return (leg - 1) % legs_per_core_; }
-  // The media ports of a core on one interface: a contiguous slice, so that the port alone names
-  // the core.
-  uint32_t owner_of_port(const PortFilter& filter, uint16_t udp_port) const {
-    if (cores_ == 1) return 0;  // divisions are slow
-    const uint32_t pair = static_cast<uint32_t>(udp_port - filter.first_port) / 2;
-    const uint32_t per_core = pairs(filter) / cores_;
-    const uint32_t owner = per_core == 0 ? 0 : pair / per_core;
-    return owner < cores_ ? owner : cores_ - 1;
-  }
+  // The media ports that a core lends on one interface. Which core a frame is for is told by the
+  // leg that has the port, not by the slice: a call of the process before has what ports it had.
   struct Slice {
     uint16_t first_port;  // even
     uint32_t pairs;
@@ -110,11 +106,11 @@ class Switchboard {
     return (filter.last_port - filter.first_port + 1u) / 2;
   }
 
-  // table[address][pair of UDP ports]: the local port is the handle. Only the owner of the port
-  // reads or writes an entry.
+  // table[address][pair of UDP ports]: the local port is the handle. Any lcore reads; the leg's owner
+  // writes, as it installs and removes it.
   LegIndex leg_at(uint32_t address_index, uint16_t udp_port) const {
     const AddressTable& table = by_address_[address_index];
-    return table.legs[table.pair_of(udp_port)];
+    return __atomic_load_n(&table.legs[table.pair_of(udp_port)], __ATOMIC_RELAXED);
   }
   // Both ports of the pair. kEndedLeg: nobody any more.
   void seat(uint32_t address_index, uint16_t rtp_port, LegIndex leg);

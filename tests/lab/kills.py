@@ -26,6 +26,7 @@ BACK_WITHIN_S = 0.2 + INTERVAL_S  # of the death; the next packet may have to be
 BACK_IN_CI_S = 1.0                # where others use the machine as well
 FROM_HOLDFASTD_WITHIN_S = 1.0 + INTERVAL_S
 SETTLED_S = 10
+ON_ITS_WAY = 2  # packets that a process had counted and not sent, or sent and not counted, when it died
 SEED = 5
 
 
@@ -60,16 +61,15 @@ class Talker:
 
 class Site:
     """A lab whose daemons are kept, callers in the branch, and callees who play the centre as well. `suites`: of SRTP,
-    by what they are called; without, media is plain."""
+    by what they are called; without, media is plain. `words`: of lab/appliance config, beside the settings."""
 
-    def __init__(self, take, directory, settings=(), suites=None):
+    def __init__(self, take, directory, settings=(), suites=None, words=()):
         self.box, self.take, self.directory, self.open = Lab().up(take=take), take, directory, []
         box, self.killed = self.box, collections.Counter()
         self.config = directory / "holdfast.toml"
-        words = [word for setting in ("centre.hold-down-ms=1000", *settings) for word in ("--set", setting)]
-        configured = box.run("appliance", "config", *words).stdout
+        self.settings = [word for setting in ("centre.hold-down-ms=1000", *settings) for word in ("--set", setting)]
         srtp = {name: ("--srtp", suite) for name, suite in (suites or {}).items()}
-        self.config.write_text(configured, encoding="utf-8")
+        self.configure(words)
         self.state = pathlib.Path(box.LAB_STATE) / "dataplane.state"
         self.callees = self.talker("hq", "callees", HERE / "sip_crowd.py", *srtp.get("callees", ()), box.CENTRE4,
                                    box.CENTRE_SIP_PORT, FIRST_MEDIA_PORT)
@@ -78,6 +78,14 @@ class Site:
                                    box.CENTRE_DOMAIN)
         self.keeper = self.talker("edge", "keeper", HERE / "keeper.py", self.config, DATAPLANE, HOLDFASTD)
         wait_until(lambda: self.upstream() == "online", SETTLED_S, "the centre is not found")
+        wait_until(self.is_anchored, SETTLED_S, "holdfastd has no dataplane")
+
+    def configure(self, words):
+        """For whoever is started from now on."""
+        configured = self.box.run("appliance", "config", *self.settings, *words).stdout
+        fresh = self.config.with_suffix(".new")  # a daemon may be reading the other
+        fresh.write_text(configured, encoding="utf-8")
+        fresh.rename(self.config)
 
     def talker(self, place, name, *command):
         self.open.append(Talker(self.box, place, self.directory / f"{name}.log", PYTHON, *command))
@@ -94,6 +102,10 @@ class Site:
                    f"{self.box.LAB_STATE}/holdfastd.sock", *map(str, words), "--json"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
         return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def is_anchored(self):
+        """Whether calls that are placed now have their media relayed."""
+        return ((self.say("status") or {}).get("holdfastd") or {}).get("media", {}).get("state") == "up"
 
     def upstream(self):
         return (self.say("upstreams") or {}).get("state")
@@ -223,6 +235,27 @@ def one_record_each(site, calls):
     assert ends == {"caller_hung_up": (len(calls) + 1) // 2, "callee_hung_up": len(calls) // 2}, ends
 
 
+def judge_streams(site, came, left, deaths):
+    """Each stream of `came` is told as the captures have it; gives (told, missing) as lost by us."""
+    rows = {}
+    for call in site.say("report", "loss")["calls"]:
+        for row in call["streams"]:
+            ssrc = int(row["ssrc"], 16)
+            assert ssrc not in rows, f"told twice: {row}"
+            if ssrc in came:
+                rows[ssrc] = row
+    assert rows.keys() == came.keys()
+    total = missed = 0
+    for ssrc, row in rows.items():
+        missing = len(came[ssrc].keys() - left[ssrc].keys())
+        assert row["expected"] == max(came[ssrc]) - min(came[ssrc]) + 1 == len(came[ssrc]), row
+        assert row["received"] + row["lost"] + row["lost_by_us"] == row["expected"], row
+        assert row["lost"] == 0, row
+        assert abs(row["lost_by_us"] - missing) <= ON_ITS_WAY * deaths, (row, missing)
+        total, missed = total + row["lost_by_us"], missed + missing
+    return total, missed
+
+
 def spread(values):
     ordered = sorted(values)
     return f"median {statistics.median(ordered) * 1000:.0f} ms, longest {ordered[-1] * 1000:.0f} ms"
@@ -252,8 +285,12 @@ def in_turn(kills):
     return names, chance
 
 
-def kill_in_turn(site, names, chance, drill):
+def kill_in_turn(site, names, chance, drill, configurations=()):
+    """configurations: words of lab/appliance for each next dataplane."""
+    later = iter(configurations)
     for name in names:
+        if configurations and name == "holdfast-dataplane":
+            site.configure(next(later))
         site.kill(name)
         time.sleep(chance.uniform(0.3, 1.0) if drill else chance.uniform(0.4, 0.7))
     time.sleep(1)

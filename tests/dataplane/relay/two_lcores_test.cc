@@ -23,14 +23,17 @@ struct Call {
   uint16_t lan_port, wan_port;
 };
 
-// Ports 20000 to 20099 belong to lcore 0, the rest to lcore 1; so do legs 1 to 32, and 33 to 64.
+// Legs 1 to 32 belong to lcore 0, 33 to 64 to lcore 1. Ports 20000 to 20099 are those that lcore 0
+// lends; of every other call of each lcore the WAN leg has one of the other's, as calls may that a
+// process with other lcores left.
 Call call(int i) {
   const auto n = static_cast<uint16_t>(i);
   const bool second = i % 2 != 0;
+  const bool mixed = i >= 2;
   return {static_cast<LegIndex>((second ? 33 : 1) + 2 * i),
           static_cast<LegIndex>((second ? 34 : 2) + 2 * i),
           static_cast<uint16_t>((second ? 20100 : 20000) + 4 * n),
-          static_cast<uint16_t>((second ? 20102 : 20002) + 4 * n)};
+          static_cast<uint16_t>((second != mixed ? 20102 : 20002) + 4 * n)};
 }
 
 Bytes frame(const Call& c, bool from_lan, uint16_t seq) {

@@ -334,6 +334,48 @@ TEST_F(TwoLives, CallsGoOnWithTheirSourcesSumsAndTheGap) {
   EXPECT_EQ(minutes[0].lost_by_us, 50u);
 }
 
+// The ports of "b" are of the slices of two lcores now, and lcore 0 has legs for one of its calls
+// alone.
+TEST_F(TwoLives, CallsGoOnWithMoreLcores) {
+  constexpr std::pair<uint16_t, uint16_t> kPorts[] = {
+      {20000, 20000}, {20002, 20150}, {20004, 20004}};
+  {
+    StateFile file = make();
+    Life first(file, 8);
+    const test_rig::Running running(first.rig);
+    for (const auto& [lan, wan] : kPorts) {
+      control::CallAdd add = request(std::to_string(lan));
+      add.legs[0].local_port = lan;
+      add.legs[1].local_port = wan;
+      ASSERT_TRUE(first.book.add(add));
+    }
+    for (const char* key : {"20000", "20002", "20004"})
+      first.rig.resolve(first.book.legs_of_call(key).value()[1]);
+    ASSERT_EQ(file.publish(), "");
+  }
+  Rig rig({.cores = 2, .max_legs = 6});
+  CoreLine lines[] = {CoreLine(rig.core(0), rig.board().core_bell(0)),
+                      CoreLine(rig.core(1), rig.board().core_bell(1))};
+  CallBook book(rig.board(), {&lines[0], &lines[1]}, {{"lan", 7}, {"wan", 8}}, 6);
+  for (CoreLine& line : lines) line.serve_here(true);
+  EXPECT_EQ(restore(book), std::vector<std::string>{});
+  std::array<size_t, 2> calls_of{};
+  for (const auto& [lan, wan] : kPorts) {
+    const auto legs = book.legs_of_call(std::to_string(lan));
+    ASSERT_TRUE(legs);
+    ++calls_of[rig.board().owner_of_leg(legs->front())];
+    test::UdpFrame frame{.payload = test::rtp(1)};
+    frame.destination.port = lan;
+    rig.arrive(0, test::build(frame));
+    rig.run(kNow);
+    const auto left = rig.departed(1);
+    ASSERT_EQ(left.size(), 1u) << lan;
+    EXPECT_EQ(left[0][34] << 8 | left[0][35], wan) << "its source port";
+  }
+  EXPECT_EQ(calls_of, (std::array<size_t, 2>{2, 1}));
+  rig.expect_balanced();
+}
+
 TEST_F(TwoLives, ACallThatIsAddedAgainIsTakenUp) {
   StateFile file = make();
   Life life(file, 8);
