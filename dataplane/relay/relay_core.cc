@@ -25,6 +25,14 @@ void prefetch_frame(const rte_mbuf* frame) {
 constexpr size_t kRequestQueue = 256;
 constexpr size_t kEventQueue = 4096;  // what it does not hold is offered again
 
+// Queues of one port share its link. The kernel's frames leave it to media for so long after media
+// was refused on another queue ...
+constexpr uint64_t kYieldNs = 1'000'000;
+// ... but one burst of them goes in such a time: ARP and SIP are among them.
+constexpr uint64_t kLongestYieldNs = 10'000'000;
+// A queue that has taken nothing for so long does not wait for the link: nobody serves it.
+constexpr uint64_t kStuckNs = 10'000'000;
+
 }  // namespace
 
 RelayCore::RelayCore(Switchboard& board, uint32_t core, const CoreMemory& memory,
@@ -75,6 +83,7 @@ bool RelayCore::has_refused() const {
 }
 
 Round RelayCore::poll(uint64_t now_ns) {
+  round_ns_ = now_ns;
   Round done{0, serve_requests()};
   if (tell_left_ > 0) [[unlikely]]
     tell_again();
@@ -262,7 +271,12 @@ void RelayCore::flush_tx(size_t port) {
   // the next burst.
   for (uint16_t i = sent; i < batch.count; ++i)
     reject(batch.frames[i], batch.ingress[i], batch.legs[i]);
-  batch.refused = batch.refused || sent < batch.count;
+  if (sent > 0) batch.took_ns = round_ns_;
+  if (sent < batch.count) {
+    batch.refused = true;
+    if (queues_[port] != 0 && round_ns_ - batch.took_ns < kStuckNs)
+      board_.tell_refusal(port, round_ns_);
+  }
   batch.count = 0;
 }
 
@@ -285,6 +299,19 @@ void RelayCore::count_reject(size_t ingress, Leg* leg) {
   uncopy_frame(*leg);
 }
 
+// Whether the kernel's frames leave this round to media on other queues. Clocks of lcores may
+// differ by a round.
+bool RelayCore::yields(size_t port) {
+  uint64_t& since = tx_[port].yields_since;
+  const auto ago_ns = static_cast<int64_t>(round_ns_ - board_.refused_ns(port));
+  if (ago_ns >= static_cast<int64_t>(kYieldNs)) {
+    since = 0;
+    return false;
+  }
+  if (since != 0 && round_ns_ - since < kLongestYieldNs) return true;
+  return std::exchange(since, round_ns_) == 0;  // else it was long enough
+}
+
 unsigned RelayCore::poll_from_kernel(size_t port) {
   if (queues_[port] != 0) return 0;
   rte_ring* ring = board_.ports()[port].from_kernel.get();
@@ -298,6 +325,10 @@ unsigned RelayCore::poll_from_kernel(size_t port) {
                                           kBurst - count, nullptr));
   }
   if (count == 0) return 0;
+  if (board_.ports()[port].queues > 1 && yields(port)) {
+    kernel_refused_[port] = 1;
+    return 0;
+  }
   const uint16_t sent = rte_eth_tx_burst(board_.ports()[port].dpdk_port, 0, backlog.data(), count);
   counters_[port].tx_kernel.add(sent);
   kernel_refused_[port] = sent == 0 ? 1 : 0;

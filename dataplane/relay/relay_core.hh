@@ -48,8 +48,8 @@ class RelayCore {
   // Whether poll() would find something that came from another thread; for the last look before
   // sleeping. Not frames of the kernel that a port refused just now: has_refused().
   bool has_messages() const;
-  // Whether frames of the kernel wait for a port that takes none: there is nothing to do but to try
-  // again some time later.
+  // Whether frames of the kernel wait for a port that takes none, or refuses media on another
+  // queue: there is nothing to do but to try again some time later.
   bool has_refused() const;
   // Carries out what the slow thread asked. Within poll(); before the lcore runs, of the slow
   // thread itself. Returns how many.
@@ -70,7 +70,9 @@ class RelayCore {
     std::array<uint16_t, 2 * kBurst> ingress;
     std::array<LegIndex, 2 * kBurst> legs;
     uint16_t count = 0;
-    bool refused = false;  // the port did not take all of this round
+    bool refused = false;       // the port did not take all of this round
+    uint64_t took_ns = 0;       // when the queue took a frame last
+    uint64_t yields_since = 0;  // the kernel's frames, to media on another queue; 0: they do not
   };
   // A media frame between classification and relay.
   struct Work {
@@ -112,6 +114,7 @@ class RelayCore {
   void drop(rte_mbuf* frame, DropReason reason);
   void queue_tx(rte_mbuf* frame, size_t out_port, LegIndex leg);
   void flush_tx(size_t port);
+  bool yields(size_t port);
   void reject(rte_mbuf* frame, size_t ingress, LegIndex leg);
   void count_reject(size_t ingress, Leg* leg);
 
@@ -215,6 +218,7 @@ class RelayCore {
       kernel_backlog_;  // by port: frames of the kernel that the port refused
   std::vector<uint16_t> kernel_backlog_count_;
   std::vector<uint8_t> kernel_refused_;  // by port: it took none of its backlog when tried last
+  uint64_t round_ns_ = 0;                // the clock of this round
   uint32_t to_wake_ = 0;                 // lcores that got frames from us in this round
   std::vector<PortCounters> counters_;
   CoreCounters core_counters_;

@@ -21,7 +21,10 @@ RingPtr make_ring(const std::string& name, unsigned size, unsigned flags) {
 }
 
 Switchboard::Switchboard(uint32_t cores, uint32_t max_legs, std::vector<PortIo> ports)
-    : cores_(cores), legs_per_core_(legs_per_core(max_legs, cores)), ports_(std::move(ports)) {
+    : cores_(cores),
+      legs_per_core_(legs_per_core(max_legs, cores)),
+      ports_(std::move(ports)),
+      refused_ns_(ports_.size(), 0) {
   static const rte_mbuf_dynfield kNoteField = {.name = "holdfast_frame_note",
                                                .size = sizeof(FrameNote),
                                                .align = alignof(FrameNote),

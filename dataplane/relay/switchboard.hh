@@ -121,6 +121,15 @@ class Switchboard {
     by_address_[address_index].ended_bits = ended;
   }
 
+  // When the port last refused media on another queue than its first, by a steady clock. Any lcore
+  // says it; that which sends the kernel's frames, by the first queue, asks.
+  void tell_refusal(size_t port, uint64_t now_ns) {
+    __atomic_store_n(&refused_ns_[port], now_ns, __ATOMIC_RELAXED);
+  }
+  uint64_t refused_ns(size_t port) const {
+    return __atomic_load_n(&refused_ns_[port], __ATOMIC_RELAXED);
+  }
+
   // The port whose media address and media range `to` belongs to: kNotOurs for everybody else's.
   // Searches; for when a destination or a source is learned or told.
   uint16_t own_port(const SocketAddress& to) const;
@@ -147,6 +156,7 @@ class Switchboard {
   uint32_t cores_;
   uint32_t legs_per_core_;
   std::vector<PortIo> ports_;
+  std::vector<uint64_t> refused_ns_;  // by port; 0: never
   std::vector<size_t> by_dpdk_port_;
   std::vector<AddressTable> by_address_;
   std::vector<RingPtr> inbox_;  // empty with one lcore: nothing changes lcores then

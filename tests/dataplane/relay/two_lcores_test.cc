@@ -144,5 +144,76 @@ TEST(TwoLcoresWithQueues, WhatIsSteeredRightStaysWithItsLcore) {
   rig.expect_balanced();
 }
 
+// The lcore of the LAN sends on the WAN's second queue; the kernel's frames leave by the first one.
+class TwoQueues : public ::testing::Test {
+ protected:
+  static constexpr uint64_t kMs = 1'000'000;
+  static constexpr uint64_t kNow = 1'000 * kMs;
+
+  TwoQueues() : rig({.cores = 2, .max_legs = 64, .owned = true, .queues = 2}) {
+    const Call c = call(0);
+    rig.add_call(c.lan, c.wan, rig.setup(0, c.lan_port, "198.18.1.10:4000"),
+                 rig.setup(1, c.wan_port, "198.18.3.10:30000"));
+  }
+  void speak(uint64_t at_ns) {
+    rig.arrive(0, frame(call(0), true, seq++));
+    rig.core(0).poll(at_ns);
+  }
+  // Until the second queue is full and has refused one.
+  void fill(uint64_t at_ns) {
+    for (const uint64_t before = refused(); refused() == before;) speak(at_ns);
+  }
+  uint64_t refused() { return rig.drops(0)["tx_full"]; }
+  // How many of the kernel's frames leave in a round, of many that wait.
+  uint64_t leave(uint64_t at_ns) {
+    const uint64_t before = rig.sum(1, &PortCounters::tx_kernel);
+    rte_ring* ring = rig.board().ports()[1].from_kernel.get();
+    while (rte_ring_count(ring) < kBurst)
+      EXPECT_EQ(rte_ring_sp_enqueue(ring, rig.prepare(1, Bytes(60, 0)).frame), 0);
+    rig.core(1).poll(at_ns);
+    return rig.sum(1, &PortCounters::tx_kernel) - before;
+  }
+
+  Rig rig;
+  uint16_t seq = 0;
+};
+
+TEST_F(TwoQueues, MediaThatOneRefusesHoldsTheKernelsFramesBackOnTheOther) {
+  EXPECT_EQ(leave(kNow), kBurst);
+  fill(kNow);
+  EXPECT_EQ(leave(kNow - 1), 0u) << "by a clock that was read earlier";
+  EXPECT_EQ(leave(kNow), 0u);
+  EXPECT_FALSE(rig.core(1).has_messages()) << "nothing to stay awake for";
+  EXPECT_TRUE(rig.core(1).has_refused());
+  EXPECT_EQ(leave(kNow + kMs), kBurst);
+  EXPECT_FALSE(rig.core(1).has_refused());
+}
+
+TEST_F(TwoQueues, ALittleOfTheKernelsGoesHoweverLongMediaIsRefused) {
+  unsigned bursts = 0;
+  for (int ms = 0; ms < 45; ++ms) {
+    rig.departed(1);
+    fill(kNow + static_cast<uint64_t>(ms) * kMs);
+    const uint64_t left = leave(kNow + static_cast<uint64_t>(ms) * kMs);
+    EXPECT_TRUE(left == 0 || left == kBurst) << left;
+    bursts += left > 0 ? 1 : 0;
+  }
+  EXPECT_EQ(bursts, 4u) << "one in 10 ms";
+  EXPECT_EQ(leave(kNow + 60 * kMs), kBurst) << "the one that was held back last";
+}
+
+TEST_F(TwoQueues, OneThatTakesNothingAtAllHoldsNothingBack) {
+  fill(kNow);
+  for (uint64_t ms = 10; ms < 20; ++ms) {
+    const uint64_t before = refused();
+    speak(kNow + ms * kMs);
+    EXPECT_EQ(refused(), before + 1) << "by name";
+    rte_ring* ring = rig.board().ports()[1].from_kernel.get();
+    EXPECT_EQ(leave(kNow + ms * kMs), kBurst);
+    EXPECT_EQ(rte_ring_count(ring), 0u);
+  }
+  rig.expect_balanced();
+}
+
 }  // namespace
 }  // namespace holdfast::dataplane

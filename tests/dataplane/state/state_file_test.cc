@@ -342,7 +342,7 @@ TEST_F(TwoLives, CallsGoOnWithMoreLcores) {
   {
     StateFile file = make();
     Life first(file, 8);
-    const test_rig::Running running(first.rig);
+    first.line.serve_here(true);
     for (const auto& [lan, wan] : kPorts) {
       control::CallAdd add = request(std::to_string(lan));
       add.legs[0].local_port = lan;
