@@ -27,6 +27,7 @@ BACK_IN_CI_S = 1.0                # where others use the machine as well
 FROM_HOLDFASTD_WITHIN_S = 1.0 + INTERVAL_S
 SETTLED_S = 10
 ON_ITS_WAY = 2  # packets that a process had counted and not sent, or sent and not counted, when it died
+BETWEEN_LCORES = 10  # with those in the rings between two lcores, one of which may have been without its CPU for long
 SEED = 5
 
 
@@ -235,7 +236,7 @@ def one_record_each(site, calls):
     assert ends == {"caller_hung_up": (len(calls) + 1) // 2, "callee_hung_up": len(calls) // 2}, ends
 
 
-def judge_streams(site, came, left, deaths):
+def judge_streams(site, came, left, deaths, on_its_way=ON_ITS_WAY):
     """Each stream of `came` is told as the captures have it; gives (told, missing) as lost by us."""
     rows = {}
     for call in site.say("report", "loss")["calls"]:
@@ -251,7 +252,7 @@ def judge_streams(site, came, left, deaths):
         assert row["expected"] == max(came[ssrc]) - min(came[ssrc]) + 1 == len(came[ssrc]), row
         assert row["received"] + row["lost"] + row["lost_by_us"] == row["expected"], row
         assert row["lost"] == 0, row
-        assert abs(row["lost_by_us"] - missing) <= ON_ITS_WAY * deaths, (row, missing)
+        assert abs(row["lost_by_us"] - missing) <= on_its_way * deaths, (row, missing)
         total, missed = total + row["lost_by_us"], missed + missing
     return total, missed
 

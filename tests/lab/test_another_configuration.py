@@ -11,7 +11,7 @@ import time
 
 import pytest
 from drill import wait_until
-from kills import SETTLED_S, Site, captured, deaths_of, gaps_after, judge_streams, one_record_each
+from kills import BETWEEN_LCORES, SETTLED_S, Site, captured, deaths_of, gaps_after, judge_streams, one_record_each
 
 CALLS = 50
 LEGS_FOR_HELP = 32   # beside max-legs
@@ -95,7 +95,7 @@ def test_dataplane_comes_back_under_another_configuration(change, tmp_path):
     assert len(went_on) == 2 * held and len(left) == 2 * CALLS
     back, = gaps_after([death_ns], went_on)
     one_record_each(site, calls)
-    lost, missing = judge_streams(site, {ssrc: came[ssrc] for ssrc in went_on}, left, 1)
+    lost, missing = judge_streams(site, {ssrc: came[ssrc] for ssrc in went_on}, left, 1, BETWEEN_LCORES)
     print(f"{name}, {site.take}: {held} of {CALLS} calls went on, audio was back {back * 1000:.0f} ms after the "
           f"death; {missing} packets came and did not go out, told {lost}")
     assert back <= BACK_WITHIN_S

@@ -11,9 +11,9 @@ import time
 
 import pytest
 from drill import wait_until
-from kills import (BACK_IN_CI_S, BACK_WITHIN_S, FROM_HOLDFASTD_WITHIN_S, SEED, SETTLED_S, Site, captured,
-                   dataplane_starts, deaths_of, gaps_after, in_turn, judge_streams, kill_in_turn, one_record_each,
-                   spoil, spread)
+from kills import (BACK_IN_CI_S, BACK_WITHIN_S, BETWEEN_LCORES, FROM_HOLDFASTD_WITHIN_S, ON_ITS_WAY, SEED, SETTLED_S,
+                   Site, captured, dataplane_starts, deaths_of, gaps_after, in_turn, judge_streams, kill_in_turn,
+                   one_record_each, spoil, spread)
 
 CALLS_IN_CI, KILLS_IN_CI = 6, 3
 # In CI each next dataplane has another number of lcores; some calls then have ports of the slices of two.
@@ -60,7 +60,7 @@ def test_either_daemon_is_killed(site, request, tmp_path):
     from_start = gaps_after(starts, left)
     assert len(back) == kills
     one_record_each(site, calls)
-    told, missed = judge_streams(site, came, left, kills)
+    told, missed = judge_streams(site, came, left, kills, ON_ITS_WAY if drill else BETWEEN_LCORES)
     print(f"{site.take}, {len(calls)} calls, {kills} deaths of each daemon: audio was back {spread(back)} after the "
           f"dataplane's death, {spread(from_start)} after the start of the next; {missed} packets came and did not go out, told {told}")
     if drill:
