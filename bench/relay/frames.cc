@@ -53,61 +53,61 @@ size_t resize_payload(Frame& frame, uint16_t udp_payload) {
   return kRtpAt + udp_payload;
 }
 
-size_t other_station(Frame& frame, size_t /*side*/, uint32_t /*calls*/) {
+size_t other_station(Frame& frame, const BadTargets& /*to*/) {
   frame[5] ^= 0x40;
   return frame.size();
 }
 
-size_t bad_ip_checksum(Frame& frame, size_t /*side*/, uint32_t /*calls*/) {
+size_t bad_ip_checksum(Frame& frame, const BadTargets& /*to*/) {
   frame[kIpAt + 10] ^= 0x55;
   return frame.size();
 }
 
-size_t cut_short(Frame& frame, size_t /*side*/, uint32_t /*calls*/) {
+size_t cut_short(Frame& frame, const BadTargets& /*to*/) {
   return frame.size() - 60;
 }
 
-size_t first_fragment(Frame& frame, size_t /*side*/, uint32_t /*calls*/) {
+size_t first_fragment(Frame& frame, const BadTargets& /*to*/) {
   put16(&frame[kIpAt + 6], 0x2000);
   close_ip(frame.data());
   return frame.size();
 }
 
-size_t unused_port(Frame& frame, size_t side, uint32_t calls) {
-  readdress(frame, local_of(side, calls + kUnusedPairs / 2).port);
+size_t unused_port(Frame& frame, const BadTargets& to) {
+  readdress(frame, to.unused);
   return frame.size();
 }
 
-size_t bad_udp_checksum(Frame& frame, size_t /*side*/, uint32_t /*calls*/) {
+size_t bad_udp_checksum(Frame& frame, const BadTargets& /*to*/) {
   frame[kUdpAt + 6] ^= 0x55;
   return frame.size();
 }
 
-size_t other_source(Frame& frame, size_t /*side*/, uint32_t /*calls*/) {
+size_t other_source(Frame& frame, const BadTargets& /*to*/) {
   put16(&frame[kUdpAt], 5'555);
   close_udp(frame.data());
   return frame.size();
 }
 
-size_t rtp_version_3(Frame& frame, size_t /*side*/, uint32_t /*calls*/) {
+size_t rtp_version_3(Frame& frame, const BadTargets& /*to*/) {
   frame[kRtpAt] |= 0xc0;
   close_udp(frame.data());
   return frame.size();
 }
 
-size_t stun_request(Frame& frame, size_t /*side*/, uint32_t /*calls*/) {
+size_t stun_request(Frame& frame, const BadTargets& /*to*/) {
   put16(&frame[kRtpAt], 0x0001);
   close_udp(frame.data());
   return frame.size();
 }
 
-size_t csrc_past_end(Frame& frame, size_t /*side*/, uint32_t /*calls*/) {
+size_t csrc_past_end(Frame& frame, const BadTargets& /*to*/) {
   frame[kRtpAt] |= 0x0f;
   return resize_payload(frame, 20);
 }
 
-size_t on_rtcp_port(Frame& frame, size_t side, uint32_t /*calls*/) {
-  readdress(frame, static_cast<uint16_t>(local_of(side, 0).port + 1));
+size_t on_rtcp_port(Frame& frame, const BadTargets& to) {
+  readdress(frame, static_cast<uint16_t>(to.used + 1));
   return frame.size();
 }
 
@@ -185,11 +185,15 @@ void readdress(Frame& frame, uint16_t destination_port) {
   close_udp(frame.data());
 }
 
-BadFrame bad_frame(const Defect& defect, size_t side, uint32_t calls) {
+BadTargets planned_targets(size_t side, uint32_t calls) {
+  return {.used = local_of(side, 0).port, .unused = local_of(side, calls + kUnusedPairs / 2).port};
+}
+
+BadFrame bad_frame(const Defect& defect, size_t side, const BadTargets& to) {
   BadFrame bad{first_frame(side, 0, 0), 0};
   put32(&bad.bytes[kRtpAt + 8], kBadSsrc);
-  close_udp(bad.bytes.data());
-  bad.size = defect.apply(bad.bytes, side, calls);
+  readdress(bad.bytes, to.used);
+  bad.size = defect.apply(bad.bytes, to);
   return bad;
 }
 

@@ -43,19 +43,27 @@ void close_udp(uint8_t* frame);
 void stamp(uint8_t* frame, uint64_t value);
 uint64_t stamp_of(const uint8_t* frame);
 
+// Where the device listens for the first call's RTP, and where it listens for nobody.
+struct BadTargets {
+  uint16_t used;
+  uint16_t unused;
+};
+// As bench/relay/plan.hh numbers them, with `calls` there.
+BadTargets planned_targets(size_t side, uint32_t calls);
+
 // A way to be bad, by the name of the drop that it must end in.
 struct Defect {
   std::string_view drop;
   std::string_view what;
-  size_t (*apply)(Frame& frame, size_t side, uint32_t calls);  // returns the frame's new length
+  size_t (*apply)(Frame& frame, const BadTargets& to);  // returns the frame's new length
 };
 std::span<const Defect> defects();
 struct BadFrame {
   Frame bytes;
   size_t size;
 };
-// As if sent by the first call's remote of this side; `calls` are there.
-BadFrame bad_frame(const Defect& defect, size_t side, uint32_t calls);
+// As if sent by the first call's remote of this side.
+BadFrame bad_frame(const Defect& defect, size_t side, const BadTargets& to);
 bool is_bad_on_purpose(const uint8_t* frame, size_t size);
 
 // Whether it is an IPv4 UDP frame at all; the rest (neighbour discovery, say) is not the bench's.

@@ -119,7 +119,7 @@ bool wait_for_links(const std::array<uint16_t, kSides>& ports, double seconds) {
   }
 }
 
-json to_json(const Tally& tally) {
+json to_json(const Tally& tally, const Traffic& traffic) {
   json out;
   out["seconds"] = tally.seconds;
   out["inspected"] = tally.inspected;
@@ -133,8 +133,9 @@ json to_json(const Tally& tally) {
     one["returned_in_time"] = tally.returned_in_time[side];
     one["other"] = tally.other[side];
     one["bad"] = json::object();
-    for (size_t i = 0; i < defects().size(); ++i) {
-      if (tally.bad[side][i] > 0) one["bad"][std::string(defects()[i].drop)] = tally.bad[side][i];
+    for (size_t kind = 0; kind < traffic.bad_kinds(side); ++kind) {
+      if (const uint64_t sent = tally.bad[side][kind]; sent > 0)
+        one["bad"][std::string(traffic.bad_drop(side, kind))] = sent;
     }
   }
   if (tally.delay_ns.count() > 0) {
@@ -155,10 +156,10 @@ json perform(const std::string& line, Traffic& traffic, const std::array<uint16_
   words >> verb >> seconds;
   if (!words || seconds <= 0 || seconds > kMaxSeconds) return {{"error", "no time given"}};
   if (verb == "wait") return {{"links", wait_for_links(ports, seconds)}};
-  if (verb == "warm") return to_json(traffic.warm(seconds));
-  if (verb == "saturate") return to_json(traffic.saturate(seconds));
+  if (verb == "warm") return to_json(traffic.warm(seconds), traffic);
+  if (verb == "saturate") return to_json(traffic.saturate(seconds), traffic);
   if (verb == "pace" && !traffic.has_srtp() && words >> packets_per_s && packets_per_s > 0)
-    return to_json(traffic.pace(seconds, packets_per_s));
+    return to_json(traffic.pace(seconds, packets_per_s), traffic);
   return {{"error", "wait S | warm S | saturate S | pace S PACKETS_PER_S"}};
 }
 
@@ -196,7 +197,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1U, kMaxCalls));
   app.add_option("--bad-every", options.traffic.bad_every,
                  "one frame in so many is bad on purpose; 0: none")
-      ->check(CLI::Range(0U, 1'000'000U));
+      ->check(CLI::IsMember({0U}) | CLI::Range(2U, 1'000'000U));
   app.add_option("--cpu", options.cpu, "where it runs")->check(CLI::Range(0U, 1023U));
   add_srtp_options(app, options.traffic.srtp);
   app.add_flag("--lan-silent", options.traffic.silent[0], "lan's remotes say nothing");
@@ -209,7 +210,6 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongUse;
   }
-  if (options.traffic.srtp != SrtpSuites{}) options.traffic.bad_every = 0;
   if (options.reflect) options.traffic.treatment = Treatment::reflect;
   return serve(options);
 }

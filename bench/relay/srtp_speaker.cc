@@ -2,6 +2,7 @@
 // By our own engine: libsrtp would be slower than the device under test.
 #include "bench/relay/srtp_speaker.hh"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "media/srtp/choose.hh"
@@ -36,6 +37,10 @@ void SrtpSpeaker::next(uint8_t* frame, uint32_t call, uint16_t packets) {
                     .out = &states_[call]});
 }
 
+void SrtpSpeaker::spoil(const uint8_t* newest, uint8_t* bad, const SrtpDefect& how) {
+  spoiled_.push_back({newest, bad, &how});
+}
+
 void SrtpSpeaker::seal() {
   engine_->process(batch_);
   for (const media::SrtpTask& task : batch_) {
@@ -44,6 +49,11 @@ void SrtpSpeaker::seal() {
     close_udp(task.data - kRtpAt);
   }
   batch_.clear();
+  for (const Spoiled& each : spoiled_) {
+    std::copy_n(each.newest, frame_bytes_, each.bad);
+    each.how->apply(each.bad);
+  }
+  spoiled_.clear();
 }
 
 std::unique_ptr<SrtpSpeaker> make_srtp_speaker(const SrtpSuites& suites, size_t side,

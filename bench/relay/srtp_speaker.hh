@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/relay/frames.hh"
+#include "bench/relay/srtp_defects.hh"
 #include "bench/relay/srtp_plan.hh"
 #include "media/srtp/engine.hh"
 
@@ -27,13 +28,23 @@ class SrtpSpeaker {
   // Makes such a frame the one that comes `packets` later, as of the next seal(). A frame is once
   // in a batch; streams' frames come in their order.
   void next(uint8_t* frame, uint32_t call, uint16_t packets);
+  // Makes `bad`, as of the next seal(), of the newest frame of its stream, which may be in the
+  // batch.
+  void spoil(const uint8_t* newest, uint8_t* bad, const SrtpDefect& how);
   // Protects the batch and closes its frames. Throws std::runtime_error when the engine refuses.
   void seal();
 
  private:
+  struct Spoiled {
+    const uint8_t* newest;
+    uint8_t* bad;
+    const SrtpDefect* how;
+  };
+
   std::unique_ptr<media::SrtpEngine> engine_;
   std::vector<media::SrtpOutbound> states_;  // by call
   std::vector<media::SrtpTask> batch_;
+  std::vector<Spoiled> spoiled_;
   size_t frame_bytes_;
 };
 

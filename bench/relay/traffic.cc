@@ -78,11 +78,23 @@ void Traffic::make_slots(size_t side) {
 
 void Traffic::make_defects(size_t side) {
   static_assert(kMaxDefects < kGood);
-  if (defects().size() > kMaxDefects) throw std::runtime_error("too many kinds of bad frames");
-  for (const Defect& defect : defects()) {
-    const BadFrame bad = bad_frame(defect, side, options_.calls);
-    outlets_[side].defects.push_back(make_frame(bad.bytes.data(), bad.size));
+  if (std::max(defects().size(), srtp_defects().size()) > kMaxDefects)
+    throw std::runtime_error("too many kinds of bad frames");
+  Outlet& outlet = outlets_[side];
+  if (outlet.srtp != nullptr) {
+    const std::vector<uint8_t> blank(outlet.srtp->frame_bytes());
+    for (size_t kind = 0; kind < srtp_defects().size(); ++kind)
+      outlet.defects.push_back(make_frame(blank.data(), blank.size()));
+    return;
   }
+  for (const Defect& defect : defects()) {
+    const BadFrame bad = bad_frame(defect, side, planned_targets(side, options_.calls));
+    outlet.defects.push_back(make_frame(bad.bytes.data(), bad.size));
+  }
+}
+
+std::string_view Traffic::bad_drop(size_t side, size_t kind) const {
+  return outlets_[side].srtp != nullptr ? srtp_defects()[kind].drop : defects()[kind].drop;
 }
 
 // With many streams the frames do not fit the caches; this program must not be the slower for it.
@@ -107,6 +119,20 @@ void Traffic::renew(Outlet& outlet, size_t slot, bool stamped) {
   if (stamped) stamp(frame, rte_rdtsc());
 }
 
+// What is sent before it is the newest frame of its stream.
+rte_mbuf* Traffic::next_bad(Outlet& outlet) {
+  const size_t kind = outlet.next_defect;
+  rte_mbuf* frame = outlet.defects[kind];
+  outlet.kinds[outlet.count] = static_cast<uint8_t>(kind);
+  outlet.next_defect = (kind + 1) % outlet.defects.size();
+  if (outlet.srtp != nullptr) {
+    const size_t newest = (outlet.next == 0 ? outlet.slots.size() : outlet.next) - 1;
+    outlet.srtp->spoil(rte_pktmbuf_mtod(outlet.slots[newest], const uint8_t*),
+                       rte_pktmbuf_mtod(frame, uint8_t*), srtp_defects()[kind]);
+  }
+  return frame;
+}
+
 void Traffic::top_up(size_t side, uint16_t wanted, bool with_bad, bool stamped) {
   if (options_.silent[side]) return;
   Outlet& outlet = outlets_[side];
@@ -114,9 +140,7 @@ void Traffic::top_up(size_t side, uint16_t wanted, bool with_bad, bool stamped) 
     rte_mbuf* frame = nullptr;
     if (with_bad && options_.bad_every != 0 && --outlet.until_bad == 0) {
       outlet.until_bad = options_.bad_every;
-      frame = outlet.defects[outlet.next_defect];
-      outlet.kinds[outlet.count] = static_cast<uint8_t>(outlet.next_defect);
-      outlet.next_defect = (outlet.next_defect + 1) % outlet.defects.size();
+      frame = next_bad(outlet);
     } else {
       const size_t slot = outlet.next;
       frame = outlet.slots[slot];
@@ -167,10 +191,14 @@ uint32_t Traffic::receive(size_t side, Tally& tally, bool stamped) {
       const auto ticks = static_cast<double>(now - stamp_of(bytes));
       tally.delay_ns.add(static_cast<uint64_t>(ticks * 1e9 / ticks_per_s_));
     }
-    if (until_inspected_-- != 0) continue;
-    until_inspected_ = kInspectEvery - 1;
-    ++tally.inspected;
-    const char* wrong = inspector_.inspect(bytes, frames[i]->data_len, side);
+    const char* wrong = nullptr;
+    if (has_srtp() && is_forged(bytes)) {
+      wrong = "a forged packet, relayed";
+    } else if (until_inspected_-- == 0) {
+      until_inspected_ = kInspectEvery - 1;
+      ++tally.inspected;
+      wrong = inspector_.inspect(bytes, frames[i]->data_len, side);
+    }
     if (wrong != nullptr && tally.wrong++ == 0) tally.first_wrong = wrong;
   }
   rte_pktmbuf_free_bulk(frames.data(), n);

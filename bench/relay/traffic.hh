@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bench/relay/delay_histogram.hh"
@@ -21,7 +22,7 @@ namespace holdfast::bench {
 struct TrafficOptions {
   uint32_t calls = 1;
   Treatment treatment = Treatment::relay;
-  uint32_t bad_every = 100;  // one frame in so many is bad on purpose; 0: none
+  uint32_t bad_every = 100;  // one frame in so many is bad on purpose, at least 2; 0: none
   // Frames that may be under way from one port to the other. Below the queues of the device under
   // test (1,024), so that it always has work and yet never has to drop for want of room: what it
   // cannot take waits here.
@@ -63,6 +64,9 @@ class Traffic {
   // `seconds`.
   Tally warm(double seconds);
   Tally saturate(double seconds);
+  // The drops that bad frames of a side must end in, by kind.
+  size_t bad_kinds(size_t side) const { return outlets_[side].defects.size(); }
+  std::string_view bad_drop(size_t side, size_t kind) const;
   bool has_srtp() const { return options_.srtp != SrtpSuites{}; }
   // At a steady rate over both sides together, each frame stamped, delays measured. Not with SRTP.
   Tally pace(double seconds, double packets_per_s);
@@ -76,7 +80,7 @@ class Traffic {
     std::vector<rte_mbuf*> slots;       // each carries every `step`-th packet of one stream
     uint16_t step = 1;
     size_t next = 0;
-    std::vector<rte_mbuf*> defects;
+    std::vector<rte_mbuf*> defects;  // by kind; of SRTP they are made when they are sent
     size_t next_defect = 0;
     uint32_t until_bad = 0;
     std::array<rte_mbuf*, kBurst> waiting{};
@@ -89,6 +93,7 @@ class Traffic {
   rte_mbuf* make_frame(const uint8_t* bytes, size_t size);
   void prefetch_slots(size_t side) const;
   void renew(Outlet& outlet, size_t slot, bool stamped);
+  rte_mbuf* next_bad(Outlet& outlet);
   void top_up(size_t side, uint16_t wanted, bool with_bad, bool stamped);
   uint16_t send(size_t side, Tally& tally);
   uint32_t receive(size_t side, Tally& tally, bool stamped);

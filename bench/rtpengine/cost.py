@@ -4,6 +4,7 @@ import os
 import statistics
 import time
 
+import balance
 import machine
 import relays
 import wires as wire
@@ -22,10 +23,11 @@ class Cost:
 
     def __init__(self, seconds, calls=CALLS, ours=(relays.Holdfast, relays.Prompt), suites=None):
         self.seconds, self.calls, self.ours, self.suites = seconds, calls, ours, suites
-        self.busy = {}  # by name: microseconds of CPU time a packet, one a run
+        self.busy = {}  # by name: microseconds of CPU time a good packet, one a run
         self.own = {}   # the same of the generator and the relay alone, from the kernel's scheduler
-        self.lost = {}
+        self.lost = {}  # good packets
         self.other = []  # run by run: the part of all CPUs that was busy while nothing of ours ran
+        self.bad = balance.BadFrames()
 
     def run_all(self):
         self.sink()
@@ -37,39 +39,55 @@ class Cost:
             wires.sink_at_edge()
             wires.speak({side: [relays.FIRST_MEDIA_PORT] * self.calls for side in wire.SIDES})
             self.other.append(wires.send(1, 0)["busy_s"] / os.cpu_count())
-            self._measure(SINK, wires, wires.arrived_at_edge, wires.load_ns)
+            wires.begin_calls(WARM_S, RATE)
+            tally, arrived = self._measure(SINK, wires, wires.arrived_at_edge, wires.load_ns)
+            self._count(SINK, wire.good(tally) + wire.bad(tally, wire.UNTOLD) - arrived)
 
     def relay(self, make):
         with wire.lay(self.calls, self.suites) as wires:
             relay = make(wires)
             try:
                 wires.speak(relay.start_calls())
-                self._measure(relay.name, wires, lambda: sum(wires.arrived().values()),
-                              lambda: wires.load_ns() + machine.schedule_ns(relay.process.pid)[0])
+                wires.begin_calls(relay.learns_s, RATE)
+                time.sleep(DRAIN_S)
+                held = balance.Balance(wires, relay)
+                tally, arrived = self._measure(relay.name, wires, lambda: sum(wires.arrived().values()),
+                                               lambda: wires.load_ns() + machine.schedule_ns(relay.process.pid)[0])
+                self._count(relay.name, wire.good(tally) - arrived)
+                self.bad.take(held, tally)
             finally:
                 relay.stop()
 
+    def _count(self, name, lost):
+        self.lost[name] = self.lost.get(name, 0) + lost
+
     def _measure(self, name, wires, arrived, own_ns):
-        wires.send(WARM_S, RATE)
+        """Gives what was sent, and how many packets came out that cannot be told from good ones."""
         time.sleep(DRAIN_S)
         before, own = arrived(), own_ns()
         tally = wires.send(self.seconds, RATE)
         own = own_ns() - own
         time.sleep(DRAIN_S)
-        sent = sum(tally["sent"])
-        self.lost[name] = self.lost.get(name, 0) + sent - (arrived() - before)
+        sent = wire.good(tally)
         self.busy.setdefault(name, []).append(1e6 * tally["busy_s"] / sent)
         self.own.setdefault(name, []).append(own / 1000 / sent)
+        return tally, arrived() - before
 
     def above_sink(self, times, name):
         """Run by run: the sink's run was just before. Whole-machine times of crowded runs say nothing."""
         return [ours - sink for ours, sink, other in zip(times[name], times[SINK], self.other)
                 if times is self.own or other <= CROWDED_MACHINE]
 
+    def all_arrived(self):
+        """A replay that a peer relays is no packet that got lost."""
+        return not any(lost > 0 or lost and name != relays.Rtpengine.name for name, lost in self.lost.items())
+
     def remarks(self):
         for name, lost in self.lost.items():
-            if lost:
+            if lost > 0:
                 yield f"{name}: {lost} packets did not arrive"
+            elif lost < 0:
+                yield f"{name}: {-lost} packets more arrived than were good"
         if max(self.other) > BUSY_MACHINE:
             yield f"other work had up to {max(self.other):.0%} of the CPUs"
 
@@ -92,11 +110,12 @@ def judge(cost, runs, output, bench, case, target):
         peer = statistics.median(cost.above_sink(times, relays.Rtpengine.name))
         beside = (relays.Rtpengine.name, relays.rtpengine_version(), peer)
         ours = cost.above_sink(times, relays.Holdfast.name)
-        ok = not any(cost.lost.values()) and 0 < statistics.median(ours) <= target * peer
+        ok = cost.all_arrived() and 0 < statistics.median(ours) <= target * peer
         output.row(bench, name, "us/packet", ours, beside, target=target, ok=ok, reason=remark)
         if relays.Prompt in cost.ours:
             output.row(bench, f"{name}, idle-sleep-us 200", "us/packet", cost.above_sink(times, relays.Prompt.name),
                        beside, reason=remark)
+    cost.bad.report(output, bench, case)
 
 
 def report(options, output):

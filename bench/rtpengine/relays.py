@@ -22,6 +22,7 @@ FIRST_MEDIA_PORT, LAST_MEDIA_PORT = 10000, 19999
 class Holdfast(device.Holdfast):
     """With the shipped defaults."""
     name = "Holdfast"
+    learns_s = 0.5  # good media, before it knows who speaks
     options = ()  # more lines for [dataplane]
 
     def __init__(self, wires):  # pylint: disable=super-init-not-called
@@ -58,6 +59,7 @@ class Prompt(Holdfast):
 class Rtpengine:
     """Its default number of threads, its packets never in the kernel module."""
     name = "rtpengine"
+    learns_s = 4.5  # for 3 s it follows whoever sends
 
     def __init__(self, wires):
         self._wires = wires

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where it is measured: the remotes of lan and of wan, and between them the edge, where the device under test is; a
 network namespace for each, and veth pairs between them. What comes out is counted by stream and dropped at once, in
-the kernel."""
+the kernel; what was bad on purpose and comes out all the same is counted apart."""
 import base64
 import contextlib
 import ipaddress
@@ -21,10 +21,17 @@ FAR = "far0"  # the remotes' end of a wire; the edge's is called after the side
 LOAD_CPU = 1
 REMOTE_PORT = 4000  # bench/relay/plan.cc, as all addresses here
 GRACE_S = 10
+BAD_EVERY = 100  # one frame in so many is bad
+# By their SSRC (bench/relay/frames.hh), or forged: by the marker bit (bench/relay/srtp_defects.hh).
+BAD = ("@th,128,32 0x42616421", "@th,72,8 & 0x80 == 0x80")
+UNTOLD = "srtp_replayed"  # a replay is what it repeats, byte for byte
 SINK = """table netdev hf_bench {{
   set streams {{ type ipv4_addr; counter; elements = {{ {addresses} }} }}
+  counter bad {{ }}
   chain sink {{
     type filter hook ingress device "{device}" priority 0;
+    udp dport {ports} {bad[0]} counter name bad drop
+    udp dport {ports} {bad[1]} counter name bad drop
     udp dport {ports} ip daddr @streams drop
   }}
 }}
@@ -85,13 +92,14 @@ class Wires:
     @staticmethod
     def _drop(name, device, ports, addresses):
         subprocess.run(("ip", "netns", "exec", name, "nft", "-f", "-"), text=True, capture_output=True, check=True,
-                       input=SINK.format(device=device, ports=ports, addresses=addresses))
+                       input=SINK.format(device=device, ports=ports, addresses=addresses, bad=BAD))
 
     def sink_at_edge(self):
         """For the generator's own cost: its packets end as they come off the first wire."""
         for side in SIDES:
             network = f"hf_bench_{side}"
-            text = SINK.format(device=side, ports="1024-65535", addresses=appliance(side)).replace("hf_bench", network)
+            text = SINK.format(device=side, ports="1024-65535", addresses=appliance(side), bad=BAD)
+            text = text.replace("hf_bench", network)
             subprocess.run(("ip", "netns", "exec", self.edge, "nft", "-f", "-"), text=True, input=text, check=True,
                            capture_output=True)
 
@@ -103,12 +111,20 @@ class Wires:
         return {(side, address): count for side in SIDES
                 for address, count in self._counts(self.networks[side], "hf_bench").items()}
 
-    @staticmethod
-    def _counts(name, table):
-        done = subprocess.run(("ip", "netns", "exec", name, "nft", "-j", "list", "set", "netdev", table, "streams"),
-                              text=True, capture_output=True, check=True)
-        found = next(one["set"] for one in json.loads(done.stdout)["nftables"] if "set" in one)
+    def bad_arrived(self):
+        """Of those that can be told, so far, whatever the side."""
+        return sum(self._list(self.networks[side], "counter", "hf_bench", "bad")["packets"] for side in SIDES)
+
+    @classmethod
+    def _counts(cls, name, table):
+        found = cls._list(name, "set", table, "streams")
         return {one["elem"]["val"]: one["elem"]["counter"]["packets"] for one in found["elem"]}
+
+    @staticmethod
+    def _list(name, kind, table, what):
+        done = subprocess.run(("ip", "netns", "exec", name, "nft", "-j", "list", kind, "netdev", table, what),
+                              text=True, capture_output=True, check=True)
+        return next(one[kind] for one in json.loads(done.stdout)["nftables"] if kind in one)
 
     # ---- the generator
 
@@ -125,17 +141,15 @@ class Wires:
         """CPU time of the generator so far."""
         return machine.schedule_ns(self._load.pid)[0]
 
-    def begin(self, seconds, rate):
-        self._load.stdin.write(f"{seconds} {rate}\n")
+    def send(self, seconds, rate, bad_every=BAD_EVERY):
+        """All streams, `rate` frames/s each."""
+        self._load.stdin.write(f"{seconds} {rate} {bad_every}\n")
         self._load.stdin.flush()
-
-    def result(self):
         return self._answer()
 
-    def send(self, seconds, rate):
-        """All streams, `rate` packets/s each."""
-        self.begin(seconds, rate)
-        return self._answer()
+    def begin_calls(self, learns_s, rate):
+        """Good frames alone, until the device knows who speaks: what is bad then must not be taken for a caller."""
+        self.send(learns_s, rate, 0)
 
     def _answer(self):
         line = self._load.stdout.readline()
@@ -146,6 +160,17 @@ class Wires:
     def close(self):
         if self._load:
             machine.stop(self._load)
+
+
+def good(tally):
+    """Frames of what was sent."""
+    return sum(side["good"] for side in tally["sides"].values())
+
+
+def bad(tally, names=None):
+    """Those of these names, or all."""
+    return sum(count for side in tally["sides"].values() for name, count in side["bad"].items()
+               if names is None or name in names)
 
 
 @contextlib.contextmanager

@@ -44,6 +44,26 @@ class Audit(unittest.TestCase):
                 self.assertGreater(off, 0)
                 self.assertTrue(wrong)
 
+    def overloaded(self, **lan):
+        """lan was sent 100 good frames and 2 bad ones; nothing came to wan. The audit of what its port says."""
+        start = {"ports": [port("lan", 0, 0, {}), port("wan", 0, 0, {})]}
+        end = {"ports": [port("lan", 102, **lan), port("wan", 0, 0, {})]}
+        tally = {"wrong": 0, "inspected": 0, "sides": {
+            "lan": {"good": 100, "bad": {"stun": 1, "no_leg": 1}, "returned": 0},
+            "wan": {"good": 0, "bad": {}, "returned": lan["relayed"]}}}
+        return books.audit(tally, start, end, True)[0]
+
+    def test_without_room_frames_of_each_kind_may_be_missed(self):
+        self.assertEqual(self.overloaded(relayed=100, drops={"stun": 1, "no_leg": 1}), 0)
+        self.assertEqual(self.overloaded(relayed=40, drops={"port_missed": 60, "stun": 1, "no_leg": 1}), 0)
+        self.assertEqual(self.overloaded(relayed=40, drops={"port_missed": 50, "tx_full": 11, "stun": 1}), 0)
+
+    def test_room_explains_no_other_drop(self):
+        self.assertGreater(self.overloaded(relayed=98, drops={"stun": 2, "no_leg": 2}), 0)
+        self.assertGreater(self.overloaded(relayed=40, drops={"port_missed": 60, "stun": 2}), 0)
+        self.assertGreater(self.overloaded(relayed=40, drops={"port_missed": 61, "turn": 1}), 0)
+        self.assertGreater(self.overloaded(relayed=40, drops={"port_missed": 59, "stun": 1, "no_leg": 1}), 0)
+
 
 class Figures(unittest.TestCase):
     def test_rounded(self):

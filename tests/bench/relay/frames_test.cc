@@ -83,7 +83,7 @@ TEST(BenchFrames, EachDefectIsNamedOnceAndMarked) {
   for (const Defect& defect : defects()) {
     EXPECT_TRUE(names.insert(defect.drop).second) << defect.drop;
     for (size_t side = 0; side < kSides; ++side) {
-      const BadFrame bad = bad_frame(defect, side, 100);
+      const BadFrame bad = bad_frame(defect, side, planned_targets(side, 100));
       EXPECT_LE(bad.size, kFrameBytes) << defect.drop;
       EXPECT_TRUE(is_bad_on_purpose(bad.bytes.data(), bad.size)) << defect.drop;
     }
@@ -94,7 +94,7 @@ TEST(BenchFrames, EachDefectIsNamedOnceAndMarked) {
 // Only the defects that are checksums may break one: each frame must be wrong in its own way alone.
 TEST(BenchFrames, DefectsBreakNothingElse) {
   for (const Defect& defect : defects()) {
-    const BadFrame bad = bad_frame(defect, 0, 100);
+    const BadFrame bad = bad_frame(defect, 0, planned_targets(0, 100));
     const bool sums = test::checksums_hold(bytes_of(bad.bytes, bad.size));
     const bool about_sums = defect.drop == "ip_bad_checksum" || defect.drop == "udp_bad_checksum" ||
                             defect.drop == "ip_truncated";

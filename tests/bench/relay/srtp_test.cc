@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "bench/relay/inspector.hh"
+#include "bench/relay/srtp_defects.hh"
 #include "bench/relay/srtp_speaker.hh"
 #include "media/endian.hh"
 #include "tests/dataplane/test_frames.hh"
@@ -72,6 +73,40 @@ TEST(BenchSrtp, LibsrtpOpensWhatIsSpokenOverTheWrap) {
         ASSERT_EQ(load_be16(&copy[kRtpAt + 2]), load_be16(&wanted[kRtpAt + 2]));
         ASSERT_EQ(static_cast<size_t>(length), kFrameBytes - kRtpAt);
         ASSERT_TRUE(std::equal(wanted.begin() + kStampAt, wanted.end(), &copy[kStampAt]));
+      }
+    }
+  }
+}
+
+// What the bench calls bad is refused by another library, for the reason that it names, and does
+// not hurt the packet that comes next.
+TEST(BenchSrtp, WhatIsNotAuthenticIsSoForLibsrtp) {
+  constexpr uint32_t kCalls = 2;
+  for (const SrtpSuite suite : kSuites) {
+    SrtpSpeaker speaker(suite, 1, kCalls);
+    const auto opener = make_libsrtp_context(srtp_key_of(suite, 1, 1, Sender::remote), false);
+    const auto open = [&](test::Bytes frame) {
+      auto length = static_cast<int>(frame.size() - kRtpAt);
+      return srtp_unprotect(opener.get(), &frame[kRtpAt], &length);
+    };
+    const Frame plain = first_frame(1, 1, 700);
+    test::Bytes frame(plain.begin(), plain.end());
+    frame.resize(speaker.frame_bytes());
+    speaker.make_room(frame.data());
+    std::vector<test::Bytes> bad(srtp_defects().size(), test::Bytes(frame.size()));
+    for (int round = 0; round < 3; ++round) {
+      speaker.next(frame.data(), 1, 1);
+      for (size_t kind = 0; kind < bad.size(); ++kind)
+        speaker.spoil(frame.data(), bad[kind].data(), srtp_defects()[kind]);
+      speaker.seal();
+      ASSERT_EQ(open(frame), srtp_err_status_ok);
+      EXPECT_FALSE(is_forged(frame.data()));
+      for (size_t kind = 0; kind < bad.size(); ++kind) {
+        const bool forged = srtp_defects()[kind].drop == "srtp_auth_failed";
+        EXPECT_TRUE(test::checksums_hold(bad[kind]));
+        EXPECT_EQ(is_forged(bad[kind].data()), forged);
+        EXPECT_EQ(open(bad[kind]),
+                  forged ? srtp_err_status_auth_fail : srtp_err_status_replay_fail);
       }
     }
   }
