@@ -6,9 +6,9 @@ import os
 import shutil
 import statistics
 import sys
-import time
 
 import books
+import delay
 import device
 import growth
 import lcores
@@ -20,15 +20,12 @@ LEGS = "2,200,20000,32768"
 MAX_LEGS = 40000  # bench/relay/plan.hh
 PACKETS_PER_S_OF_A_LEG = 50  # G.711 with 20 ms a packet
 PARTS = ("p50", "p99", "p99.9")
-SETTLE_S = 0.5
 AT_LEAST = {20000: 0.5}  # by legs: of 5tswap's packets/s
-MORE_AT_P99_US, TIMES_AT_P999 = 10, 2  # than 5tswap at the same rate, at half of capacity
-FULL_RATE = 0.95  # of what was asked for
 HUGE_MIB = 2 * device.MEMORY_MIB
-SWAP, IO = "dpdk-testpmd 5tswap", "dpdk-testpmd io"
+SWAP, IO = device.SWAP, "dpdk-testpmd io"
 LAB_CALLS = 50
 LAB_SECONDS = 60  # to raise the lab and take it down
-PART_NAMES = ("speed", "restart")
+PART_NAMES = ("speed", "delay", "restart")
 BUSY_MACHINE = 0.02  # other work's part of a run that is worth a remark
 SATURATED = 0.05  # idle part of the traffic program, below which it may have been the limit
 PROGRAMS = ("dataplane/holdfast-dataplane", "control/holdfast", "bench/relay/holdfast-relay-peer",
@@ -67,8 +64,6 @@ class Case:
         self.rate = {}     # by device: packets/s that came back, one a run
         self.cost = {}     # ns of CPU for one of them
         self.delay = {}    # p50, p99, p99.9 in us
-        self.loaded = {}   # the same at half of the rate that ours came to in this run
-        self.offered = {}  # by device: packets/s of that, as it came out
         self.waited = []   # part of the time in which a device wanted its CPU and something else had it
         self.idle = {}     # by device: part of the time in which the traffic program had nothing to do
         self.peer_faults = []
@@ -97,13 +92,9 @@ class Case:
             dut = make(folder)
             stack.callback(dut.stop)
             dut.wait_ready(self.calls)
-            if not traffic.ask("wait", device.START_SECONDS)["links"]:
-                raise RuntimeError(f"{dut.name} did not connect to the vhost-user sockets")
-            self._warm(traffic, dut)
+            traffic.join(dut.name)
             self._saturate(traffic, dut)
             self._pace(traffic, dut)
-            if dut.name != IO:
-                self._pace_at_half(traffic, dut)
             if not reflect:
                 self.memory.append(dut.memory_bytes())
             dut.stop()
@@ -116,16 +107,6 @@ class Case:
         counted = dut.busy_ns_per_packet()
         if counted is not None:
             self.cost[dut.name][-1] = min(self.cost[dut.name][-1], counted)
-
-    @staticmethod
-    def _warm(traffic, dut):
-        for _ in range(8):  # it may begin a moment after its ports are there
-            tally = traffic.ask("warm", 5)
-            if all(tally["sides"][a]["good"] == tally["sides"][b]["returned"]
-                   for a, b in (books.SIDES, books.SIDES[::-1])):
-                return
-            time.sleep(0.2)
-        raise RuntimeError(f"{dut.name}: frames of the first seconds do not come back: {tally['sides']}")
 
     def _saturate(self, traffic, dut):
         before = None if dut.reflects else dut.status()
@@ -148,24 +129,9 @@ class Case:
         tally = traffic.ask("pace", self.seconds, self.legs * PACKETS_PER_S_OF_A_LEG)
         if before:
             self._audit(tally, before, dut.status())
-        self._keep_delay(self.delay, dut, tally)
-
-    def _pace_at_half(self, traffic, dut):
-        rate = self.rate["holdfast"][-1] / 2
-        before = None if dut.reflects else dut.status()
-        settling = traffic.ask("pace", SETTLE_S, rate)  # not measured: gears change
-        tally = traffic.ask("pace", self.seconds, rate)
-        if before:
-            self._audit(books.both(settling, tally), before, dut.status())
-        self._keep_delay(self.loaded, dut, tally)
-        self.offered.setdefault(dut.name, []).append(
-            sum(side["good"] for side in tally["sides"].values()) / tally["seconds"])
-
-    @staticmethod
-    def _keep_delay(delays, dut, tally):
         for part in PARTS:
             if "delay_ns" in tally:
-                delays.setdefault((dut.name, part), []).append(tally["delay_ns"][part] / 1000)
+                self.delay.setdefault((dut.name, part), []).append(tally["delay_ns"][part] / 1000)
 
     def _audit(self, tally, before, after):
         off, wrong = books.audit(tally, before, after)
@@ -206,21 +172,8 @@ class Case:
             output.row("relay", f"{name} at {PACKETS_PER_S_OF_A_LEG} packets/s each, delay {part}", "us",
                        self.delay.get(("holdfast", part), []),
                        (swap, version, median(self.delay[swap, part])) if (swap, part) in self.delay else None)
-        self._report_loaded(output, name, version)
         output.row("relay", f"{name}, 1 % bad: frames unaccounted for", "frames", self.unaccounted, target=0,
                    ok=not any(self.unaccounted), reason="; ".join(dict.fromkeys(self.wrong))[:400] or None)
-
-    def _report_loaded(self, output, name, version):
-        median = statistics.median
-        got = median(self.offered["holdfast"])
-        reason = None if got >= FULL_RATE * median(self.rate["holdfast"]) / 2 else \
-            f"the traffic program came to {got:,.0f} packets/s"
-        for part in PARTS:
-            ours, swap = self.loaded.get(("holdfast", part), []), median(self.loaded.get((SWAP, part), [0]))
-            most = {"p99": swap + MORE_AT_P99_US, "p99.9": swap * TIMES_AT_P999}.get(part)
-            output.row("relay", f"{name} at half of capacity, delay {part}", "us", ours, (SWAP, version, swap),
-                       limit=None if most is None else ("at most", most),
-                       ok=None if most is None else bool(ours) and median(ours) <= most, reason=reason)
 
 
 def one_line(failure):
@@ -280,10 +233,9 @@ def measure(cases, runs, output):
 
 
 def run(options, output):
-    if options.part != "restart":
-        report_speed(options, output)
-    if options.part != "speed":
-        restart.report(options, output)
+    for name, report in zip(PART_NAMES, (report_speed, delay.report, restart.report)):
+        if options.part in (None, name):
+            report(options, output)
 
 
 def report_speed(options, output):

@@ -18,6 +18,13 @@ class DelayHistogram {
   }
   uint64_t count() const { return count_; }
 
+  // Calls `take` with the upper edge of each bucket that is not empty, and what is in it.
+  template <typename Take>
+  void each(Take take) const {
+    for (size_t i = 0; i < buckets_.size(); ++i)
+      if (buckets_[i] > 0) take(upper_edge(i), buckets_[i]);
+  }
+
   // The smallest bucket's upper edge that at least `part` (0 to 1) of the delays do not exceed; 0
   // when there are none.
   uint64_t at(double part) const {

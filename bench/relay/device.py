@@ -15,6 +15,7 @@ MEMORY_MIB = 256
 QUEUE = 1024  # of the virtio-user ports, as the dataplane opens them
 FRAMES = 20480  # packet buffers of testpmd, as many as the dataplane makes
 CPU = 0
+SWAP = "dpdk-testpmd 5tswap"
 FIRST_MEDIA_PORT = 10000  # bench/relay/plan.hh
 UNUSED_PAIRS = 100
 SIDES = ("lan", "wan")

@@ -142,7 +142,11 @@ json to_json(const Tally& tally, const Traffic& traffic) {
     out["delay_ns"] = {{"p50", tally.delay_ns.at(0.5)},
                        {"p99", tally.delay_ns.at(0.99)},
                        {"p99.9", tally.delay_ns.at(0.999)},
-                       {"count", tally.delay_ns.count()}};
+                       {"count", tally.delay_ns.count()},
+                       {"buckets", json::array()}};
+    tally.delay_ns.each([&buckets = out["delay_ns"]["buckets"]](uint64_t edge, uint64_t count) {
+      buckets.push_back({edge, count});
+    });
   }
   return out;
 }

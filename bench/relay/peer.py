@@ -4,11 +4,15 @@ import json
 import pathlib
 import select
 import subprocess
+import time
 
+import books
 import machine
 
 PROGRAM = pathlib.Path("build/bench/relay/holdfast-relay-peer")
 CPU = 1
+START_SECONDS = 15
+WARMINGS, WARM_S, WARM_PAUSE_S = 8, 5, 0.2
 GRACE_SECONDS = 10  # beyond the time that a command asks for
 
 
@@ -33,6 +37,17 @@ class Peer:
         if "error" in answer:
             raise RuntimeError(f"{verb}: {answer['error']}")
         return answer
+
+    def join(self, name):
+        """Waits for a device's ports, and sends it the first frames of each stream until they come back."""
+        if not self.ask("wait", START_SECONDS)["links"]:
+            raise RuntimeError(f"{name} did not connect to the vhost-user sockets")
+        for _ in range(WARMINGS):  # it may begin a moment after its ports are there
+            sides = self.ask("warm", WARM_S)["sides"]
+            if all(sides[a]["good"] == sides[b]["returned"] for a, b in (books.SIDES, books.SIDES[::-1])):
+                return
+            time.sleep(WARM_PAUSE_S)
+        raise RuntimeError(f"{name}: frames of the first seconds do not come back: {sides}")
 
     def _read(self, seconds):
         """DPDK's libraries may print lines of their own; ours are objects."""

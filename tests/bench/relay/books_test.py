@@ -9,6 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "bench/relay")]
 import books  # noqa: E402
+import delay  # noqa: E402
 import output  # noqa: E402
 
 
@@ -63,6 +64,16 @@ class Audit(unittest.TestCase):
         self.assertGreater(self.overloaded(relayed=40, drops={"port_missed": 60, "stun": 2}), 0)
         self.assertGreater(self.overloaded(relayed=40, drops={"port_missed": 61, "turn": 1}), 0)
         self.assertGreater(self.overloaded(relayed=40, drops={"port_missed": 59, "stun": 1, "no_leg": 1}), 0)
+
+
+class Delays(unittest.TestCase):
+    def test_quantiles_of_buckets_in_any_order(self):
+        buckets = [(30, 1), (10, 90), (20, 8), (10, 1)]  # two slices together
+        for part, wanted in ((0.5, 10), (0.91, 10), (0.92, 20), (0.99, 20), (0.991, 30), (1, 30)):
+            self.assertEqual(delay.quantile(buckets, part), wanted, part)
+
+    def test_no_delay_at_all(self):
+        self.assertIsNone(delay.quantile([], 0.99))
 
 
 class Figures(unittest.TestCase):

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 #include <vector>
 
 namespace holdfast::bench {
@@ -32,6 +33,17 @@ TEST(DelayHistogram, LongestDelaysStayInBounds) {
   for (const uint64_t ns : {1ULL << 40, 1ULL << 63, ~0ULL}) histogram.add(ns);
   EXPECT_EQ(histogram.count(), 3U);
   EXPECT_GE(histogram.at(0.5), (1ULL << 40) - 1);
+}
+
+TEST(DelayHistogram, EachBucketIsHandedOutOnceWithItsEdge) {
+  DelayHistogram histogram;
+  for (const uint64_t ns : {5U, 5U, 70U, 1'000'000U}) histogram.add(ns);
+  std::vector<std::pair<uint64_t, uint64_t>> seen;
+  histogram.each([&](uint64_t edge, uint64_t count) { seen.emplace_back(edge, count); });
+  ASSERT_EQ(seen.size(), 3U);
+  EXPECT_EQ(seen[0], std::pair(uint64_t{5}, uint64_t{2}));
+  EXPECT_EQ(seen[1].second, 1U);
+  EXPECT_EQ(seen[2], std::pair(histogram.at(1), uint64_t{1}));
 }
 
 TEST(DelayHistogram, PercentilesAgreeWithASortedList) {
