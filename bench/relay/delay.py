@@ -39,6 +39,7 @@ class Place:
     def __init__(self, traffic, dut):
         self.traffic, self.dut = traffic, dut
         self.slices, self.rates = [], []  # buckets; frames/s offered
+        self.missed = []  # part of the frames that were not sent
         self.sent = []  # tallies of what the audit must know
         self.waited = 0
         self._still = False
@@ -68,7 +69,9 @@ class Place:
         self.sent.append(tally)
         self.waited = max(self.waited, waited / (ran + waited))
         self.slices.append([tuple(pair) for pair in tally["delay_ns"]["buckets"]])
-        self.rates.append(sum(side["good"] for side in tally["sides"].values()) / tally["seconds"])
+        good = sum(side["good"] for side in tally["sides"].values())
+        self.rates.append(good / tally["seconds"])
+        self.missed.append(tally["missed"] / (tally["missed"] + good))
 
 
 @contextlib.contextmanager
@@ -94,6 +97,7 @@ class Delay:
         self.legs, self.turns, self.huge, self.namespace = legs, turns, huge, namespace
         self.slices = {True: [], False: []}  # of ours: True
         self.rates, self.offered, self.waited = [], [], []
+        self.missed = {True: [], False: []}
         self.unaccounted, self.wrong = [], {}
 
     def run_all(self):
@@ -116,6 +120,7 @@ class Delay:
         self.waited += [ours.waited, swap.waited]
         for each in (ours, swap):
             self.slices[each is ours] += each.slices
+            self.missed[each is ours] += each.missed
 
     @staticmethod
     def _status(ours):
@@ -133,6 +138,8 @@ class Delay:
     def remarks(self):
         rate = statistics.median(self.rates)
         yield f"both at {rate:,.0f} packets/s"
+        ours, swap = (statistics.median(self.missed[is_ours]) for is_ours in (True, False))
+        yield f"less {ours:.1%} beside ours and {swap:.1%} beside 5tswap, in which the traffic program was stopped"
         if not self.huge:
             yield "no huge pages on either side"
         if (least := min(self.offered)) < FULL_RATE * min(self.rates):

@@ -138,6 +138,7 @@ json to_json(const Tally& tally, const Traffic& traffic) {
         one["bad"][std::string(traffic.bad_drop(side, kind))] = sent;
     }
   }
+  out["missed"] = tally.missed;
   if (tally.delay_ns.count() > 0) {
     out["delay_ns"] = {{"p50", tally.delay_ns.at(0.5)},
                        {"p99", tally.delay_ns.at(0.99)},

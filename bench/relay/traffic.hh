@@ -48,6 +48,7 @@ struct Tally {
   // program, and not the device, was the slower.
   double idle = 0;
   DelayHistogram delay_ns;  // paced runs only
+  uint64_t missed = 0;      // ... frames not sent, since this program had not had its CPU
 };
 
 // One thread. The ports must copy a frame before tx_burst returns (vhost does): a frame's buffer is
