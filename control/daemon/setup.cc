@@ -43,6 +43,17 @@ media::SrtpInterface srtp_of(const config::InterfaceConfig& interface) {
   return {interface.srtp, interface.srtp_suites, interface.srtp_without_tls};
 }
 
+sip::MediaRules media_rules_of(const config::SiteConfig& site) {
+  sip::MediaRules rules;
+  rules.policy = site.daemon->media.policy;
+  for (const auto& interface : site.dataplane.interfaces) {
+    rules.srtp[interface.name] = srtp_of(interface);
+    rules.addresses.insert(rules.addresses.end(), interface.media_addresses.begin(),
+                           interface.media_addresses.end());
+  }
+  return rules;
+}
+
 // Whether there is SIP at the interface over which keys of SRTP may be told, or may not.
 bool speaks(const config::DaemonConfig& config, const config::InterfaceConfig& interface,
             bool may_tell_keys) {
@@ -82,12 +93,7 @@ sip::ProxyConfig proxy_config_of(const config::SiteConfig& site, const Keys& key
   route.branch_key = keys.branch;
   route.call_budget_ms = config.sip.call_budget_ms;
   route.centre_limits = config.centre.limits;
-  route.media.policy = config.media.policy;
-  for (const auto& interface : site.dataplane.interfaces)
-    route.media.srtp[interface.name] = srtp_of(interface);
-  for (const auto& interface : site.dataplane.interfaces)
-    route.media.addresses.insert(route.media.addresses.end(), interface.media_addresses.begin(),
-                                 interface.media_addresses.end());
+  route.media = media_rules_of(site);
   sip::ProxyLimits limits;
   limits.max_calls = config.sip.max_calls;
   limits.tcp_idle_ms = config.sip.tcp_idle_s * 1000;
@@ -104,11 +110,10 @@ sip::ProxyConfig proxy_config_of(const config::SiteConfig& site, const Keys& key
 sip::AnchorConfig anchor_config_of(const config::SiteConfig& site) {
   sip::AnchorConfig anchor;
   anchor.socket_path = site.dataplane.control_socket;
-  anchor.policy = site.daemon->media.policy;
+  anchor.media = media_rules_of(site);
   for (const auto& interface : site.dataplane.interfaces) {
     sip::InterfaceRules& rules = anchor.rules[interface.name];
     rules.strict_source = interface.media_source == config::MediaSource::kSdp;
-    rules.srtp = srtp_of(interface);
     switch (interface.rtcp_mux) {
       case config::RtcpMux::kOff:
         rules.rtcp_mux = sip::RtcpMux::off;

@@ -57,7 +57,7 @@ void CallMedia::conclude(const JobPtr& job, MediaVerdict verdict) {
 }
 
 void CallMedia::pass(const JobPtr& job) {
-  conclude(job, pass_by(job->message, parts_.config, parts_.counts));
+  conclude(job, pass_by(job->message, parts_.config.media, parts_.counts));
 }
 
 void CallMedia::refuse(const JobPtr& job, uint16_t status, std::string reason) {
@@ -71,7 +71,7 @@ void CallMedia::message(const MediaMessage& message, Done done) {
     parts_.counts.add(AnchorCounter::queue_full);
     const bool refusable = message.status == 0 && message.method != Method::ack;
     return done(refusable ? MediaVerdict{MediaVerdict::Kind::refuse, {}, 503, "queue_full"}
-                          : pass_by(message, parts_.config, parts_.counts));
+                          : pass_by(message, parts_.config.media, parts_.counts));
   }
   said_ms_ = parts_.loop.now_ms();
   emergency_ = emergency_ || message.emergency;

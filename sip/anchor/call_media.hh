@@ -24,6 +24,7 @@
 #include "sip/anchor/sdp_part.hh"
 #include "sip/anchor/stream_table.hh"
 #include "sip/media_filter.hh"
+#include "sip/media_sides.hh"
 
 namespace holdfast::sip {
 
@@ -129,6 +130,7 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
 
   // call_srtp.cc: keys
   const media::OfferAnswer* said(const MediaMessage& message) const;
+  MediaSides sides_of(const MediaMessage& message) const;
   void settle_offered_srtp(Job& job);
   bool may_want_srtp_alone(const Job& job) const;
   void settle_answered_srtp(Job& job);
@@ -146,7 +148,6 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   void keep(std::optional<control::CallReport> report);
   StreamName name_of(const media::MediaStream& stream) const;
   StreamPlan plan_of(const media::MediaStream& stream);
-  Where where(const Origin& origin) const;
   InterfaceRules rules_at(const std::string& interface) const;
   void remember_places(const Job& job);
   void take_over(const Job& job);

@@ -51,7 +51,7 @@ void CallMedia::choose_actions(Job& job, bool allow_new) {
   job.actions.clear();
   const std::string branch(media_.branch_of(key(job.message.sender, job.message)));
   for (size_t i = 0; i < job.media.size(); ++i) {
-    MediaAction action = media::action_for(job.media[i], parts_.config.policy);
+    MediaAction action = media::action_for(job.media[i], parts_.config.media.policy);
     if (action == MediaAction::anchor && !allow_new && !plan_line(job, branch, i))
       action = MediaAction::refuse;
     job.actions.push_back(action);
@@ -66,8 +66,8 @@ void CallMedia::choose_actions(Job& job, bool allow_new) {
 // the interface that they are behind have it. Once agreed it is offered again in every offer.
 void CallMedia::choose_mux(Job& job) {
   const MediaMessage& message = job.message;
-  const RtcpMux writer = rules_at(where(message.from).interface).rtcp_mux;
-  const RtcpMux reader = rules_at(where(message.to).interface).rtcp_mux;
+  const RtcpMux writer = rules_at(message.from.interface).rtcp_mux;
+  const RtcpMux reader = rules_at(message.to.interface).rtcp_mux;
   const std::string branch(media_.branch_of(key(message.sender, message)));
   for (size_t i = 0; i < job.relayed.size(); ++i) {
     media::MediaDescription& line = job.relayed[i];
@@ -142,7 +142,7 @@ void CallMedia::offered(const JobPtr& job, bool allow_new, const Brought& brough
 }
 
 void CallMedia::pass_unanchored(const JobPtr& job, AnchorCounter why) {
-  MediaVerdict verdict = pass_by(job->message, parts_.config, parts_.counts);
+  MediaVerdict verdict = pass_by(job->message, parts_.config.media, parts_.counts);
   if (verdict.kind == MediaVerdict::Kind::refuse) return conclude(job, std::move(verdict));
   parts_.counts.add(why);
   Notes& notes = notes_of(job->message);
@@ -154,7 +154,7 @@ void CallMedia::pass_unanchored(const JobPtr& job, AnchorCounter why) {
 
 // To an offer that went unanchored.
 void CallMedia::pass_answer(const JobPtr& job) {
-  MediaVerdict verdict = pass_by(job->message, parts_.config, parts_.counts);
+  MediaVerdict verdict = pass_by(job->message, parts_.config.media, parts_.counts);
   const bool passes = verdict.kind != MediaVerdict::Kind::refuse;
   if (passes) parts_.counts.add(AnchorCounter::unanchored_answers);
   if (carrier_of(job->message) != media::Carrier::provisional) {
@@ -225,7 +225,7 @@ void CallMedia::rewrite(const JobPtr& job) {
   media::AnchorPlan plan;
   bool all_pass = true;
   const bool is_offer = pending(message) == message.sender;
-  const SrtpSides sides = srtp_sides(message, parts_.config);
+  const MediaSides sides = sides_of(message);
   for (size_t i = 0; i < job->actions.size(); ++i) {
     media::AnchorMedia line{job->actions[i], {}, 0, false};
     if (line.action == MediaAction::anchor)

@@ -25,10 +25,14 @@ const media::OfferAnswer* CallMedia::said(const MediaMessage& message) const {
   return media_.state_of(key(Side::caller, message));
 }
 
+MediaSides CallMedia::sides_of(const MediaMessage& message) const {
+  return sip::sides_of(parts_.config.media, message.from, message.to);
+}
+
 void CallMedia::settle_offered_srtp(Job& job) {
   const MediaMessage& message = job.message;
-  SrtpSides sides = srtp_sides(message, parts_.config);
-  if (message.again) sides.reader.must = sides.reader.may;
+  MediaSides sides = sides_of(message);
+  if (message.again) sides.receiver.must = sides.receiver.may;
   const media::OfferAnswer* state = said(message);
   const media::MediaList* pending =
       state && state->offer_pending() == message.sender ? state->pending_offer() : nullptr;
@@ -41,8 +45,8 @@ void CallMedia::settle_offered_srtp(Job& job) {
     if (state) before.writer = state->agreed(message.sender, i);
     if (state) before.reader = state->agreed(media::other(message.sender), i);
     take_outcome(job, i,
-                 settle_offer(crypto_values(*job.sdp, job.sdp->media()[i]), sides.writer,
-                              sides.reader, before, line));
+                 settle_offer(crypto_values(*job.sdp, job.sdp->media()[i]), sides.sender,
+                              sides.receiver, before, line));
   }
 }
 
@@ -79,7 +83,7 @@ void CallMedia::settle_answered_srtp(Job& job) {
 // Lines that policy lets pass us by are refused where SRTP would have to end here.
 void CallMedia::settle_passing_srtp(Job& job) {
   job.srtp_refused = {};
-  const SrtpSides sides = srtp_sides(job.message, parts_.config);
+  const MediaSides sides = sides_of(job.message);
   for (size_t i = 0; i < job.actions.size(); ++i) {
     const media::SdpMedia& section = job.sdp->media()[i];
     if (job.actions[i] != MediaAction::pass ||
@@ -89,8 +93,8 @@ void CallMedia::settle_passing_srtp(Job& job) {
         job.media[i].transport != media::MediaTransport::srtp && !job.media[i].crypto;
     media::SrtpOutcome outcome;
     outcome.refused = media::name_of(plain              ? media::SrtpReject::srtp_required
-                                     : sides.writer.may ? sides.reader.why_not
-                                                        : sides.writer.why_not);
+                                     : sides.sender.may ? sides.receiver.why_not
+                                                        : sides.sender.why_not);
     take_outcome(job, i, outcome);
   }
 }

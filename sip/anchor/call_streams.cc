@@ -101,12 +101,6 @@ StreamPlan CallMedia::plan_of(const media::MediaStream& stream) {
   return plan;
 }
 
-CallMedia::Where CallMedia::where(const Origin& origin) const {
-  const auto named = parts_.config.interfaces.find(origin.interface);
-  const bool listed = named != parts_.config.interfaces.end();
-  return {listed ? named->second : origin.interface, origin.address.ip.family};
-}
-
 InterfaceRules CallMedia::rules_at(const std::string& interface) const {
   const auto found = parts_.config.rules.find(interface);
   return found == parts_.config.rules.end() ? InterfaceRules{} : found->second;
@@ -118,6 +112,9 @@ void CallMedia::remember_places(const Job& job) {
   const std::string branch(media_.branch_of(key(message.sender, message)));
   if (branch.empty()) return;
   auto& places = places_[branch];
+  const auto where = [](const Origin& origin) {
+    return Where{origin.interface, origin.address.ip.family};
+  };
   places[media::index_of(message.sender)] = where(message.from);
   places[media::index_of(media::other(message.sender))] = where(message.to);
 }

@@ -78,12 +78,13 @@ void MediaAnchor::Core::message(const MediaMessage& message,
   auto found = calls_.find(message.call_key);
   if (found == calls_.end()) {
     const bool invite = message.method == Method::invite && message.status == 0;
-    if (!begins_here(message)) return done(pass_by(message, config_, counts_));
+    if (!begins_here(message)) return done(pass_by(message, config_.media, counts_));
     // Calls for help go on beyond it, as in the proxy's own table, and are bounded all the same.
     const size_t most = message.emergency ? 2 * config_.max_calls : config_.max_calls;
     if (calls_.size() >= most) {
       counts_.add(AnchorCounter::calls_full);
-      if (!invite || !config_.refuse_without_legs) return done(pass_by(message, config_, counts_));
+      if (!invite || !config_.refuse_without_legs)
+        return done(pass_by(message, config_.media, counts_));
       return done({MediaVerdict::Kind::refuse, {}, 503, "calls_full"});
     }
     const auto call = std::make_shared<CallMedia>(parts_, message.call_key, message.caller_tag);

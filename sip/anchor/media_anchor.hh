@@ -18,10 +18,9 @@
 #include <vector>
 
 #include "base/log.hh"
-#include "media/sdp_anchor.hh"
-#include "media/srtp/sdes_terms.hh"
 #include "sip/anchor/anchor_snapshot.hh"
 #include "sip/loop.hh"
+#include "sip/media_ask.hh"
 #include "sip/media_filter.hh"
 
 namespace holdfast::sip {
@@ -33,20 +32,16 @@ enum class RtcpMux : uint8_t {
   offer    // it is offered to them too
 };
 
-// What differs between interfaces.
+// What differs between interfaces, beside their SRTP.
 struct InterfaceRules {
   RtcpMux rtcp_mux = RtcpMux::answer;
   bool strict_source = false;  // only the address that SDP names may send; else it is learned
-  media::SrtpInterface srtp{};
 };
 
 struct AnchorConfig {
   std::string socket_path = "/run/holdfast/dataplane.sock";
-  // Names of interfaces as the SIP side has them (Origin::interface), with the name that the same
-  // network has for the dataplane. Those that are not listed are called the same there.
-  std::map<std::string, std::string> interfaces;
-  media::MediaPolicy policy;
-  std::map<std::string, InterfaceRules> rules;  // by the dataplane's name; the defaults else
+  MediaRules media;                             // those that the proxy has (RouteConfig::media)
+  std::map<std::string, InterfaceRules> rules;  // by the interface's name; the defaults else
   // How long the dataplane may take for one answer, and a message may wait for a dataplane that
   // has just gone. Below T1 (RFC 3261 section 17.1.1.2): a phone does not even send again.
   uint32_t answer_timeout_ms = 400;

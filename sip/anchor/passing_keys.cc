@@ -12,14 +12,6 @@
 namespace holdfast::sip {
 namespace {
 
-const InterfaceRules& rules_of(const AnchorConfig& config, const Origin& origin) {
-  static const InterfaceRules kDefaults;
-  const auto named = config.interfaces.find(origin.interface);
-  const auto found =
-      config.rules.find(named == config.interfaces.end() ? origin.interface : named->second);
-  return found == config.rules.end() ? kDefaults : found->second;
-}
-
 bool is_crypto(const media::SdpLine& line) {
   return line.type == 'a' && media::same_word(media::attribute_of(line).name, "crypto");
 }
@@ -49,15 +41,15 @@ bool may_hold_keys(std::string_view body) {
                      [](char a, char b) { return media::lower(a) == b; }) != body.end();
 }
 
-SrtpPassing passing_of(bool secure, bool crypto, const SrtpSides& sides) {
-  const bool must = sides.writer.must || sides.reader.must;
+SrtpPassing passing_of(bool secure, bool crypto, const MediaSides& sides) {
+  const bool must = sides.sender.must || sides.receiver.must;
   if (!secure && !crypto) return must ? SrtpPassing::not_at_all : SrtpPassing::as_it_came;
-  if (sides.writer.may && sides.reader.may) return SrtpPassing::as_it_came;
+  if (sides.sender.may && sides.receiver.may) return SrtpPassing::as_it_came;
   return secure || must ? SrtpPassing::not_at_all : SrtpPassing::without_keys;
 }
 
 // Of all lines the worst.
-SrtpPassing passing_of(const media::Sdp& sdp, const SrtpSides& sides) {
+SrtpPassing passing_of(const media::Sdp& sdp, const MediaSides& sides) {
   SrtpPassing worst = SrtpPassing::as_it_came;
   for (const media::SdpMedia& section : sdp.media())
     worst = std::max(worst, passing_of(sdp, section, sides));
@@ -67,30 +59,21 @@ SrtpPassing passing_of(const media::Sdp& sdp, const SrtpSides& sides) {
 }  // namespace
 
 SrtpPassing passing_of(const media::Sdp& sdp, const media::SdpMedia& section,
-                       const SrtpSides& sides) {
+                       const MediaSides& sides) {
   const auto transport = media::transport_from(section.proto);
   const auto lines = sdp.lines_of(section);
   const bool crypto = std::any_of(lines.begin(), lines.end(), is_crypto);
   const bool secure = transport == media::MediaTransport::srtp;
   const bool carries = section.port != 0 && (secure || transport == media::MediaTransport::rtp);
-  if (!sides.writer.ours) return SrtpPassing::as_it_came;
+  if (!sides.sender.ours) return SrtpPassing::as_it_came;
   if (carries) return passing_of(secure, crypto, sides);
   // One that is refused, or knows nothing of a=crypto: no use for keys.
   return crypto ? SrtpPassing::without_keys : SrtpPassing::as_it_came;
 }
 
-SrtpSides srtp_sides(const MediaMessage& message, const AnchorConfig& config) {
-  const auto rules_at = [&config](const Origin& origin) {
-    return rules_of(config, origin).srtp.rules(origin.transport == Transport::tls);
-  };
-  const media::SrtpRules writer = rules_at(message.from), reader = rules_at(message.to);
-  return {srtp_terms(writer, reader), srtp_terms(reader, writer)};
-}
-
-MediaVerdict pass_by(const MediaMessage& message, const AnchorConfig& config,
-                     AnchorCounts& counts) {
-  const SrtpSides sides = srtp_sides(message, config);
-  if (message.body.empty() || !sides.writer.ours) return {};
+MediaVerdict pass_by(const MediaMessage& message, const MediaRules& rules, AnchorCounts& counts) {
+  const MediaSides sides = sides_of(rules, message.from, message.to);
+  if (message.body.empty() || !sides.sender.ours) return {};
   const SdpPart part = find_sdp(message.content_type, message.body);
   if (part.kind == SdpPart::Kind::none) return {};
   SrtpPassing passing = passing_of(false, may_hold_keys(message.body), sides);

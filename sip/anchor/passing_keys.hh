@@ -7,25 +7,19 @@
 #pragma once
 
 #include "sip/anchor/anchor_counts.hh"
-#include "sip/anchor/media_anchor.hh"
 #include "sip/media_filter.hh"
+#include "sip/media_sides.hh"
 
 namespace holdfast::sip {
-
-// By the rules of the interfaces that the two are behind. Lives no longer than the config.
-struct SrtpSides {
-  media::SrtpTerms writer, reader;
-};
-SrtpSides srtp_sides(const MediaMessage& message, const AnchorConfig& config);
 
 // Of an m= line whose media passes us by; the later the worse.
 enum class SrtpPassing : uint8_t { as_it_came, without_keys, not_at_all };
 SrtpPassing passing_of(const media::Sdp& sdp, const media::SdpMedia& section,
-                       const SrtpSides& sides);
+                       const MediaSides& sides);
 
 // Passes the message, or replaces its body by one without keys, or refuses it: SRTP would
 // have to end here, and nothing of the message is anchored. By 503, or 488 where it never will be.
 // Counts the last two.
-MediaVerdict pass_by(const MediaMessage& message, const AnchorConfig& config, AnchorCounts& counts);
+MediaVerdict pass_by(const MediaMessage& message, const MediaRules& rules, AnchorCounts& counts);
 
 }  // namespace holdfast::sip

@@ -175,7 +175,7 @@ TEST(Setup, TellsTheProxyWhatTheFileSays) {
   EXPECT_EQ(proxy.dscp, 26);
   const auto anchor = anchor_config_of(*site);
   EXPECT_EQ(anchor.socket_path, "/run/x.sock");
-  EXPECT_EQ(anchor.policy.video, media::MediaAction::refuse);
+  EXPECT_EQ(anchor.media.policy.video, media::MediaAction::refuse);
   EXPECT_EQ(anchor.media_timeout_s, 33U);
   EXPECT_EQ(anchor.hold_timeout_s, 99U);
   EXPECT_EQ(anchor.max_calls, 9U);
@@ -184,16 +184,16 @@ TEST(Setup, TellsTheProxyWhatTheFileSays) {
   EXPECT_FALSE(anchor.rules.at("lan").strict_source);
   EXPECT_EQ(anchor.rules.at("wan").rtcp_mux, sip::RtcpMux::offer);
   EXPECT_TRUE(anchor.rules.at("wan").strict_source);
-  EXPECT_EQ(anchor.rules.at("lan").srtp.policy, media::SrtpPolicy::pass_through);
-  EXPECT_EQ(anchor.rules.at("lan").srtp.suites, media::all_srtp_suites());
-  EXPECT_FALSE(anchor.rules.at("lan").srtp.without_tls);
-  EXPECT_EQ(anchor.rules.at("wan").srtp.policy, media::SrtpPolicy::offer);
-  EXPECT_EQ(anchor.rules.at("wan").srtp.suites,
+  EXPECT_EQ(anchor.media.srtp.at("lan").policy, media::SrtpPolicy::pass_through);
+  EXPECT_EQ(anchor.media.srtp.at("lan").suites, media::all_srtp_suites());
+  EXPECT_FALSE(anchor.media.srtp.at("lan").without_tls);
+  EXPECT_EQ(anchor.media.srtp.at("wan").policy, media::SrtpPolicy::offer);
+  EXPECT_EQ(anchor.media.srtp.at("wan").suites,
             (std::vector<media::SrtpSuite>{media::SrtpSuite::aead_aes_256_gcm,
                                            media::SrtpSuite::aes_cm_128_hmac_sha1_80}));
-  EXPECT_TRUE(anchor.rules.at("wan").srtp.without_tls);
+  EXPECT_TRUE(anchor.media.srtp.at("wan").without_tls);
   EXPECT_EQ(proxy.route.media.srtp.at("lan").policy, media::SrtpPolicy::pass_through);
-  EXPECT_EQ(proxy.route.media.srtp.at("wan").suites, anchor.rules.at("wan").srtp.suites);
+  EXPECT_EQ(proxy.route.media.srtp.at("wan").suites, anchor.media.srtp.at("wan").suites);
   EXPECT_TRUE(proxy.route.media.srtp.at("wan").without_tls);
   const auto warnings = srtp_warnings_of(*site);
   ASSERT_EQ(warnings.size(), 1U);

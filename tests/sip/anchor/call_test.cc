@@ -273,9 +273,9 @@ TEST_F(AnchoredCall, VideoComesAndGoesWithItsLegs) {
 }
 
 TEST_F(AnchoredCall, LinesGoByPolicy) {
-  config_.policy.video = media::MediaAction::refuse;
-  config_.policy.fax = media::MediaAction::refuse;
-  config_.policy.other = media::MediaAction::pass;
+  config_.media.policy.video = media::MediaAction::refuse;
+  config_.media.policy.fax = media::MediaAction::refuse;
+  config_.media.policy.other = media::MediaAction::pass;
   start();
   const std::string lines =
       "m=video 4010 RTP/AVP 31\r\nm=image 4020 udptl t38\r\nm=message 4030 TCP/MSRP *\r\n"
@@ -308,7 +308,7 @@ TEST_F(AnchoredCall, AudioThatTurnsIntoFaxIsAnotherStreamOfUdptl) {
 }
 
 TEST_F(AnchoredCall, ABodyWithoutAnyLineToAnchorNeedsNoLeg) {
-  config_.policy.fax = media::MediaAction::refuse;
+  config_.media.policy.fax = media::MediaAction::refuse;
   start();
   const std::string body =
       sent(call.invite("v=0\r\no=- 1 1 IN IP4 198.18.1.10\r\ns=-\r\nt=0 0\r\n"

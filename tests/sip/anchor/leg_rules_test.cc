@@ -19,7 +19,7 @@ bool has_mux(const std::string& body) {
 class LegRules : public AnchorRig {
  protected:
   void rules(RtcpMux lan, RtcpMux wan) {
-    config_.rules = {{"lan", {lan, false, {}}}, {"wan", {wan, false, {}}}};
+    config_.rules = {{"lan", {lan, false}}, {"wan", {wan, false}}};
     start();
   }
   // Whether the dataplane has the leg towards that side on one port.
@@ -150,7 +150,7 @@ TEST_F(LegRules, APhoneIsOfferedTheFamilyThatItIsReachedBy) {
 }
 
 TEST_F(LegRules, OnlyTheAddressOfSdpMaySendWhereTheRuleSaysSo) {
-  config_.rules = {{"wan", {RtcpMux::answer, true, {}}}};
+  config_.rules = {{"wan", {RtcpMux::answer, true}}};
   start();
   offer();
   const auto strict = [this](size_t leg) { return dataplane->only().legs[leg].strict_source; };

@@ -28,7 +28,7 @@ class ProxyAnchorTest : public ProxyTest {
     anchor_.reset();
     AnchorConfig anchoring;
     anchoring.socket_path = path_;
-    anchoring.rules = rules_;
+    anchoring.media = rules_;
     anchor_ = std::make_unique<MediaAnchor>(loop, anchoring, [](LogLevel, const std::string&) {});
     media = anchor_.get();
     start(again);
@@ -62,7 +62,7 @@ class ProxyAnchorTest : public ProxyTest {
     EXPECT_EQ(anchor_->snapshot().calls_anchored, 0u);
   }
 
-  std::map<std::string, InterfaceRules> rules_;
+  MediaRules rules_;
   std::string path_;
   HandDataplane dataplane_;
   std::unique_ptr<MediaAnchor> anchor_;
@@ -160,9 +160,9 @@ TEST_F(ProxyAnchorTest, AfterAKillTheFirstAnswerIsAnchored) {
 }
 
 TEST_F(ProxyAnchorTest, APhoneThatTakesRtpSavpAloneIsOfferedIt) {
-  rules_["wan"].srtp = {
+  rules_.srtp["wan"] = {
       media::SrtpPolicy::offer, {media::SrtpSuite::aes_cm_128_hmac_sha1_80}, true};
-  rules_["lan"].srtp.policy = media::SrtpPolicy::forbid;
+  rules_.srtp["lan"].policy = media::SrtpPolicy::forbid;
   start_all();
   const Text first = invite();
   EXPECT_NE(first.body().find("RTP/AVP 0"), std::string::npos);

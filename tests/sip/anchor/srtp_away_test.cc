@@ -134,7 +134,7 @@ TEST_F(SrtpAway, BodiesThatWeDoNotReadHoldNoKeys) {
 
 TEST_F(SrtpAway, LinesThatPolicyLetsPassKeepToTheRules) {
   const std::string video = "m=video 4010 RTP/AVP 31\r\n";
-  config_.policy.video = media::MediaAction::pass;
+  config_.media.policy.video = media::MediaAction::pass;
   rules(kOffer, kOffer);
   call.callee.transport = Transport::udp;
   const std::string optional = sent(call.invite(kPlain + video + crypto(1, kAliceKey)));

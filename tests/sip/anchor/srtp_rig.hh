@@ -64,9 +64,9 @@ inline bool is(const std::optional<media::SdesKey>& key, const std::string& base
 class Srtp : public AnchorRig {
  protected:
   void rules(SrtpPolicy lan, SrtpPolicy wan, std::vector<SrtpSuite> wan_suites = {}) {
-    config_.rules["lan"].srtp.policy = lan;
-    config_.rules["wan"].srtp.policy = wan;
-    if (!wan_suites.empty()) config_.rules["wan"].srtp.suites = std::move(wan_suites);
+    config_.media.srtp["lan"].policy = lan;
+    config_.media.srtp["wan"].policy = wan;
+    if (!wan_suites.empty()) config_.media.srtp["wan"].suites = std::move(wan_suites);
     call.caller.transport = call.callee.transport = Transport::tls;
     start();
   }

@@ -89,7 +89,7 @@ TEST_F(Srtp, LegsWhoseKeysPassThroughAreSealed) {
 TEST_F(Srtp, PassThroughTakesOptionalKeysFromTlsOutOfWhatGoesInTheClear) {
   for (const bool said : {false, true}) {
     SCOPED_TRACE(said);
-    config_.rules["wan"].srtp.without_tls = said;
+    config_.media.srtp["wan"].without_tls = said;
     rules(SrtpPolicy::pass_through, SrtpPolicy::pass_through);
     call.callee.transport = Transport::udp;
     const Seen offer = seen(sent(call.invite(sdp(kAlice, crypto(1, kAliceKey)))));
@@ -147,7 +147,7 @@ TEST_F(Srtp, OffersThatDoNotFitAreRefusedByName) {
 }
 
 TEST_F(Srtp, KeysGoOverUdpOnlyWhereThatIsSaid) {
-  config_.rules["lan"].srtp.without_tls = true;
+  config_.media.srtp["lan"].without_tls = true;
   rules(SrtpPolicy::offer, SrtpPolicy::offer);
   call.caller.transport = call.callee.transport = Transport::udp;
   const Seen offer = seen(sent(call.invite(savp(sdp(kAlice, crypto(1, kAliceKey))))));
