@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A process that holds keys leaves none of them on a disk when it crashes.
+//
+// No media code: it lies here, as wipe.hh does, since all three daemons hold keys of SRTP, and
+// media/ is the one folder that is below each of them; the dataplane does without base/.
 #pragma once
 
 #include <sys/resource.h>

@@ -101,14 +101,14 @@ Result<std::string, ClientError> read_greeting(const json& greeting, const std::
                      ErrorCode::kWrongProtocol};
 }
 
-Result<media::SecretText, ClientError> write_request(uint64_t id, std::string_view op,
-                                                     const json& params) {
+Result<media::WipedString, ClientError> write_request(uint64_t id, std::string_view op,
+                                                      const json& params) {
   json request = params.is_object() ? params : json::object();
   request["id"] = id;
   request["op"] = op;
   KeyTexts keys;
   keys.take_out(request);
-  media::SecretText body = keys.put_back(dump_json(request));
+  media::WipedString body = keys.put_back(dump_json(request));
   wipe_keys(request);
   if (body.size() <= kMaxFrameBytes) return body;
   return ClientError{Kind::kRefused, "the request is over 1 MiB", ErrorCode::kTooLarge};

@@ -13,7 +13,7 @@
 #include "dataplane/client/client_error.hh"
 #include "dataplane/control/messages.hh"
 #include "media/result.hh"
-#include "media/srtp/secret_text.hh"
+#include "media/wipe.hh"
 
 namespace holdfast::control {
 
@@ -31,8 +31,8 @@ Result<nlohmann::json, ClientError> read_object(std::string_view body);
 Result<std::string, ClientError> read_greeting(const nlohmann::json& greeting,
                                                const std::string& path);
 // The request's body; over kMaxFrameBytes it is refused.
-Result<media::SecretText, ClientError> write_request(uint64_t id, std::string_view op,
-                                                     const nlohmann::json& params);
+Result<media::WipedString, ClientError> write_request(uint64_t id, std::string_view op,
+                                                      const nlohmann::json& params);
 // Which request an answer is for. None: a refusal of a frame whose id could not be read.
 Result<std::optional<uint64_t>, ClientError> answer_id(const nlohmann::json& answer);
 // The answer's members without id and ok, or the refusal in it.

@@ -84,7 +84,7 @@ class AsyncClient {
   enum class Phase : uint8_t { unconnected, greeting, hello, up, hanging };
   struct Pending {
     uint64_t id = 0;
-    media::SecretText body;    // until it is sent
+    media::WipedString body;   // until it is sent
     uint64_t deadline_ms = 0;  // to be sent, then to be answered
     Done<nlohmann::json> done;
   };
@@ -110,7 +110,7 @@ class AsyncClient {
   int fd_ = -1;
   bool watching_writable_ = false;
   FrameReader in_;
-  media::SecretText out_;  // begun frames are finished, whatever happens to their requests
+  media::WipedString out_;  // begun frames are finished, whatever happens to their requests
   size_t written_ = 0;
   uint64_t last_id_ = 0;
   std::deque<Pending> waiting_;

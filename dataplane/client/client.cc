@@ -111,7 +111,7 @@ Result<json, ClientError> DataplaneClient::Connection::exchange(std::string_view
   const auto deadline = Clock::now() + timeout_;
   const auto body = write_request(++last_id_, op, params);
   if (!body) return body.error();
-  media::SecretText frame;
+  media::WipedString frame;
   append_frame(frame, *body);
   if (auto error = send(frame, deadline)) return *error;
   auto answer = receive(deadline);

@@ -2,9 +2,6 @@
 // Framing of the control socket.
 #include "dataplane/control/frame.hh"
 
-#include <cstring>
-#include <span>
-
 #include "dataplane/control/messages.hh"
 #include "media/endian.hh"
 
@@ -27,16 +24,12 @@ std::string encode_frame(std::string_view body) {
   return frame;
 }
 
-void append_frame(media::SecretText& out, std::string_view body) {
+void append_frame(media::WipedString& out, std::string_view body) {
   add_frame(out, body);
 }
 
 void FrameReader::forget_taken() {
-  if (taken_ == 0) return;
-  const size_t left = buffered();
-  std::memmove(buffer_.data(), buffer_.data() + taken_, left);
-  media::wipe(std::span(reinterpret_cast<uint8_t*>(buffer_.data()) + left, taken_));
-  buffer_.resize(left);
+  buffer_.drop(taken_);
   taken_ = 0;
 }
 
@@ -50,7 +43,7 @@ FrameReader::Status FrameReader::next(std::string_view& body) {
     forget_taken();
     return Status::kNeedMore;
   }
-  const char* head = buffer_.data() + taken_;
+  const char* head = buffer_.view().data() + taken_;
   const size_t length = load_be32(reinterpret_cast<const uint8_t*>(head));
   if (length > kMaxFrameBytes) return Status::kTooLarge;
   if (buffered() < kFrameHeaderBytes + length) return Status::kNeedMore;

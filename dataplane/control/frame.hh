@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "media/srtp/secret_text.hh"
+#include "media/key_buffer.hh"
 
 namespace holdfast::control {
 
@@ -15,7 +15,7 @@ inline constexpr size_t kFrameHeaderBytes = 4;
 // `body` is at most kMaxFrameBytes long.
 std::string encode_frame(std::string_view body);
 // For requests, which may have keys in them.
-void append_frame(media::SecretText& out, std::string_view body);
+void append_frame(media::WipedString& out, std::string_view body);
 
 // Puts frames together from whatever pieces a stream delivers. Holds at most one frame and the
 // pieces appended since; what was handed out is wiped.
@@ -31,7 +31,7 @@ class FrameReader {
  private:
   void forget_taken();
 
-  media::SecretText buffer_;
+  media::KeyBuffer buffer_;
   size_t taken_ = 0;  // bytes of buffer_ that next() has handed out
 };
 

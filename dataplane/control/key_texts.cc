@@ -93,7 +93,7 @@ std::string KeyTexts::keep(std::string_view key) {
   return kMark + std::to_string(texts_.size() - 1);
 }
 
-const media::SecretText* KeyTexts::of_mark(std::string_view mark) const {
+const media::WipedString* KeyTexts::of_mark(std::string_view mark) const {
   if (mark.size() < 2 || mark.front() != kMark) return nullptr;
   size_t number = 0;
   const char* const end = mark.data() + mark.size();
@@ -123,8 +123,8 @@ void KeyTexts::take_out(json& value) {
   });
 }
 
-media::SecretText KeyTexts::put_back(std::string_view text) const {
-  return rewritten<media::SecretText>(text, [this](std::string_view mark) {
+media::WipedString KeyTexts::put_back(std::string_view text) const {
+  return rewritten<media::WipedString>(text, [this](std::string_view mark) {
     const auto* key = of_mark(mark);
     return key ? std::string_view(*key) : mark;
   });

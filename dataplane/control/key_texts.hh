@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "media/srtp/secret_text.hh"
+#include "media/wipe.hh"
 
 namespace holdfast::control {
 
@@ -29,13 +29,13 @@ class KeyTexts {
 
   // Before a value is written: it has the marks then, and what it had is wiped.
   void take_out(nlohmann::json& value);
-  media::SecretText put_back(std::string_view text) const;
+  media::WipedString put_back(std::string_view text) const;
 
  private:
   std::string keep(std::string_view key);  // its mark
-  const media::SecretText* of_mark(std::string_view mark) const;
+  const media::WipedString* of_mark(std::string_view mark) const;
 
-  std::vector<media::SecretText> texts_;
+  std::vector<media::WipedString> texts_;
 };
 
 }  // namespace holdfast::control

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "media/key_buffer.hh"
 #include "sip/message_view.hh"
-#include "sip/transport/key_buffer.hh"
 #include "sip/transport/sockets.hh"
 #include "sip/transport/stream_framer.hh"
 #include "sip/transport/tls_session.hh"
@@ -74,7 +74,7 @@ class Connection {
   Origin peer_;
   StreamFramer framer_;
   std::unique_ptr<TlsSession> tls_;
-  KeyBuffer queue_;
+  media::KeyBuffer queue_;
   uint64_t active_ms_;  // last byte either way
   uint64_t began_ms_;   // of the state, or of the message that is under way
   State state_;

@@ -10,7 +10,7 @@
 #include <optional>
 #include <string_view>
 
-#include "sip/transport/key_buffer.hh"
+#include "media/key_buffer.hh"
 #include "sip/transport/message.hh"
 
 namespace holdfast::sip {
@@ -36,7 +36,7 @@ class StreamFramer {
   std::optional<Event> between_messages();
 
   size_t max_bytes_;
-  KeyBuffer buffer_;
+  media::KeyBuffer buffer_;
   size_t at_ = 0;             // what is before it has been taken out
   size_t scanned_ = 0;        // behind at_: no end of a head before this
   size_t message_bytes_ = 0;  // once the head is complete; 0: not known

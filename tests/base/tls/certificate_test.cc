@@ -4,43 +4,11 @@
 
 #include <gtest/gtest.h>
 
-#include <malloc.h>
-
-#include <algorithm>
-#include <cstdlib>
 #include <ctime>
 #include <fstream>
-#include <new>
-#include <string_view>
 
+#include "tests/freed_memory.hh"
 #include "tests/provision-proxy/server/test_certificates.hh"
-
-namespace {
-
-std::string_view watched;  // what no memory that is given back may hold
-int seen_in_freed = 0;
-
-void look_and_free(void* memory) {
-  if (memory == nullptr) return;
-  const char* const bytes = static_cast<const char*>(memory);
-  const char* const end = bytes + ::malloc_usable_size(memory);
-  if (!watched.empty() && std::search(bytes, end, watched.begin(), watched.end()) != end)
-    ++seen_in_freed;
-  std::free(memory);
-}
-
-}  // namespace
-
-void* operator new(size_t size) {
-  if (void* const memory = std::calloc(1, size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  look_and_free(memory);
-}
-void operator delete(void* memory, size_t) noexcept {
-  look_and_free(memory);
-}
 
 namespace holdfast::tls {
 namespace {
@@ -94,15 +62,13 @@ TEST_F(CertificateTest, TheTextOfAKeyIsWiped) {
   const std::string text = text_of_file(files.key("edge"));
   const std::string line = text.substr(text.find('\n') + 1, 32);
   const std::string cut = files.file("cut.key", text.substr(0, text.size() / 2));
-  watched = line;
-  seen_in_freed = 0;
+  test::FreedMemory freed{{line}};
   { const std::string copy = text; }
-  EXPECT_EQ(seen_in_freed, 1);  // the test can tell
-  seen_in_freed = 0;
+  EXPECT_EQ(freed.seen(), 1U) << "or this test sees nothing";
+  freed.forget();
   EXPECT_TRUE(read_key(files.key("edge")));
   EXPECT_FALSE(read_key(cut));
-  watched = {};
-  EXPECT_EQ(seen_in_freed, 0);
+  EXPECT_EQ(freed.seen(), 0U);
 }
 
 TEST_F(CertificateTest, BadFilesAreNamed) {

@@ -2,16 +2,14 @@
 // A request with keys is written by the client and read by the server, and no memory that either
 // gives back has a key in it: each block is searched when it is freed.
 #include <gtest/gtest.h>
-#include <malloc.h>
 
-#include <cstdlib>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "dataplane/client/answers.hh"
 #include "dataplane/control/frame.hh"
 #include "dataplane/control/key_texts.hh"
 #include "dataplane/control/messages.hh"
+#include "tests/freed_memory.hh"
 
 namespace {
 
@@ -20,32 +18,7 @@ constexpr char kBytes[] = "0123456789abcdefghijklmnopqr";
 constexpr char kText[] = "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3Bxcg==";
 constexpr size_t kPart = 12;
 
-bool watching = false;
-size_t leaks = 0;
-
-void give_back(void* memory) {
-  if (watching && memory != nullptr) {
-    const size_t size = ::malloc_usable_size(memory);
-    for (const char* each : {kBytes, kText})
-      if (::memmem(memory, size, each, kPart) != nullptr) ++leaks;
-  }
-  std::free(memory);
-}
-
 }  // namespace
-
-void* operator new(size_t size) {
-  void* const memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  std::memset(memory, 0, ::malloc_usable_size(memory));  // so that no old leak counts twice
-  return memory;
-}
-void operator delete(void* memory) noexcept {
-  give_back(memory);
-}
-void operator delete(void* memory, size_t) noexcept {
-  give_back(memory);
-}
 
 namespace holdfast::control {
 namespace {
@@ -68,16 +41,12 @@ Operation request_with_keys() {
 
 class KeyMemory : public testing::Test {
  protected:
-  KeyMemory() {
-    leaks = 0;
-    watching = true;
-  }
-  ~KeyMemory() override { watching = false; }
+  test::FreedMemory freed{{{kBytes, kPart}, {kText, kPart}}};
 };
 
 TEST_F(KeyMemory, WhatTheLibraryReadsOrWritesItselfIsFound) {
   { auto read = json::parse(std::string("{\"key\":\"") + kText + "\"}"); }
-  EXPECT_GT(leaks, 0u) << "or this test sees nothing";
+  EXPECT_GT(freed.seen(), 0u) << "or this test sees nothing";
 }
 
 TEST_F(KeyMemory, NoneOfTheClientsOrTheServersHasAKey) {
@@ -91,7 +60,7 @@ TEST_F(KeyMemory, NoneOfTheClientsOrTheServersHasAKey) {
     size_t keys = 0;
     for (size_t at = 0; (at = body->find(kText, at)) != std::string::npos; ++at) ++keys;
     EXPECT_EQ(keys, 4u);
-    media::SecretText frame;
+    media::WipedString frame;
     append_frame(frame, *body);
     FrameReader reader;
     for (const char each : frame) reader.append(std::string_view(&each, 1));
@@ -106,7 +75,7 @@ TEST_F(KeyMemory, NoneOfTheClientsOrTheServersHasAKey) {
       EXPECT_TRUE(add.legs[i].srtp->out->master.same_as(sent.legs[i].srtp->out->master));
     }
   }
-  EXPECT_EQ(leaks, 0u);
+  EXPECT_EQ(freed.seen(), 0u);
 }
 
 TEST_F(KeyMemory, NorARequestThatIsRefused) {
@@ -118,7 +87,7 @@ TEST_F(KeyMemory, NorARequestThatIsRefused) {
   ASSERT_TRUE(body);
   EXPECT_FALSE(decode_request(*body));
   EXPECT_FALSE(decode_request(std::string_view(*body).substr(0, body->size() - 1)));
-  EXPECT_EQ(leaks, 0u);
+  EXPECT_EQ(freed.seen(), 0u);
 }
 
 }  // namespace

@@ -85,7 +85,7 @@ TEST(KeyTexts, StandBesideTheText) {
   for (const Row& row : rows) {
     KeyTexts keys;
     EXPECT_EQ(keys.take_out(row.text), row.masked);
-    EXPECT_EQ(keys.put_back(row.masked), media::SecretText(row.text));
+    EXPECT_EQ(keys.put_back(row.masked), media::WipedString(row.text));
     const auto whole = json::parse(row.text, nullptr, false);
     auto value = json::parse(row.masked, nullptr, false);
     keys.put_back(value);

@@ -116,15 +116,6 @@ TEST(SrtpMasterKey, SameAsLooksAtSuiteAndAllBytes) {
   EXPECT_FALSE(key->same_as(*SrtpMasterKey::from_bytes(SrtpSuite::aes_cm_128_hmac_sha1_80, bytes)));
 }
 
-TEST(Wipe, OfTextTakesItsWholeCapacity) {
-  std::string text(100, 'k');
-  text.resize(50);
-  const char* const memory = text.data();
-  wipe(text);
-  EXPECT_TRUE(text.empty());
-  for (size_t i = 0; i < 100; ++i) EXPECT_EQ(memory[i], '\0') << i;
-}
-
 // In a child, since nothing but root's right brings the limit back.
 TEST(CoreDumps, AreForbiddenForGood) {
   const pid_t child = ::fork();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What goes through the buffers of connections, and that nothing of it stays.
-#include "sip/transport/key_buffer.hh"
+#include "media/key_buffer.hh"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <random>
 #include <string>
 
-namespace holdfast::sip {
+namespace holdfast::media {
 namespace {
 
 TEST(KeyBuffer, IsAQueue) {
@@ -42,4 +42,4 @@ TEST(KeyBuffer, WhatIsDroppedIsWiped) {
 }
 
 }  // namespace
-}  // namespace holdfast::sip
+}  // namespace holdfast::media

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes on their way to or from a socket, which may have keys of SRTP in them (a=crypto): what
-// moves on or goes away leaves nothing behind in memory that is given back. One thread.
+// Bytes on their way to or from a socket, which may have keys of SRTP in them (a=crypto, or a
+// request to the dataplane): what moves on or goes away leaves nothing behind in memory that is
+// given back. One thread.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +10,7 @@
 
 #include "media/wipe.hh"
 
-namespace holdfast::sip {
+namespace holdfast::media {
 
 class KeyBuffer {
  public:
@@ -18,16 +19,7 @@ class KeyBuffer {
   std::string_view view() const { return bytes_; }
 
   // Views of it end.
-  void append(std::string_view more) {
-    const size_t needed = bytes_.size() + more.size();
-    if (needed > bytes_.capacity()) {
-      media::WipedString larger;
-      larger.reserve(2 * needed);
-      larger += bytes_;
-      bytes_ = std::move(larger);
-    }
-    bytes_ += more;
-  }
+  void append(std::string_view more) { bytes_ += more; }
   // Of the front, at most all of it; views end.
   void drop(size_t count) {
     if (count == 0) return;
@@ -38,7 +30,7 @@ class KeyBuffer {
   }
 
  private:
-  media::WipedString bytes_;
+  WipedString bytes_;
 };
 
-}  // namespace holdfast::sip
+}  // namespace holdfast::media
