@@ -202,4 +202,22 @@ std::string validity_word(const CertificateFacts& facts, int64_t now_s) {
   return "";
 }
 
+std::vector<std::string> validity_words(const std::vector<CertificateFacts>& all, int64_t now_s,
+                                        int64_t soon_s) {
+  std::vector<std::string> words;
+  for (const CertificateFacts& facts : all) {
+    std::string word = validity_word(facts, now_s);
+    if (word.empty() && facts.not_after_s - now_s < soon_s)
+      word = "expires on " + time_text(facts.not_after_s);
+    if (!word.empty()) words.push_back(facts.subject + " of " + facts.issuer + ": " + word);
+  }
+  return words;
+}
+
+const CertificateFacts& first_to_end(const std::vector<CertificateFacts>& chain) {
+  return *std::min_element(chain.begin(), chain.end(), [](const auto& a, const auto& b) {
+    return a.not_after_s < b.not_after_s;
+  });
+}
+
 }  // namespace holdfast::tls

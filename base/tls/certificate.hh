@@ -54,6 +54,12 @@ bool fits(const X509* certificate, const EVP_PKEY* key);
 // Why it does not hold at that time, or nothing. A time before its beginning is put down to the
 // clock: whoever issues a certificate has a better one than a box without a battery.
 std::string validity_word(const CertificateFacts& facts, int64_t now_s);
+// Of all in a file: a line for each that does not hold at that time or ends in less than `soon_s`
+// from it, "CN=between of CN=root: expired on ...".
+std::vector<std::string> validity_words(const std::vector<CertificateFacts>& all, int64_t now_s,
+                                        int64_t soon_s = 0);
+// Of a chain, which is not empty: it holds no longer than this one.
+const CertificateFacts& first_to_end(const std::vector<CertificateFacts>& chain);
 // "2026-11-28 00:14:21 UTC"
 std::string time_text(int64_t unix_s);
 

@@ -111,6 +111,22 @@ std::string order_fault(const std::vector<tls::Certificate>& chain) {
   return "";
 }
 
+std::string no_authorities(const std::string& file) {
+  return file + ": holds no certificate of a CA" + tls::reason();
+}
+
+std::vector<tls::CertificateFacts> facts_of_all(const std::vector<tls::Certificate>& chain) {
+  std::vector<tls::CertificateFacts> all;
+  for (const auto& one : chain) all.push_back(tls::facts_of(one.get()));
+  return all;
+}
+
+std::string together(const std::vector<std::string>& words) {
+  std::string all;
+  for (const std::string& word : words) all += (all.empty() ? "" : "; ") + word;
+  return all;
+}
+
 std::string ca_fault(const std::vector<tls::Certificate>& chain, const std::string& ca,
                      int64_t now_s) {
   X509_STORE* store = X509_STORE_new();
@@ -119,13 +135,17 @@ std::string ca_fault(const std::vector<tls::Certificate>& chain, const std::stri
   for (size_t i = 1; i < chain.size(); ++i) sk_X509_push(between, chain[i].get());
   std::string wrong;
   if (X509_STORE_load_file(store, ca.c_str()) != 1) {
-    wrong = ca + ": holds no certificate of a CA" + tls::reason();
+    wrong = no_authorities(ca);
   } else if (X509_STORE_CTX_init(context, store, chain.front().get(), between) == 1) {
     X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(context), now_s);
     X509_STORE_CTX_set_flags(context, X509_V_FLAG_PARTIAL_CHAIN);  // as in a handshake
-    if (X509_verify_cert(context) != 1)
+    if (X509_verify_cert(context) != 1) {
       wrong = "it does not come from " + ca + ": " +
               X509_verify_cert_error_string(X509_STORE_CTX_get_error(context));
+      if (const X509* at = X509_STORE_CTX_get_current_cert(context))
+        for (const std::string& word : tls::validity_words({tls::facts_of(at)}, now_s))
+          wrong += ": " + word;
+    }
   }
   sk_X509_free(between);
   X509_STORE_CTX_free(context);
@@ -185,8 +205,11 @@ std::string install(const Place& place, const std::string& chain_pem, const std:
            " nor to " + place.key +
            "; it is the answer to another request, or its own does not come first";
   if (auto wrong = order_fault(*chain); !wrong.empty()) return wrong;
-  if (auto wrong = tls::validity_word(done.facts, now_s); !wrong.empty())
-    return "the certificate (" + done.facts.subject + "): " + wrong;
+  const auto facts = facts_of_all(*chain);
+  if (auto wrong = together(tls::validity_words(facts, now_s)); !wrong.empty()) return wrong;
+  if (const auto& first = tls::first_to_end(facts); &first != &facts.front())
+    done.warnings.push_back("it is of use until " + tls::time_text(first.not_after_s) +
+                            " alone, when " + first.subject + " above it ends");
   if (ca.empty())
     done.warnings.push_back("no CA to check it with; give one with --ca");
   else if (auto wrong = ca_fault(*chain, ca, now_s); !wrong.empty())
@@ -209,13 +232,27 @@ Look look_at(const Place& place, int64_t now_s) {
     look.wrong = chain.error();
     return look;
   }
-  for (const auto& one : *chain) look.chain.push_back(tls::facts_of(one.get()));
+  look.chain = facts_of_all(*chain);
   if (const auto key = tls::read_key(place.key); !key)
     look.wrong = key.error();
   else if (!tls::fits(chain->front().get(), key->get()))
     look.wrong = place.key + ": is not its key";
   else if (look.wrong = order_fault(*chain); look.wrong.empty())
-    look.wrong = tls::validity_word(look.chain.front(), now_s);
+    look.wrong = together(tls::validity_words(look.chain, now_s));
+  return look;
+}
+
+Look look_at_authorities(const std::string& file, int64_t now_s) {
+  Look look;
+  X509_STORE* store = X509_STORE_new();
+  if (X509_STORE_load_file(store, file.c_str()) != 1) look.wrong = no_authorities(file);
+  const auto* objects = X509_STORE_get0_objects(store);
+  for (int i = 0; i < sk_X509_OBJECT_num(objects); ++i)
+    if (const X509* one = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i)))
+      look.chain.push_back(tls::facts_of(one));
+  X509_STORE_free(store);
+  ERR_clear_error();
+  if (look.wrong.empty()) look.wrong = together(tls::validity_words(look.chain, now_s));
   return look;
 }
 

@@ -28,11 +28,12 @@ std::string prepare(const Place& place, KeyKind kind, std::string& request_pem, 
 struct Installed {
   tls::CertificateFacts facts;
   bool new_key = false;
-  std::vector<std::string> warnings;  // names that it lacks, no CA to check with
+  std::vector<std::string>
+      warnings;  // names that it lacks, no CA to check with, one above ends first
 };
 
-// The chain (PEM) goes in place if it is in order, holds now, belongs to the key that waits or to
-// the one in use, and, with a `ca` (path, may be empty), comes from there.
+// The chain (PEM) goes in place if it is in order, holds now, all of it, belongs to the key that
+// waits or to the one in use, and, with a `ca` (path, may be empty), comes from there.
 std::string install(const Place& place, const std::string& chain_pem, const std::string& ca,
                     int64_t now_s, Installed& done);
 
@@ -43,5 +44,7 @@ struct Look {
   bool key_waits = false;
 };
 Look look_at(const Place& place, int64_t now_s);
+// Of a file of CAs, in no order.
+Look look_at_authorities(const std::string& file, int64_t now_s);
 
 }  // namespace holdfast::certs

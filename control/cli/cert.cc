@@ -2,6 +2,7 @@
 // holdfast cert: the certificates that SIP over TLS shows, from request to renewal.
 #include <CLI/CLI.hpp>
 #include <ctime>
+#include <set>
 
 #include "control/certs/installation.hh"
 #include "control/cli/command.hh"
@@ -87,6 +88,14 @@ void run_install(Context& context, const Asked& asked) {
         "\nTell holdfastd: systemctl reload holdfastd (SIGHUP). Calls go on.\n");
 }
 
+nlohmann::json dates_of(const tls::CertificateFacts& facts, int64_t now_s) {
+  return {{"subject", facts.subject},
+          {"issuer", facts.issuer},
+          {"not_before", tls::time_text(facts.not_before_s)},
+          {"not_after", tls::time_text(facts.not_after_s)},
+          {"days_left", (facts.not_after_s - now_s) / kDayS}};
+}
+
 nlohmann::json document_of(const std::string& interface, const certs::Place& place,
                            const certs::Look& look, int64_t now_s) {
   nlohmann::json row{{"interface", interface}, {"certificate", place.certificate},
@@ -94,17 +103,49 @@ nlohmann::json document_of(const std::string& interface, const certs::Place& pla
                      {"why", look.wrong},      {"key_waits", look.key_waits}};
   if (look.chain.empty()) return row;
   const tls::CertificateFacts& facts = look.chain.front();
-  row.update({{"subject", facts.subject},
-              {"issuer", facts.issuer},
-              {"names", tls::text_of(facts.names)},
-              {"not_before", tls::time_text(facts.not_before_s)},
-              {"not_after", tls::time_text(facts.not_after_s)},
-              {"days_left", (facts.not_after_s - now_s) / kDayS},
+  row.update(dates_of(facts, now_s));
+  row["above"] = nlohmann::json::array();
+  for (size_t i = 1; i < look.chain.size(); ++i)
+    row["above"].push_back(dates_of(look.chain[i], now_s));
+  row.update({{"names", tls::text_of(facts.names)},
               {"key_type", facts.key},
               {"sha256", facts.sha256},
               {"sha1", facts.sha1},
               {"chain", look.chain.size()}});
   return row;
+}
+
+nlohmann::json document_of(const std::string& file, const certs::Look& look, int64_t now_s) {
+  auto all = nlohmann::json::array();
+  for (const tls::CertificateFacts& facts : look.chain) all.push_back(dates_of(facts, now_s));
+  return {{"file", file},
+          {"state", look.wrong.empty() ? "good" : "bad"},
+          {"why", look.wrong},
+          {"certificates", std::move(all)}};
+}
+
+// Files of those whom we believe, each once.
+std::set<std::string> authorities_of(const config::DaemonConfig& daemon) {
+  std::set<std::string> files;
+  if (daemon.centre.transport == sip::Transport::tls) files.insert(daemon.centre.ca);
+  for (const auto& listener : daemon.listeners)
+    if (listener.has(sip::Transport::tls) && !listener.client_ca.empty())
+      files.insert(listener.client_ca);
+  return files;
+}
+
+std::string until(const nlohmann::json& dates) {
+  return dates["subject"].get<std::string>() + ", until " + dates["not_after"].get<std::string>();
+}
+
+void print_authorities(const nlohmann::json& rows) {
+  for (const auto& row : rows) {
+    Table table({"CA FILE", row["file"].get<std::string>().c_str()});
+    table.add({"state", row["state"].get<std::string>()});
+    if (!row["why"].get<std::string>().empty()) table.add({"why", row["why"].get<std::string>()});
+    for (const auto& one : row["certificates"]) table.add({"holds", until(one)});
+    print("\n" + table.to_string());
+  }
 }
 
 void print_rows(const nlohmann::json& rows) {
@@ -119,6 +160,8 @@ void print_rows(const nlohmann::json& rows) {
     add("subject", "subject");
     add("names", "names");
     add("issuer", "issuer");
+    if (row.contains("above"))
+      for (const auto& one : row["above"]) table.add({"above it", until(one)});
     add("from", "not_before");
     add("until", "not_after");
     add("days left", "days_left");
@@ -144,9 +187,17 @@ void run_status(Context& context, const Asked& asked) {
     if (!look.wrong.empty()) context.status = kDidNotHold;
     rows.push_back(document_of(listener.interface, place, look, now_s));
   }
-  if (asked.as_json) return print_json({{"certificates", std::move(rows)}});
+  auto authorities = nlohmann::json::array();
+  for (const std::string& file : authorities_of(*daemon)) {
+    const certs::Look look = certs::look_at_authorities(file, now_s);
+    if (!look.wrong.empty()) context.status = kDidNotHold;
+    authorities.push_back(document_of(file, look, now_s));
+  }
+  if (asked.as_json)
+    return print_json({{"certificates", std::move(rows)}, {"authorities", std::move(authorities)}});
   if (rows.empty()) return print("No [[sip-listener]] has tls.\n");
   print_rows(rows);
+  print_authorities(authorities);
 }
 
 }  // namespace

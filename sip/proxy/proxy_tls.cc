@@ -36,10 +36,13 @@ std::string Proxy::Core::reload_certificates() {
 }
 
 void Proxy::Core::tell_certificates() const {
-  for (const TlsCertificate& one : endpoints_.tls().certificates())
-    log(LogLevel::info, "TLS on " + one.interface + ": " + one.facts.subject + " (" +
-                            tls::text_of(one.facts.names) + "), until " +
-                            tls::time_text(one.facts.not_after_s));
+  for (const TlsCertificate& one : endpoints_.tls().certificates()) {
+    const tls::CertificateFacts& first = tls::first_to_end(one.chain);
+    log(LogLevel::info, "TLS on " + one.interface + ": " + one.facts().subject + " (" +
+                            tls::text_of(one.facts().names) + "), until " +
+                            tls::time_text(first.not_after_s) +
+                            (&first == &one.facts() ? "" : ", when " + first.subject + " ends"));
+  }
   for (const std::string& complaint : endpoints_.tls().complaints(std::time(nullptr)))
     log(LogLevel::warning, complaint);
 }

@@ -19,13 +19,14 @@ constexpr char kCiphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20
 constexpr long kMaxChainBytes = 64 * 1024;
 constexpr int64_t kSoonS = 14 * 86400;
 
-std::string believe(SSL_CTX* context, const std::string& file, int mode) {
-  if (SSL_CTX_load_verify_file(context, file.c_str()) != 1)
-    return file + ": holds no certificate of a CA that can be used" + tls::reason();
-  // The CA that signs is often all that one is given, without the root above it.
-  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
-  SSL_CTX_set_verify(context, mode, TlsSession::judge);
-  return "";
+// Of those whom a context believes.
+std::vector<tls::CertificateFacts> authorities_of(SSL_CTX* context) {
+  std::vector<tls::CertificateFacts> all;
+  const auto* objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(context));
+  for (int i = 0; i < sk_X509_OBJECT_num(objects); ++i)
+    if (const X509* one = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i)))
+      all.push_back(tls::facts_of(one));
+  return all;
 }
 
 }  // namespace
@@ -38,18 +39,26 @@ TlsContexts::TlsContexts(TlsConfig config) : config_(std::move(config)) {}
 TlsContexts::~TlsContexts() = default;
 
 std::string TlsContexts::load() {
-  Made made;
-  std::vector<TlsCertificate> certificates;
+  Loaded loaded;
   for (const TlsIdentity& identity : config_.identities)
-    if (auto wrong = load_one(identity, made, certificates); !wrong.empty()) return wrong;
-  contexts_ = std::move(made);
-  certificates_ = std::move(certificates);
+    if (auto wrong = load_one(identity, loaded); !wrong.empty()) return wrong;
+  loaded_ = std::move(loaded);
   ERR_clear_error();
   return "";
 }
 
-std::string TlsContexts::load_one(const TlsIdentity& identity, Made& made,
-                                  std::vector<TlsCertificate>& certificates) const {
+std::string TlsContexts::believe(SSL_CTX* context, const std::string& file, int mode,
+                                 Loaded& loaded) {
+  if (SSL_CTX_load_verify_file(context, file.c_str()) != 1)
+    return file + ": holds no certificate of a CA that can be used" + tls::reason();
+  // The CA that signs is often all that one is given, without the root above it.
+  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
+  SSL_CTX_set_verify(context, mode, TlsSession::judge);
+  loaded.authorities[file] = authorities_of(context);
+  return "";
+}
+
+std::string TlsContexts::load_one(const TlsIdentity& identity, Loaded& loaded) const {
   const auto chain = tls::read_certificates(identity.certificate);
   if (!chain) return chain.error();
   const auto key = tls::read_key(identity.key);
@@ -73,7 +82,7 @@ std::string TlsContexts::load_one(const TlsIdentity& identity, Made& made,
   SSL_CTX_set_session_cache_mode(pair.server.get(), SSL_SESS_CACHE_OFF);  // tickets do
   if (!identity.client_ca.empty()) {
     if (auto wrong = believe(pair.server.get(), identity.client_ca,
-                             SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT);
+                             SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, loaded);
         !wrong.empty())
       return wrong;
     SSL_CTX_set_client_CA_list(pair.server.get(),
@@ -81,25 +90,27 @@ std::string TlsContexts::load_one(const TlsIdentity& identity, Made& made,
   }
   if (config_.ca.empty())
     pair.client.reset();
-  else if (auto wrong = believe(pair.client.get(), config_.ca, SSL_VERIFY_PEER); !wrong.empty())
+  else if (auto wrong = believe(pair.client.get(), config_.ca, SSL_VERIFY_PEER, loaded);
+           !wrong.empty())
     return wrong;
-  certificates.push_back(
-      {identity.interface, identity.certificate, tls::facts_of(chain->front().get())});
-  made[identity.interface] = std::move(pair);
+  TlsCertificate& ours = loaded.certificates.emplace_back(
+      TlsCertificate{identity.interface, identity.certificate, {}});
+  for (const auto& one : *chain) ours.chain.push_back(tls::facts_of(one.get()));
+  loaded.contexts[identity.interface] = std::move(pair);
   return "";
 }
 
 std::unique_ptr<TlsSession> TlsContexts::serve(const std::string& interface, int socket) const {
-  const auto found = contexts_.find(interface);
-  if (found == contexts_.end()) return nullptr;
+  const auto found = loaded_.contexts.find(interface);
+  if (found == loaded_.contexts.end()) return nullptr;
   return std::make_unique<TlsSession>(found->second.server.get(), socket, TlsSession::Side::server,
                                       std::vector<std::string>{});
 }
 
 std::unique_ptr<TlsSession> TlsContexts::call(const std::string& interface, int socket,
                                               const std::string& tls_name) const {
-  const auto found = contexts_.find(interface);
-  if (found == contexts_.end() || found->second.client == nullptr || tls_name.empty())
+  const auto found = loaded_.contexts.find(interface);
+  if (found == loaded_.contexts.end() || found->second.client == nullptr || tls_name.empty())
     return nullptr;
   const bool is_centre = tls_name == config_.centre && !config_.centre_names.empty();
   return std::make_unique<TlsSession>(
@@ -109,13 +120,14 @@ std::unique_ptr<TlsSession> TlsContexts::call(const std::string& interface, int 
 
 std::vector<std::string> TlsContexts::complaints(int64_t now_s) const {
   std::vector<std::string> all;
-  for (const TlsCertificate& one : certificates_) {
-    const std::string which = "certificate of interface " + one.interface + " (" + one.file + "): ";
-    if (const auto word = tls::validity_word(one.facts, now_s); !word.empty())
+  const auto say = [&](const std::string& which, const auto& certificates) {
+    for (const std::string& word : tls::validity_words(certificates, now_s, kSoonS))
       all.push_back(which + word);
-    else if (one.facts.not_after_s - now_s < kSoonS)
-      all.push_back(which + "expires on " + tls::time_text(one.facts.not_after_s));
-  }
+  };
+  for (const TlsCertificate& one : loaded_.certificates)
+    say("certificate of interface " + one.interface + " (" + one.file + "): ", one.chain);
+  for (const auto& [file, authorities] : loaded_.authorities)
+    say("CA file " + file + ": ", authorities);
   return all;
 }
 

@@ -22,7 +22,9 @@ namespace holdfast::sip {
 struct TlsCertificate {
   std::string interface;
   std::string file;
-  tls::CertificateFacts facts;
+  std::vector<tls::CertificateFacts> chain;  // ours, and those above it that we send along
+
+  const tls::CertificateFacts& facts() const { return chain.front(); }
 };
 
 class TlsContexts {
@@ -42,8 +44,9 @@ class TlsContexts {
   std::unique_ptr<TlsSession> call(const std::string& interface, int socket,
                                    const std::string& tls_name) const;
 
-  const std::vector<TlsCertificate>& certificates() const { return certificates_; }
-  // What is to be said of the certificates in use at that time: out of date, or soon.
+  const std::vector<TlsCertificate>& certificates() const { return loaded_.certificates; }
+  // What is to be said of the certificates in use at that time, those above ours and those of CAs
+  // among them: out of date, or soon.
   std::vector<std::string> complaints(int64_t now_s) const;
 
  private:
@@ -54,14 +57,18 @@ class TlsContexts {
   struct Pair {
     Context server, client;
   };
-  using Made = std::map<std::string, Pair>;  // by interface
+  struct Loaded {
+    std::map<std::string, Pair> contexts;  // by interface
+    std::vector<TlsCertificate> certificates;
+    std::map<std::string, std::vector<tls::CertificateFacts>>
+        authorities;  // whom we believe, by file
+  };
 
-  std::string load_one(const TlsIdentity& identity, Made& made,
-                       std::vector<TlsCertificate>& certificates) const;
+  std::string load_one(const TlsIdentity& identity, Loaded& loaded) const;
+  static std::string believe(SSL_CTX* context, const std::string& file, int mode, Loaded& loaded);
 
   TlsConfig config_;
-  Made contexts_;
-  std::vector<TlsCertificate> certificates_;
+  Loaded loaded_;
 };
 
 }  // namespace holdfast::sip

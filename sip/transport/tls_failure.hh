@@ -9,20 +9,21 @@
 namespace holdfast::sip {
 
 // X(name, what happened): the counter is tls_NAME.
-#define HOLDFAST_TLS_FAILURES(X)                                                    \
-  X(expired, "the peer's certificate, or one above it, has expired")                \
-  X(not_yet_valid, "the peer's certificate is from the future: our clock is wrong") \
-  X(unknown_ca, "the peer's certificate is of nobody whom we believe")              \
-  X(wrong_name, "the peer's certificate is good, but for another name")             \
-  X(bad_certificate, "the peer's certificate cannot be used for something else")    \
-  X(no_certificate, "the peer has no certificate, and is to have one")              \
-  X(no_common_version, "no version of TLS that both take")                          \
-  X(no_common_cipher, "no cipher that both take")                                   \
-  X(not_tls, "what came is not TLS")                                                \
-  X(peer_refused, "the peer ended it with an alert")                                \
-  X(closed, "the peer closed the connection in the middle of it")                   \
-  X(timeout, "it was not done in time")                                             \
-  X(too_many, "more handshakes under way than we hold, in all or from one address") \
+#define HOLDFAST_TLS_FAILURES(X)                                                       \
+  X(expired, "the peer's certificate, or one above it, has expired")                   \
+  X(not_yet_valid,                                                                     \
+    "the peer's certificate, or one above it, is from the future: our clock is wrong") \
+  X(unknown_ca, "the peer's certificate is of nobody whom we believe")                 \
+  X(wrong_name, "the peer's certificate is good, but for another name")                \
+  X(bad_certificate, "the peer's certificate cannot be used for something else")       \
+  X(no_certificate, "the peer has no certificate, and is to have one")                 \
+  X(no_common_version, "no version of TLS that both take")                             \
+  X(no_common_cipher, "no cipher that both take")                                      \
+  X(not_tls, "what came is not TLS")                                                   \
+  X(peer_refused, "the peer ended it with an alert")                                   \
+  X(closed, "the peer closed the connection in the middle of it")                      \
+  X(timeout, "it was not done in time")                                                \
+  X(too_many, "more handshakes under way than we hold, in all or from one address")    \
   X(broken, "anything else that went wrong in it")
 
 enum class TlsFailure : uint8_t {

@@ -225,5 +225,51 @@ TEST_F(InstallationTest, AFolderThatIsNotThereIsSaid) {
             "/nowhere/wan.key.next.half: cannot be made: No such file or directory");
 }
 
+// A chain of three, of which what stands above the first has dates of its own.
+TEST_F(InstallationTest, TheDatesOfThoseAboveCountToo) {
+  const auto chain_by = [&](long from_s, long to_s) {
+    files.make("between", "line-ca",
+               {.common_name = "between",
+                .alternative_names = {},
+                .valid_from_s = from_s,
+                .valid_to_s = to_s,
+                .authority = true});
+    return signed_by("between", request(), -3600, 30 * kDay) + read(files.certificate("between"));
+  };
+  const std::string between = "CN=between of CN=line-ca: ";
+  EXPECT_TRUE(refused(chain_by(-2 * kDay, -kDay), between + "expired on"));
+  EXPECT_TRUE(refused(chain_by(-2 * kDay, -kDay), between + "expired on", ""));
+  EXPECT_TRUE(refused(chain_by(kDay, 2 * kDay), between + "the clock of this machine is wrong"));
+  ASSERT_EQ(put(chain_by(-3600, kDay / 2)), "");
+  ASSERT_EQ(done.warnings.size(), 1U);
+  EXPECT_NE(done.warnings[0].find("alone, when CN=between above it ends"), std::string::npos)
+      << done.warnings[0];
+  const int64_t now_s = std::time(nullptr);
+  EXPECT_EQ(look_at(place, now_s).wrong, "");
+  EXPECT_EQ(look_at(place, now_s + kDay).wrong.find(between + "expired on"), 0U)
+      << look_at(place, now_s + kDay).wrong;
+}
+
+TEST_F(InstallationTest, FilesOfCasAreLookedAtToo) {
+  files.make("old-ca", "",
+             {.common_name = "old-ca",
+              .alternative_names = {},
+              .valid_from_s = -2 * kDay,
+              .valid_to_s = -kDay,
+              .authority = true});
+  const int64_t now_s = std::time(nullptr);
+  const std::string both = files.file(
+      "both.pem", read(files.certificate("line-ca")) + read(files.certificate("old-ca")));
+  EXPECT_EQ(look_at_authorities(files.certificate("line-ca"), now_s).wrong, "");
+  const Look look = look_at_authorities(both, now_s);
+  EXPECT_EQ(look.chain.size(), 2U);
+  EXPECT_EQ(look.wrong.find("CN=old-ca of CN=old-ca: expired on"), 0U) << look.wrong;
+  EXPECT_NE(look_at_authorities("/nowhere.pem", now_s).wrong.find("holds no certificate of a CA"),
+            std::string::npos);
+  // What comes from there alone does not go in place.
+  const std::string pem = request();
+  EXPECT_TRUE(refused(signed_by("old-ca", pem), "CN=old-ca of CN=old-ca: expired on", "old-ca"));
+}
+
 }  // namespace
 }  // namespace holdfast::certs

@@ -304,10 +304,10 @@ TEST_F(TlsTest, AReloadIsForConnectionsToCome) {
                              std::filesystem::copy_options::overwrite_existing);
   // Half of a pair: refused, and nothing changes.
   EXPECT_NE(centre->endpoints.reload_certificates().find("is not the key of"), std::string::npos);
-  EXPECT_EQ(centre->endpoints.tls().certificates()[0].facts.subject, "CN=centre");
+  EXPECT_EQ(centre->endpoints.tls().certificates()[0].facts().subject, "CN=centre");
   files.rename("newer", "centre");
   EXPECT_EQ(centre->endpoints.reload_certificates(), "");
-  EXPECT_EQ(centre->endpoints.tls().certificates()[0].facts.subject, "CN=newer");
+  EXPECT_EQ(centre->endpoints.tls().certificates()[0].facts().subject, "CN=newer");
   EXPECT_TRUE(box->endpoints.send(centre->hop("centre.example"), kOptions));
   loop.settle();
   EXPECT_EQ(centre->messages.size(), 2U);
@@ -348,17 +348,94 @@ TEST_F(TlsTest, BadFilesStopTheStart) {
 
 TEST_F(TlsTest, OurOwnCertificatesAreLookedAt) {
   meet("centre");
-  const auto& facts = box->endpoints.tls().certificates()[0].facts;
+  const auto& facts = box->endpoints.tls().certificates()[0].facts();
   const auto said = [&](int64_t now_s) {
     const auto all = box->endpoints.tls().complaints(now_s);
     return all.empty() ? std::string("none") : all[0];
   };
   EXPECT_EQ(said(facts.not_after_s - 15 * kDay - 1),
             "certificate of interface wan (" + files.certificate("box") +
-                "): " + tls::validity_word(facts, facts.not_after_s - 15 * kDay - 1));
+                "): CN=box of CN=line-ca: " +
+                tls::validity_word(facts, facts.not_after_s - 15 * kDay - 1));
   EXPECT_NE(said(0).find("the clock of this machine is wrong"), std::string::npos);
   EXPECT_NE(said(facts.not_after_s).find("expires on "), std::string::npos);
   EXPECT_NE(said(facts.not_after_s + 1).find("expired on "), std::string::npos);
+}
+
+// A chain of three: the CA in our file, one between, and the centre's certificate.
+class TlsChainTest : public TlsTest {
+ protected:
+  void chain(long from_s, long to_s, long ca_to_s = 90 * kDay) {
+    files.make(
+        "root", "",
+        {.common_name = "root", .alternative_names = {}, .valid_to_s = ca_to_s, .authority = true});
+    files.make("between", "root",
+               {.common_name = "between",
+                .alternative_names = {},
+                .valid_from_s = from_s,
+                .valid_to_s = to_s,
+                .authority = true});
+    issue("leaf", "DNS:centre.example", -3600, 90 * kDay, "between");
+    std::string pem, above;
+    ASSERT_EQ(tls::read_pem(files.certificate("leaf"), pem), "");
+    ASSERT_EQ(tls::read_pem(files.certificate("between"), above), "");
+    const std::string path = files.file("chain.pem", pem + above);
+    TlsConfig ours = tls("box"), theirs = tls("box");
+    ours.ca = theirs.ca = files.certificate("root");
+    theirs.identities = {{"wan", path, files.key("leaf"), "", false}};
+    centre = std::make_unique<Side>(loop, theirs, kCentre);
+    box = std::make_unique<Side>(loop, ours, kBox);
+    ASSERT_EQ(centre->open(), "");
+    ASSERT_EQ(box->open(), "");
+    box->endpoints.send(centre->hop("centre.example"), kOptions);
+    loop.settle();
+  }
+  // Of the two whose file has it: the centre's own, and its file of CAs.
+  std::string complaints(int64_t from_now_s = 0) const {
+    std::string all;
+    for (const auto& one : centre->endpoints.tls().complaints(std::time(nullptr) + from_now_s))
+      all += one + "\n";
+    return all;
+  }
+};
+
+TEST_F(TlsChainTest, ThatHoldsIsBelievedAndNotSpokenOf) {
+  chain(-3600, 60 * kDay);
+  EXPECT_EQ(box->fault(), "none");
+  EXPECT_EQ(centre->messages.size(), 1U);
+  EXPECT_EQ(complaints(), "");
+  EXPECT_NE(complaints(59 * kDay).find("chain.pem): CN=between of CN=root: expires on "),
+            std::string::npos)
+      << complaints(59 * kDay);
+  EXPECT_NE(complaints(89 * kDay).find("root.pem: CN=root of CN=root: expires on "),
+            std::string::npos)
+      << complaints(89 * kDay);
+}
+
+TEST_F(TlsChainTest, WhichOfItDoesNotHoldIsSaid) {
+  chain(-3 * kDay, -2 * kDay);
+  EXPECT_EQ(box->fault(), "expired");
+  EXPECT_EQ(box->faults.back().detail.find("CN=between of CN=root: expired on "), 0U)
+      << box->faults.back().detail;
+  EXPECT_NE(complaints().find("chain.pem): CN=between of CN=root: expired on "), std::string::npos)
+      << complaints();
+  EXPECT_EQ(complaints().find("CN=leaf"), std::string::npos) << complaints();
+  chain(kDay, 2 * kDay);
+  EXPECT_EQ(box->fault(), "not_yet_valid");
+  const std::string clock = "CN=between of CN=root: the clock of this machine is wrong";
+  EXPECT_EQ(box->faults.back().detail.find(clock), 0U) << box->faults.back().detail;
+  EXPECT_NE(complaints().find(clock), std::string::npos) << complaints();
+}
+
+TEST_F(TlsChainTest, TheCaInTheFileTakesPart) {
+  chain(-3600, 90 * kDay, -kDay / 2);
+  EXPECT_EQ(box->fault(), "expired");
+  EXPECT_EQ(box->faults.back().detail.find("CN=root of CN=root: expired on "), 0U)
+      << box->faults.back().detail;
+  EXPECT_NE(complaints().find("CA file " + files.certificate("root") +
+                              ": CN=root of CN=root: expired on "),
+            std::string::npos)
+      << complaints();
 }
 
 }  // namespace
