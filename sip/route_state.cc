@@ -34,12 +34,20 @@ uint16_t default_port(Transport transport) {
   return transport == Transport::tls ? kSipsPort : kSipPort;
 }
 
+std::string tls_name_of(const Gateway& gateway) {
+  return gateway.transport == Transport::tls ? "gateway " + gateway.name : "";
+}
+
 std::string tls_name_of(const RouteConfig& config, const std::vector<Upstream>& upstreams,
                         const IpAddress& ip, const std::string& otherwise) {
   const bool is_centre =
       std::any_of(upstreams.begin(), upstreams.end(),
                   [&](const Upstream& upstream) { return upstream.address.ip == ip; });
-  return is_centre ? config.centre_domain : otherwise;
+  if (is_centre) return config.centre_domain;
+  for (const Gateway& gateway : config.gateways)
+    if (gateway.address.ip == ip && gateway.transport == Transport::tls)
+      return tls_name_of(gateway);
+  return otherwise;
 }
 
 Peer peer_of(const RouteState& state, const Origin& origin) {
@@ -47,7 +55,8 @@ Peer peer_of(const RouteState& state, const Origin& origin) {
   for (const Upstream& upstream : state.upstreams)
     if (upstream.address.ip == origin.address.ip) return Peer::centre;
   for (const Gateway& gateway : state.config.gateways)
-    if (gateway.address.ip == origin.address.ip && gateway.interface == origin.interface)
+    if (gateway.address.ip == origin.address.ip && gateway.interface == origin.interface &&
+        (gateway.transport != Transport::tls || origin.transport == Transport::tls))
       return Peer::gateway;
   const bool phones = std::any_of(
       state.config.listeners.begin(), state.config.listeners.end(), [&](const Listener& listener) {
@@ -143,7 +152,7 @@ NextHop hop_to(const RouteState& state, const Upstream& upstream) {
 }
 
 NextHop hop_to(const Gateway& gateway) {
-  return {gateway.address, gateway.transport, gateway.interface, {}};
+  return {gateway.address, gateway.transport, gateway.interface, tls_name_of(gateway)};
 }
 
 NextHop hop_to(const Binding& binding) {

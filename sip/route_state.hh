@@ -31,6 +31,9 @@ struct Gateway {
   Transport transport = Transport::udp;
   std::string interface;
   LinkLimits limits{};  // of its trunk
+  // By TLS: who signs its certificate (PEM file), and whom it is for, one of these.
+  std::string ca{};
+  std::vector<std::string> tls_names{};
 };
 
 // How the centre learns the way back to a phone.
@@ -101,7 +104,10 @@ const Listener* listener_for(const RouteConfig& config, std::string_view interfa
 Uri uri_of(const Listener& listener, Scheme scheme = Scheme::sip);
 
 uint16_t default_port(Transport transport);
-// The name that a peer's certificate is to be for: the centre's domain for any of its servers.
+// What stands for a gateway as NextHop::tls_name; no host can be called so. Empty: not by TLS.
+std::string tls_name_of(const Gateway& gateway);
+// The name that a peer's certificate is to be for: the centre's domain for any of its servers, and
+// for a gateway what stands for it.
 std::string tls_name_of(const RouteConfig& config, const std::vector<Upstream>& upstreams,
                         const IpAddress& ip, const std::string& otherwise);
 

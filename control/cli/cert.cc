@@ -128,6 +128,8 @@ nlohmann::json document_of(const std::string& file, const certs::Look& look, int
 std::set<std::string> authorities_of(const config::DaemonConfig& daemon) {
   std::set<std::string> files;
   if (daemon.centre.transport == sip::Transport::tls) files.insert(daemon.centre.ca);
+  for (const auto& gateway : daemon.gateways)
+    if (gateway.transport == sip::Transport::tls) files.insert(gateway.ca);
   for (const auto& listener : daemon.listeners)
     if (listener.has(sip::Transport::tls) && !listener.client_ca.empty())
       files.insert(listener.client_ca);

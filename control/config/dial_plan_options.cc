@@ -12,6 +12,7 @@ using sip::Gateway;
 using sip::PrefixRule;
 
 constexpr size_t kMaxName = 64;
+constexpr size_t kMaxHost = 260;
 constexpr size_t kMaxNumber = 64;  // longer ones are no numbers: the dial plan's judge says so
 
 const Option<Gateway> kGateway[] = {
@@ -22,13 +23,24 @@ const Option<Gateway> kGateway[] = {
        return std::nullopt;
      }},
     {{"address", "text", "ADDRESS or ADDRESS:PORT", "required",
-      "Its address; port 5060 unless written. Names are not looked up: a gateway has to be found "
-      "when nothing else can be.",
+      "Its address; port 5060 unless written, 5061 by TLS. Names are not looked up: a gateway has "
+      "to be found when nothing else can be.",
       "\"198.18.1.20:5060\""},
-     [](const TomlValue& v, Gateway& g) { return read_address(v, 5060, g.address); }},
-    {{"transport", "text", "udp, tcp", "\"udp\"", "Transport to it.", ""},
+     [](const TomlValue& v, Gateway& g) { return read_address(v, 0, g.address); }},
+    {{"transport", "text", "udp, tcp, tls", "\"udp\"",
+      "Transport to it. With tls only what comes by TLS is taken as the gateway's.", ""},
+     [](const TomlValue& v, Gateway& g) { return read_word(v, g.transport, transport_words()); }},
+    {{"ca", "text", "absolute path of a PEM file", "required with tls",
+      "Who signs the gateway's certificate: nobody else is believed, the centre's CA neither. Read "
+      "again on SIGHUP.",
+      "#\"/etc/holdfast/tls/pstn-ca.pem\""},
+     [](const TomlValue& v, Gateway& g) { return read_path(v, g.ca, kMaxFilePath); }},
+    {{"tls-names", "list of texts", "host names or addresses, at most 16", "address",
+      "The gateway's certificate is for one of these. The first that is no address is asked for "
+      "(SNI).",
+      "#[\"pstn.example\"]"},
      [](const TomlValue& v, Gateway& g) {
-       return read_word(v, g.transport, transport_words().first(2));
+       return read_texts(v, g.tls_names, kMaxTlsNames, kMaxHost, check_host);
      }},
     {{"interface", "text", "name of an [[interface]]", "required",
       "The interface behind which it is; it has a [[sip-listener]].", "\"lan\""},

@@ -159,6 +159,12 @@ void check_gateways(const DaemonConfig& config, const DataplaneConfig& dataplane
       if (config.gateways[k].name == gateway.name && at.has("name"))
         faults.add(at, "name", quoted(gateway.name) + " is an earlier gateway too; choose another");
     }
+    const bool tls = gateway.transport == sip::Transport::tls;
+    if (tls && gateway.ca.empty())
+      faults.add(at, "ca", "is missing; without it nobody is believed to be this gateway");
+    for (const char* key : {"ca", "tls-names"})
+      if (!tls && at.has(key))
+        faults.add(at, key, "is of TLS; set transport = \"tls\", or take it out");
     const bool named = check_interface(gateway.interface, dataplane, at, faults) != nullptr;
     if (named && at.has("address") &&
         !has_listener(config, gateway.interface, false, gateway.transport,
@@ -232,11 +238,18 @@ void complete_centre(CentreConfig& centre) {
   for (const auto& server : centre.servers) centre.tls_names.push_back(server.host);
 }
 
+void complete_gateway(sip::Gateway& gateway) {
+  const bool tls = gateway.transport == sip::Transport::tls;
+  if (gateway.address.port == 0) gateway.address.port = tls ? kSipsPort : kSipPort;
+  if (tls && gateway.tls_names.empty()) gateway.tls_names = {gateway.address.ip.to_string()};
+}
+
 }  // namespace
 
 void complete_daemon(DaemonConfig& config, const DialPlanSection& dial_plan,
                      const DataplaneConfig& dataplane, const DaemonPlaces& places, Faults& faults) {
   complete_centre(config.centre);
+  for (sip::Gateway& gateway : config.gateways) complete_gateway(gateway);
   check_listeners(config, dataplane, places, faults);
   check_centre(config, dataplane, places.centre, faults);
   check_gateways(config, dataplane, places, faults);

@@ -36,6 +36,10 @@ sip::TlsConfig tls_of(const config::DaemonConfig& config) {
   tls.legacy = config.centre.tls_legacy;
   tls.centre = config.centre.domain;
   tls.centre_names = config.centre.tls_names;
+  for (const sip::Gateway& gateway : config.gateways)
+    if (gateway.transport == sip::Transport::tls)
+      tls.peers.push_back(
+          {sip::tls_name_of(gateway), gateway.interface, gateway.ca, gateway.tls_names});
   return tls;
 }
 

@@ -18,15 +18,27 @@ struct TlsIdentity {
   friend bool operator==(const TlsIdentity&, const TlsIdentity&) = default;
 };
 
+// Whom we connect to by TLS from one interface, and whose certificate is of a CA of its own and for
+// one of the names, of which the first that is no address is asked for (SNI).
+struct TlsPeer {
+  std::string tls_name;   // of hops that lead there
+  std::string interface;  // has an identity
+  std::string ca;         // PEM
+  std::vector<std::string> names;
+
+  friend bool operator==(const TlsPeer&, const TlsPeer&) = default;
+};
+
 struct TlsConfig {
   std::vector<TlsIdentity> identities;  // at most one of an interface
   // Towards the centre, and wherever else a URI leads by TLS.
   std::string ca;  // PEM; empty: we connect to nobody
   bool legacy = false;
   // A hop of this tls_name is the centre: its certificate is for one of the names, of which the
-  // first that is no address is asked for (SNI). Any other hop's is for its own tls_name.
+  // first that is no address is asked for (SNI). Any other's but a peer's is for its own tls_name.
   std::string centre;
   std::vector<std::string> centre_names;
+  std::vector<TlsPeer> peers{};  // the gateways
 };
 
 }  // namespace holdfast::sip

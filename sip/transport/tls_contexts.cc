@@ -19,6 +19,17 @@ constexpr char kCiphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20
 constexpr long kMaxChainBytes = 64 * 1024;
 constexpr int64_t kSoonS = 14 * 86400;
 
+std::string set_up(SSL_CTX* context, const TlsIdentity& identity, EVP_PKEY* key, bool legacy) {
+  if (context == nullptr) return "TLS cannot be set up" + tls::reason();
+  tls::set_rules(context, legacy, kCiphers);
+  SSL_CTX_set_max_cert_list(context, kMaxChainBytes);
+  if (SSL_CTX_use_certificate_chain_file(context, identity.certificate.c_str()) != 1)
+    return identity.certificate + ": cannot be used" + tls::reason();
+  if (SSL_CTX_use_PrivateKey(context, key) != 1)
+    return identity.key + ": cannot be used" + tls::reason();
+  return "";
+}
+
 // Of those whom a context believes.
 std::vector<tls::CertificateFacts> authorities_of(SSL_CTX* context) {
   std::vector<tls::CertificateFacts> all;
@@ -68,15 +79,8 @@ std::string TlsContexts::load_one(const TlsIdentity& identity, Loaded& loaded) c
   ERR_clear_error();
   Pair pair{Context(SSL_CTX_new(TLS_server_method())), Context(SSL_CTX_new(TLS_client_method()))};
   for (auto& [context, legacy] :
-       {std::pair(pair.server.get(), identity.legacy), {pair.client.get(), config_.legacy}}) {
-    if (context == nullptr) return "TLS cannot be set up" + tls::reason();
-    tls::set_rules(context, legacy, kCiphers);
-    SSL_CTX_set_max_cert_list(context, kMaxChainBytes);
-    if (SSL_CTX_use_certificate_chain_file(context, identity.certificate.c_str()) != 1)
-      return identity.certificate + ": cannot be used" + tls::reason();
-    if (SSL_CTX_use_PrivateKey(context, key->get()) != 1)
-      return identity.key + ": cannot be used" + tls::reason();
-  }
+       {std::pair(pair.server.get(), identity.legacy), {pair.client.get(), config_.legacy}})
+    if (auto wrong = set_up(context, identity, key->get(), legacy); !wrong.empty()) return wrong;
   constexpr unsigned char kName[] = "holdfast-sip";
   SSL_CTX_set_session_id_context(pair.server.get(), kName, sizeof kName - 1);
   SSL_CTX_set_session_cache_mode(pair.server.get(), SSL_SESS_CACHE_OFF);  // tickets do
@@ -93,10 +97,23 @@ std::string TlsContexts::load_one(const TlsIdentity& identity, Loaded& loaded) c
   else if (auto wrong = believe(pair.client.get(), config_.ca, SSL_VERIFY_PEER, loaded);
            !wrong.empty())
     return wrong;
+  for (const TlsPeer& peer : config_.peers)
+    if (peer.interface == identity.interface)
+      if (auto wrong = load_peer(peer, identity, key->get(), loaded); !wrong.empty()) return wrong;
   TlsCertificate& ours = loaded.certificates.emplace_back(
       TlsCertificate{identity.interface, identity.certificate, {}});
   for (const auto& one : *chain) ours.chain.push_back(tls::facts_of(one.get()));
   loaded.contexts[identity.interface] = std::move(pair);
+  return "";
+}
+
+std::string TlsContexts::load_peer(const TlsPeer& peer, const TlsIdentity& identity, EVP_PKEY* key,
+                                   Loaded& loaded) {
+  Context context(SSL_CTX_new(TLS_client_method()));
+  if (auto wrong = set_up(context.get(), identity, key, false); !wrong.empty()) return wrong;
+  if (auto wrong = believe(context.get(), peer.ca, SSL_VERIFY_PEER, loaded); !wrong.empty())
+    return wrong;
+  loaded.peers[peer.tls_name] = {std::move(context), peer.interface, peer.names};
   return "";
 }
 
@@ -109,6 +126,11 @@ std::unique_ptr<TlsSession> TlsContexts::serve(const std::string& interface, int
 
 std::unique_ptr<TlsSession> TlsContexts::call(const std::string& interface, int socket,
                                               const std::string& tls_name) const {
+  if (const auto peer = loaded_.peers.find(tls_name); peer != loaded_.peers.end()) {
+    if (peer->second.interface != interface) return nullptr;
+    return std::make_unique<TlsSession>(peer->second.context.get(), socket,
+                                        TlsSession::Side::client, peer->second.names);
+  }
   const auto found = loaded_.contexts.find(interface);
   if (found == loaded_.contexts.end() || found->second.client == nullptr || tls_name.empty())
     return nullptr;

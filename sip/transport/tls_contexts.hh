@@ -57,14 +57,22 @@ class TlsContexts {
   struct Pair {
     Context server, client;
   };
+  struct Peer {
+    Context context;
+    std::string interface;
+    std::vector<std::string> names;
+  };
   struct Loaded {
     std::map<std::string, Pair> contexts;  // by interface
+    std::map<std::string, Peer> peers;     // by tls_name
     std::vector<TlsCertificate> certificates;
-    std::map<std::string, std::vector<tls::CertificateFacts>>
-        authorities;  // whom we believe, by file
+    // Whom we believe, by file.
+    std::map<std::string, std::vector<tls::CertificateFacts>> authorities;
   };
 
   std::string load_one(const TlsIdentity& identity, Loaded& loaded) const;
+  static std::string load_peer(const TlsPeer& peer, const TlsIdentity& identity, EVP_PKEY* key,
+                               Loaded& loaded);
   static std::string believe(SSL_CTX* context, const std::string& file, int mode, Loaded& loaded);
 
   TlsConfig config_;

@@ -118,5 +118,21 @@ TEST_F(SipsTest, WhatHopsAreCheckedFor) {
   EXPECT_EQ(name_of_hop("sips:centre.example.com"), "nowhere");
 }
 
+TEST_F(SipsTest, AGatewayByTlsIsCheckedAsItself) {
+  Gateway& gateway = branch.config.gateways.front();
+  const Origin by_udp{gateway.address, Transport::udp, gateway.interface};
+  Origin by_tls = by_udp;
+  by_tls.transport = Transport::tls;
+  const Uri contact = uri("sip:" + gateway.address.ip.to_string() + ";transport=tls");
+  EXPECT_EQ(hop_to(gateway).tls_name, "");
+  EXPECT_EQ(peer_of(branch.state, by_udp), Peer::gateway);
+  EXPECT_EQ(resolve(branch.state, contact)->tls_name, gateway.address.ip.to_string());
+  gateway.transport = Transport::tls;
+  EXPECT_EQ(hop_to(gateway).tls_name, "gateway pstn");
+  EXPECT_EQ(resolve(branch.state, contact)->tls_name, "gateway pstn");
+  EXPECT_EQ(peer_of(branch.state, by_tls), Peer::gateway);
+  EXPECT_NE(peer_of(branch.state, by_udp), Peer::gateway) << "anybody there could say so";
+}
+
 }  // namespace
 }  // namespace holdfast::sip

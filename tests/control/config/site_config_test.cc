@@ -313,6 +313,13 @@ const Case kPlan[] = {
            "[dial-plan]\nemergency = [\"911\"]"),
      L(22) "gateway.1.interface: no [[sip-listener]] of interface wan reaches [2001:db8::20]:5060 "
            "over udp"},
+    {whole("[[gateway]]\nname = \"g\"\naddress = \"198.18.1.20\"\ninterface = \"lan\"\n"
+           "tls-names = [\"pstn.example\"]\n[dial-plan]\nemergency = [\"911\"]"),
+     L(23) "gateway.1.tls-names: is of TLS; set transport = \"tls\", or take it out"},
+    {whole("[[gateway]]\nname = \"g\"\naddress = \"198.18.1.20\"\ninterface = \"lan\"\n"
+           "transport = \"tls\"\nca = \"/x.pem\"\n[dial-plan]\nemergency = [\"911\"]"),
+     L(22) "gateway.1.interface: no [[sip-listener]] of interface lan reaches 198.18.1.20:5061 "
+           "over tls"},
 };
 INSTANTIATE_TEST_SUITE_P(DialPlan, SiteErrors, testing::ValuesIn(kPlan));
 

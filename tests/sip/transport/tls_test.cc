@@ -362,6 +362,30 @@ TEST_F(TlsTest, OurOwnCertificatesAreLookedAt) {
   EXPECT_NE(said(facts.not_after_s + 1).find("expired on "), std::string::npos);
 }
 
+// A gateway has a CA and names of its own; that of the centre counts for nothing there.
+TEST_F(TlsTest, AGatewayIsBelievedByItsOwnCa) {
+  issue("gateway", "DNS:pstn.example", -3600, kDay, "other-ca");
+  issue("address", std::string("IP:") + kCentre, -3600, kDay, "other-ca");
+  struct Row {
+    const char *certificate, *name, *fault;
+  };
+  for (const Row& row :
+       {Row{"gateway", "pstn.example", "none"}, Row{"address", kCentre, "none"},
+        Row{"gateway", kCentre, "wrong_name"}, Row{"centre", "centre.example", "unknown_ca"}}) {
+    SCOPED_TRACE(row.name);
+    TlsConfig ours = tls("box");
+    ours.peers = {{"gateway pstn", "wan", files.certificate("other-ca"), {row.name}}};
+    centre = std::make_unique<Side>(loop, tls(row.certificate), kCentre);
+    box = std::make_unique<Side>(loop, ours, kBox);
+    ASSERT_EQ(centre->open(), "");
+    ASSERT_EQ(box->open(), "");
+    box->endpoints.send(centre->hop("gateway pstn"), kOptions);
+    loop.settle();
+    EXPECT_EQ(box->fault(), row.fault);
+    EXPECT_EQ(centre->messages.size(), row.fault == std::string("none") ? 1U : 0U);
+  }
+}
+
 // A chain of three: the CA in our file, one between, and the centre's certificate.
 class TlsChainTest : public TlsTest {
  protected:
