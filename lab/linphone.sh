@@ -7,7 +7,7 @@ linphone_route() { # ADDRESS
   local version=4 device=phone0
   [[ $1 != *:* ]] || version=6
   [ "$place" = branch ] || device=hq0
-  ip -n "hf-$place" "-$version" route show table "$host" | grep -q ^default ||
+  ip -n "hf-$place" "-$version" route show table "$host" | grep ^default >/dev/null ||
     ip -n "hf-$place" "-$version" route add default dev "$device" src "$1" table "$host"
 }
 
