@@ -6,6 +6,7 @@
 #include <rte_errno.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 
 #include "dataplane/ports/lcore_map.hh"
@@ -63,7 +64,14 @@ Result<Eal, std::string> Eal::start(const EalOptions& options) {
   arguments.reserve(words.size());
   for (std::string& word : words) arguments.push_back(word.data());
   if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) < 0) {
-    return std::string("DPDK does not start: ") + rte_strerror(rte_errno);
+    std::string trouble = std::string("DPDK does not start: ") + rte_strerror(rte_errno);
+    // They may have gone to another program between the look and the start.
+    if (huge && rte_errno == ENOMEM) {
+      trouble += "; " + std::to_string(options.memory_mib) + " MiB of huge pages are wanted, " +
+                 std::to_string(free_mib) + " MiB were free, " +
+                 std::to_string(free_huge_memory_mib()) + " are now";
+    }
+    return trouble;
   }
   return Eal(huge);
 }
