@@ -77,6 +77,7 @@ class CallBook {
 
   uint32_t legs_in_use() const { return legs_in_use_; }
   control::SrtpEngineStatus srtp_status() const;
+  bool has_srtp(LegIndex leg) const { return is_there(call_of(leg)) && legs_[leg].srtp; }
   // Pairs of ports of an interface, over all of its media addresses.
   control::MediaPorts media_ports(size_t port) { return ports_.of_interface(port); }
   // Calls that add() refused, by the name of the refusal.
@@ -106,7 +107,8 @@ class CallBook {
     bool srtp = false;
   };
   static_assert(sizeof(BookLeg) == 6 && kMaxPorts <= UINT8_MAX);
-  using SrtpChanges = std::array<std::unique_ptr<SrtpChange>, 2>;  // null: plain
+  // Null: plain, or one that is left and lies in its place already.
+  using SrtpChanges = std::array<std::unique_ptr<SrtpChange>, 2>;
   struct MinuteWalk {  // over the calls at the end of a minute
     uint64_t minute;   // that has ended, in minutes since 1970
     CallNumber next;   // the call that is to be shown next
@@ -114,6 +116,7 @@ class CallBook {
   };
 
   Answer<control::CallReport> resume(const control::CallAdd& request, CallNumber call);
+  void keep_number(uint32_t core, CallNumber call);
   std::string plan_left(const LeftCall& left, std::array<LegSetup, 2>& setups) const;
   std::optional<uint32_t> core_for_left(const std::array<LegSetup, 2>& setups) const;
   std::optional<CallNumber> seat(uint32_t core, std::string_view key, uint64_t started_ms,

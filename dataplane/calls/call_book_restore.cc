@@ -64,6 +64,7 @@ std::string CallBook::restore(const LeftCall& left) {
   if (std::string why = plan_left(left, setups); !why.empty()) return why;
   const auto core = core_for_left(setups);
   if (!core) return "max-legs are in use";
+  keep_number(*core, call_of(left.legs[0].index));
   SrtpChanges srtp;
   if (std::string why = plan_left_srtp(left, free_calls_[*core].front(), srtp); !why.empty())
     return why;
@@ -72,6 +73,17 @@ std::string CallBook::restore(const LeftCall& left) {
   if (!call) return core_busy().message;
   for (size_t i = 0; i < 2; ++i) minutes_.adopt(legs_of(*call)[i], left.legs[i]);
   return {};
+}
+
+// The call is the next free one, if it is free and the lcore's. Calls come in the order of their
+// numbers: those between them go to the end once.
+void CallBook::keep_number(uint32_t core, CallNumber call) {
+  if (!(call < serials_.size()) || board_.owner_of_leg(legs_of(call)[0]) != core) return;
+  std::deque<CallNumber>& free = free_calls_[core];
+  for (size_t left = free.size(); left > 0 && free.front() < call; --left) {
+    free.push_back(free.front());
+    free.pop_front();
+  }
 }
 
 // The setups as they were, on the interfaces of the same name.

@@ -40,8 +40,8 @@ std::string CallBook::plan_left_srtp(const LeftCall& left, CallNumber call, Srtp
   for (size_t i = 0; i < 2; ++i) {
     if (left.srtp[i] == nullptr) continue;
     if (srtp_ == nullptr) return "this dataplane has no SRTP";
-    srtp[i] = std::make_unique<SrtpChange>();
-    if (auto why = srtp_->take_over(legs_of(call)[i], *left.srtp[i], *srtp[i]); !why.empty())
+    const LegIndex leg = legs_of(call)[i];
+    if (auto why = srtp_->take_over(leg, left.legs[i].index, *left.srtp[i], srtp[i]); !why.empty())
       return why;
   }
   return {};
@@ -83,7 +83,7 @@ control::SrtpEngineStatus CallBook::srtp_status() const {
   if (srtp_ == nullptr) return {};
   control::SrtpEngineStatus status = srtp_->status();
   for (LegIndex leg = 1; leg < legs_.size(); ++leg)
-    if (is_there(call_of(leg)) && legs_[leg].srtp) ++status.legs;
+    if (has_srtp(leg)) ++status.legs;
   return status;
 }
 

@@ -62,7 +62,7 @@ SrtpChange* CoreLine::keep(const SrtpChange* srtp) {
 }
 
 bool CoreLine::install(LegIndex leg, const LegSetup& setup, const LegSnapshot* left,
-                       const SrtpChange* srtp) {
+                       const SrtpChange* srtp, bool srtp_is_there) {
   if (!is_free()) return false;
   request_.kind = CoreRequest::Kind::install;
   request_.left = nullptr;
@@ -73,6 +73,7 @@ bool CoreLine::install(LegIndex leg, const LegSetup& setup, const LegSnapshot* l
   request_.leg = leg;
   request_.setup = setup;
   request_.srtp = keep(srtp);
+  request_.srtp_is_there = srtp_is_there;
   return ask();
 }
 

@@ -21,9 +21,9 @@ class CoreLine {
   // Whether what is asked is carried out here, by the asker. Only while the lcore does not run.
   void serve_here(bool here) { served_here_ = here; }
 
-  // `left`, `srtp`: as CoreRequest has them; copied, and the copy is wiped.
+  // `left`, `srtp`, `srtp_is_there`: as CoreRequest has them; copied, and the copy is wiped.
   bool install(LegIndex leg, const LegSetup& setup, const LegSnapshot* left = nullptr,
-               const SrtpChange* srtp = nullptr);
+               const SrtpChange* srtp = nullptr, bool srtp_is_there = false);
   bool update(LegIndex leg, const LegSetup& setup, bool relearn, bool unset,
               const SrtpChange* srtp = nullptr);
   size_t next_hops(

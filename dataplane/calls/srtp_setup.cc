@@ -31,9 +31,10 @@ media::SrtpCheckpoint checkpoint_for(const media::SrtpFingerprint& key,
 
 }  // namespace
 
-SrtpSetup::SrtpSetup(media::SrtpChosen engine, Reserve reserve)
+SrtpSetup::SrtpSetup(media::SrtpChosen engine, Reserve reserve, IsBrought is_brought)
     : chosen_(std::move(engine)),
       reserve_(std::move(reserve)),
+      is_brought_(std::move(is_brought)),
       scratch_(std::make_unique<SrtpLeg>()) {}
 
 std::optional<Error> SrtpSetup::plan(LegIndex leg, const SrtpLegSummary& has,
@@ -72,12 +73,16 @@ std::optional<Error> SrtpSetup::plan(LegIndex leg, const SrtpLegSummary& has,
   return Error{ErrorCode::kNoSrtp, "the SRTP library failed to take a key"};
 }
 
-std::string SrtpSetup::take_over(LegIndex leg, const SrtpLeg& left, SrtpChange& change) {
-  wipe(change);
+std::string SrtpSetup::take_over(LegIndex leg, LegIndex was, const SrtpLeg& left,
+                                 std::unique_ptr<SrtpChange>& change) {
+  change.reset();
   if (chosen_.engine == nullptr) return "there is no engine for its SRTP: " + chosen_.why;
+  if (leg == was && is_brought_ && is_brought_(leg)) return {};
   if (!reserve_(leg)) return kNoMemory;
-  change.in = change.out = change.with_refused = true;
-  std::memcpy(&change.state, &left, sizeof left);  // its flags may be none: it is judged by adopt()
+  change = std::make_unique<SrtpChange>();
+  change->in = change->out = change->with_refused = true;
+  // Its flags may be none: it is judged by adopt().
+  std::memcpy(&change->state, &left, sizeof left);
   return {};
 }
 

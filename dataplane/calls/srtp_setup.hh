@@ -22,8 +22,12 @@ class SrtpSetup {
   // Memory for the SRTP of a leg; false: there is none.
   using Reserve = std::function<bool(LegIndex)>;
 
-  // The lcores have engines of the same kind. Without an engine every key is refused.
-  SrtpSetup(media::SrtpChosen engine, Reserve reserve);
+  // Whether what another process left of a leg lies in the leg's memory already.
+  using IsBrought = std::function<bool(LegIndex)>;
+
+  // The lcores have engines of the same kind. Without an engine every key is refused. Without
+  // `is_brought` nothing is.
+  SrtpSetup(media::SrtpChosen engine, Reserve reserve, IsBrought is_brought = {});
 
   // What brings a leg that has the keys of `has` to those of `wanted`. A key that it has already is
   // no part of the change. `checkpoint`: of the leg in a process that lost it, advanced; empty: the
@@ -31,14 +35,17 @@ class SrtpSetup {
   std::optional<control::Error> plan(LegIndex leg, const SrtpLegSummary& has,
                                      const control::LegSrtp& wanted, std::string_view checkpoint,
                                      SrtpChange& change);
-  // The same of what another process left. Empty, or why it cannot be.
-  std::string take_over(LegIndex leg, const SrtpLeg& left, SrtpChange& change);
+  // The same of what another process left of its leg `was`: no change where it is brought. Empty,
+  // or why it cannot be.
+  std::string take_over(LegIndex leg, LegIndex was, const SrtpLeg& left,
+                        std::unique_ptr<SrtpChange>& change);
 
   control::SrtpEngineStatus status() const;
 
  private:
   media::SrtpChosen chosen_;
   Reserve reserve_;
+  IsBrought is_brought_;
   std::unique_ptr<SrtpLeg> scratch_;
 };
 

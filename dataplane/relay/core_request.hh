@@ -43,6 +43,7 @@ struct CoreRequest {
   LegSetup setup;                     // install, update
   const LegSnapshot* left = nullptr;  // install: what another life left, to go on with
   SrtpChange* srtp = nullptr;         // install, update: none: as it is; wiped by the asker
+  bool srtp_is_there = false;         // install: in the leg's place, as another life left it
   bool relearn = false;               // update: forget the learned sources
   bool begin_interval = false;        // snapshot: the streams' maxima begin anew after it
   bool unset = false;  // update: with relearn, send nowhere that `setup.remote` does not name

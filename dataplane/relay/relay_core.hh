@@ -157,7 +157,10 @@ class RelayCore {
   template <typename State>
   void take_over(State& state, media::SrtpFingerprint& key, const State& from,
                  const media::SrtpFingerprint& from_key);
+  template <typename State>
+  void adopt_or_wipe(State& state, media::SrtpFingerprint& key);
   void change_srtp(const Leg& leg, const SrtpChange& change);
+  void adopt_srtp(const Leg& leg);
   void end_srtp(const Leg& leg);
   void check(std::span<const LegIndex> legs, std::span<media::SrtpLegCheckpoint> checkpoints);
 

@@ -73,6 +73,7 @@ void RelayCore::install(const CoreRequest& request) {
   }
   board_.seat(setup.address_index, setup.local_port[0], index);
   if (request.srtp != nullptr) change_srtp(leg, *request.srtp);
+  if (request.srtp_is_there) adopt_srtp(leg);
   legs_in_use_.add(1);
 }
 

@@ -147,6 +147,20 @@ void RelayCore::change_srtp(const Leg& leg, const SrtpChange& change) {
   if (change.with_refused) srtp.refused = change.state.refused;
 }
 
+template <typename State>
+void RelayCore::adopt_or_wipe(State& state, media::SrtpFingerprint& key) {
+  if (key != media::kNoSrtpKey && engine_->adopt(state)) return;
+  key = media::kNoSrtpKey;
+  media::wipe(std::span(reinterpret_cast<uint8_t*>(&state), sizeof state));
+}
+
+void RelayCore::adopt_srtp(const Leg& leg) {
+  if (engine_ == nullptr) return;
+  SrtpLeg& srtp = srtp_of(leg);
+  adopt_or_wipe(srtp.in, srtp.in_key);
+  adopt_or_wipe(srtp.out, srtp.out_key);
+}
+
 void RelayCore::end_srtp(const Leg& leg) {
   if (engine_ == nullptr || leg.setup.payload != PayloadKind::srtp) return;
   SrtpLeg& srtp = srtp_of(leg);

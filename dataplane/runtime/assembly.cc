@@ -160,8 +160,10 @@ std::string open_ports(const config::DataplaneConfig& config, Assembly& parts) {
 
 // What needs no DPDK: the guards, and the memory file.
 struct Ground {
-  std::string error;  // of the guards; empty when they stand
-  Result<StateFile, std::string> state;
+  std::string error;                 // of the guards; empty when they stand
+  std::unique_ptr<StateFile> state;  // null: there is none
+  std::string why_no_state;
+  std::future<void> bringing;  // of the keys that another process left; before nobody uses them
 };
 
 Ground prepare(const config::DataplaneConfig& config) {
@@ -172,17 +174,28 @@ Ground prepare(const config::DataplaneConfig& config) {
     for (const IpAddress& ip : interface.media_addresses)
       shape.ports.push_back({ip, interface.media_ports.first, interface.media_ports.pairs()});
   }
-  std::string error = set_guards(config);
-  return {std::move(error), StateFile::create(state_path(config), shape)};
+  Ground ground;
+  if (auto made = StateFile::create(state_path(config), shape); made) {
+    ground.state = std::make_unique<StateFile>(std::move(made).value());
+    ground.bringing =
+        std::async(std::launch::async, [&state = *ground.state, path = state_path(config)] {
+          std::string why;
+          if (const auto left = LeftState::open(path, steady_ns(), why)) state.bring_srtp(*left);
+        });
+  } else {
+    ground.why_no_state = made.error();
+  }
+  ground.error = set_guards(config);
+  return ground;
 }
 
 // Without the file all works but the taking up of calls after a death.
-void use_state(Result<StateFile, std::string> file, Assembly& parts) {
-  if (!file) {
-    parts.warnings.push_back("calls will not outlive this process: " + file.error());
+void use_state(Ground& ground, Assembly& parts) {
+  if (ground.state == nullptr) {
+    parts.warnings.push_back("calls will not outlive this process: " + ground.why_no_state);
     return;
   }
-  parts.state = std::make_unique<StateFile>(std::move(file).value());
+  parts.state = std::move(ground.state);
   parts.state->beat(steady_ns());
 }
 
@@ -205,6 +218,8 @@ void take_over(const config::DataplaneConfig& config, Assembly& parts) {
     parts.book->flush();
   }
   if (left) parts.book->rest_again(left->ports());
+  if (parts.state != nullptr)
+    parts.state->wipe_brought_srtp([&](LegIndex leg) { return parts.book->has_srtp(leg); });
   for (const auto& line : parts.lines) line->serve_here(false);
 }
 
@@ -333,10 +348,14 @@ std::string open_book(const config::DataplaneConfig& config, Assembly& parts) {
                .marks = parts.state == nullptr ? std::span<PortMark>{} : parts.state->port_marks()},
       kLegsForHelp);
   // The lcores' own memory is there when it is touched.
-  parts.srtp = std::make_unique<SrtpSetup>(media::make_srtp_engine(),
-                                           [state = parts.state.get()](LegIndex leg) {
-                                             return state == nullptr || state->reserve_srtp(leg);
-                                           });
+  parts.srtp = std::make_unique<SrtpSetup>(
+      media::make_srtp_engine(),
+      [state = parts.state.get()](LegIndex leg) {
+        return state == nullptr || state->reserve_srtp(leg);
+      },
+      [state = parts.state.get()](LegIndex leg) {
+        return state != nullptr && state->has_brought_srtp(leg);
+      });
   if (const auto srtp = parts.srtp->status(); srtp.name.empty())
     parts.warnings.push_back("legs with SRTP are refused: " + srtp.why);
   parts.book->set_srtp(parts.srtp.get());
@@ -389,7 +408,7 @@ std::string build(const config::DataplaneConfig& config, Assembly& parts) {
   if (std::string error = make_pool(config, parts); !error.empty()) return error;
   Ground ground = preparing.get();
   if (!ground.error.empty()) return ground.error;
-  use_state(std::move(ground.state), parts);
+  use_state(ground, parts);
   if (std::string error = open_ports(config, parts); !error.empty()) return error;
   try {
     build_board(config, parts);
@@ -400,6 +419,7 @@ std::string build(const config::DataplaneConfig& config, Assembly& parts) {
   if (std::string error = open_book(config, parts); !error.empty()) return error;
   if (std::string error = silence_owned(config); !error.empty()) return error;
   if (std::string error = start_ports(config, parts); !error.empty()) return error;
+  if (ground.bringing.valid()) ground.bringing.get();
   take_over(config, parts);
   if (std::string error = launch(parts); !error.empty()) return error;
   publish(parts);

@@ -17,6 +17,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "media/srtp/master_key.hh"
+
 namespace holdfast::dataplane {
 namespace {
 
@@ -31,6 +33,9 @@ constexpr size_t kBootId = 36;
 constexpr uint32_t kMaxLegsPerCore = 1u << 20;
 constexpr uint32_t kPortNumbers = 1u << 16;
 constexpr size_t kPage = 4096;
+// Legs whose SRTP is reserved and copied in one go: what the kernel has cleared is in the cache
+// yet.
+constexpr uint32_t kBroughtAtOnce = 128;
 
 struct Header {
   std::array<char, 8> magic;
@@ -81,6 +86,12 @@ struct Layout {
   size_t legs_bytes, slots_bytes, call_count, mark_count, marks_at, first_core, srtp_bytes,
       dense_size, size;
 };
+
+// Where the SRTP of a leg lies in the file.
+size_t srtp_offset(const StateShape& shape, LegIndex leg) {
+  return Layout(shape).srtp_at((leg - 1) / shape.legs_per_core) +
+         (leg - 1) % shape.legs_per_core * sizeof(SrtpLeg);
+}
 
 std::array<char, kBootId> boot_id() {
   std::array<char, kBootId> id{};
@@ -219,7 +230,8 @@ StateFile::StateFile(std::string path, int fd, void* memory, size_t size, void* 
       size_(size),
       srtp_memory_(srtp_memory),
       shape_(shape),
-      srtp_reserved_(size_t{shape.cores} * shape.legs_per_core + 1) {
+      srtp_reserved_(size_t{shape.cores} * shape.legs_per_core + 1),
+      srtp_brought_(srtp_reserved_.size()) {
   const Layout layout(shape_);
   new (memory_) Header(header_of(shape_));
   std::uninitialized_value_construct_n(at<SavedCall>(memory_, kPage), layout.call_count);
@@ -240,6 +252,7 @@ StateFile::StateFile(StateFile&& other) noexcept
       srtp_memory_(std::exchange(other.srtp_memory_, nullptr)),
       shape_(std::move(other.shape_)),
       srtp_reserved_(std::move(other.srtp_reserved_)),
+      srtp_brought_(std::move(other.srtp_brought_)),
       published_(other.published_) {}
 
 StateFile::~StateFile() {
@@ -257,21 +270,44 @@ CoreMemory StateFile::core(uint32_t core) {
           {at<SrtpLeg>(srtp_memory_, layout.srtp_at(core) - size_), shape_.legs_per_core}};
 }
 
-// Pages that a neighbour has already are reserved once more, which does nothing to them. (What
-// posix_fallocate() does where the file system cannot would: it writes.)
 bool StateFile::reserve_srtp(LegIndex leg) {
-  if (srtp_reserved_[leg]) return true;
-  const Layout layout(shape_);
-  const uint32_t core = (leg - 1) / shape_.legs_per_core;
-  const size_t start = layout.srtp_at(core) + (leg - 1) % shape_.legs_per_core * sizeof(SrtpLeg);
-  const size_t first = start / kPage * kPage;
-  const size_t bytes = pages(start + sizeof(SrtpLeg)) - first;
-  if (::fallocate(fd_, 0, static_cast<off_t>(first), static_cast<off_t>(bytes)) != 0) return false;
+  return srtp_reserved_[leg] || reserve_srtp(leg, 1);
+}
+
+// Of legs of one lcore. Pages that a neighbour has already are reserved once more, which does
+// nothing to them. (What posix_fallocate() does where the file system cannot would: it writes.)
+bool StateFile::reserve_srtp(LegIndex first, uint32_t count) {
+  const size_t start = srtp_offset(shape_, first);
+  const size_t page = start / kPage * kPage;
+  const size_t bytes = pages(start + count * sizeof(SrtpLeg)) - page;
+  if (::fallocate(fd_, 0, static_cast<off_t>(page), static_cast<off_t>(bytes)) != 0) return false;
   // Where the kernel can, here and not at the lcore's first store.
   static_cast<void>(
-      ::madvise(at<std::byte>(srtp_memory_, first - size_), bytes, MADV_POPULATE_WRITE));
-  srtp_reserved_[leg] = true;
+      ::madvise(at<std::byte>(srtp_memory_, page - size_), bytes, MADV_POPULATE_WRITE));
+  std::fill_n(srtp_reserved_.begin() + first, count, true);
   return true;
+}
+
+SrtpLeg* StateFile::srtp_of(LegIndex leg) {
+  return at<SrtpLeg>(srtp_memory_, srtp_offset(shape_, leg) - size_);
+}
+
+void StateFile::bring_srtp(const LeftState& left) {
+  if (left.shape().cores != shape_.cores || left.shape().legs_per_core != shape_.legs_per_core)
+    return;
+  left.for_each_srtp(kBroughtAtOnce, [this](LegIndex first, std::span<const SrtpLeg> legs) {
+    if (!reserve_srtp(first, static_cast<uint32_t>(legs.size()))) return;
+    std::memcpy(srtp_of(first), legs.data(), legs.size_bytes());
+    std::fill_n(srtp_brought_.begin() + first, legs.size(), true);
+  });
+}
+
+void StateFile::wipe_brought_srtp(const std::function<bool(LegIndex)>& is_kept) {
+  for (LegIndex leg = 1; leg < srtp_brought_.size(); ++leg) {
+    if (!srtp_brought_[leg]) continue;
+    srtp_brought_[leg] = false;
+    if (!is_kept(leg)) media::wipe({reinterpret_cast<uint8_t*>(srtp_of(leg)), sizeof(SrtpLeg)});
+  }
 }
 
 std::span<SavedCall> StateFile::calls() {
@@ -389,8 +425,30 @@ bool LeftState::read(CallNumber number, const SavedCall& saved, LeftCall& call) 
 }
 
 const SrtpLeg* LeftState::srtp_of(LegIndex leg) const {
-  const uint32_t core = (leg - 1) / shape_.legs_per_core;
-  return at<SrtpLeg>(memory_, Layout(shape_).srtp_at(core)) + (leg - 1) % shape_.legs_per_core;
+  return at<SrtpLeg>(memory_, srtp_offset(shape_, leg));
+}
+
+bool LeftState::has_srtp(LegIndex index) const {
+  const uint32_t core = (index - 1) / shape_.legs_per_core;
+  const Leg& leg =
+      at<Leg>(memory_, Layout(shape_).legs_at(core))[(index - 1) % shape_.legs_per_core];
+  return left_set(leg.in_use) && leg.setup.payload == PayloadKind::srtp;
+}
+
+void LeftState::for_each_srtp(uint32_t most, const OnSrtp& on_srtp) const {
+  if (calls_are_over()) return;
+  const LegIndex last = shape_.cores * shape_.legs_per_core;
+  for (LegIndex leg = 1; leg <= last;) {
+    const LegIndex first = leg;
+    const LegIndex end = (first - 1) / shape_.legs_per_core * shape_.legs_per_core +
+                         shape_.legs_per_core + 1;  // of the lcore's share
+    while (leg < end && leg - first < most && has_srtp(leg)) ++leg;
+    if (leg > first) {
+      on_srtp(first, {srtp_of(first), leg - first});
+    } else {
+      ++leg;
+    }
+  }
 }
 
 bool LeftState::read_leg(LegIndex index, LegSnapshot& out) const {

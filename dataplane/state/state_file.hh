@@ -61,6 +61,8 @@ struct SavedCall {
   std::string_view name() const;
 };
 
+class LeftState;
+
 // The file that this process writes. Created under another name; publish() puts it in the place of
 // the one before.
 class StateFile {
@@ -74,6 +76,13 @@ class StateFile {
   CoreMemory core(uint32_t core);
   // Before a leg gets keys: memory for its SRTP, which stays. False: there is none. Slow thread.
   bool reserve_srtp(LegIndex leg);
+  // Copies the SRTP of the legs of `left` to the legs of the same numbers, as it lies there: memory
+  // for thousands takes the kernel long. Nothing where tables are divided otherwise. Of any thread,
+  // while no other uses the file's SRTP.
+  void bring_srtp(const LeftState& left);
+  bool has_brought_srtp(LegIndex leg) const { return srtp_brought_[leg]; }
+  // What was brought is wiped where `is_kept` says no. Slow thread, before the lcores run.
+  void wipe_brought_srtp(const std::function<bool(LegIndex)>& is_kept);
   std::span<SavedCall> calls();      // by number, as many as there are pairs of legs
   std::span<PortMark> port_marks();  // of each range's pairs, range after range
   // Says that the process lives, and what the steady clock shows; a successor measures from there
@@ -84,6 +93,8 @@ class StateFile {
  private:
   StateFile(std::string path, int fd, void* memory, size_t size, void* srtp_memory,
             const StateShape& shape);
+  bool reserve_srtp(LegIndex first, uint32_t count);
+  SrtpLeg* srtp_of(LegIndex leg);
 
   std::string path_;
   int fd_;
@@ -92,6 +103,7 @@ class StateFile {
   void* srtp_memory_;
   StateShape shape_;
   std::vector<bool> srtp_reserved_;  // by leg
+  std::vector<bool> srtp_brought_;
   bool published_ = false;
 };
 
@@ -124,11 +136,17 @@ class LeftState {
   void for_each(const std::function<void(const LeftCall&)>& on_call) const;
   // Each pair of ports that had a call.
   std::vector<LeftPort> ports() const;
+  // Runs of legs with SRTP, of at most `most`, each within an lcore's share: the first, how many,
+  // and what they have, unchecked.
+  using OnSrtp = std::function<void(LegIndex first, std::span<const SrtpLeg> legs)>;
+  void for_each_srtp(uint32_t most, const OnSrtp& on_srtp) const;
+  const StateShape& shape() const { return shape_; }
 
  private:
   LeftState(const void* memory, size_t size, uint64_t alive_ns, uint64_t silent_ns);
   bool read(CallNumber number, const SavedCall& saved, LeftCall& call) const;
   bool read_leg(LegIndex index, LegSnapshot& out) const;
+  bool has_srtp(LegIndex leg) const;
   const SrtpLeg* srtp_of(LegIndex leg) const;
 
   const void* memory_;

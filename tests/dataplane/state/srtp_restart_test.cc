@@ -33,9 +33,16 @@ class SrtpRestart : public SrtpCall {
     return std::move(file).value();
   }
   static std::unique_ptr<SrtpLife> live(StateFile& file) {
-    return std::make_unique<SrtpLife>(RigOptions{.max_legs = 8, .memory = file.core(0)},
-                                      file.calls(),
-                                      [&file](LegIndex leg) { return file.reserve_srtp(leg); });
+    return std::make_unique<SrtpLife>(
+        RigOptions{.max_legs = 8, .memory = file.core(0)}, file.calls(),
+        [&file](LegIndex leg) { return file.reserve_srtp(leg); },
+        [&file](LegIndex leg) { return file.has_brought_srtp(leg); });
+  }
+  void bring(StateFile& file) {
+    std::string why;
+    const auto left = LeftState::open(path, kNow + 1, why);
+    ASSERT_TRUE(left) << why;
+    file.bring_srtp(*left);
   }
   std::vector<std::string> restore(SrtpLife& life) {
     std::string why;
@@ -93,7 +100,11 @@ control::CallAdd secure(control::CallAdd add, const SdesKey& mine, const SdesKey
   return add;
 }
 
-TEST_F(SrtpRestart, ASuccessorGoesOnWithTheFile) {
+// Whether the keys come leg by leg, or before the calls do.
+class SrtpHandover : public SrtpRestart, public testing::WithParamInterface<bool> {};
+INSTANTIATE_TEST_SUITE_P(Brought, SrtpHandover, testing::Bool());
+
+TEST_P(SrtpHandover, ASuccessorGoesOnWithTheFile) {
   const SdesKey mine = key(SrtpSuite::aead_aes_128_gcm);
   const SdesKey ours = key(SrtpSuite::aead_aes_128_gcm);
   control::CallAdd add = secure(request(), mine, ours);
@@ -107,6 +118,8 @@ TEST_F(SrtpRestart, ASuccessorGoesOnWithTheFile) {
   for (int death = 0; death < 5; ++death) {
     talk(*life, 30);
     auto next = std::make_unique<StateFile>(make());
+    if (GetParam()) bring(*next);
+    EXPECT_EQ(next->has_brought_srtp(call.legs[0].leg), GetParam());
     auto successor = live(*next);
     ASSERT_TRUE(restore(*successor).empty());
     ASSERT_EQ(next->publish(), "");
@@ -199,7 +212,7 @@ TEST_F(SrtpRestart, LossesBeforeTheFirstCheckpointRepeatNothing) {
 }
 
 // A damaged state is no key; the call stays, and goes on when it is given keys again.
-TEST_F(SrtpRestart, ADamagedStateIsRefused) {
+TEST_P(SrtpHandover, ADamagedStateIsRefused) {
   const SdesKey mine = key(SrtpSuite::aead_aes_128_gcm);
   const SdesKey ours = key(SrtpSuite::aead_aes_128_gcm);
   control::CallAdd add = secure(request(), mine, ours);
@@ -214,6 +227,7 @@ TEST_F(SrtpRestart, ADamagedStateIsRefused) {
   srtp.out.streams[0].index = UINT64_MAX;
   ASSERT_EQ(file->publish(), "");
   auto next = std::make_unique<StateFile>(make());
+  if (GetParam()) bring(*next);
   auto successor = live(*next);
   ASSERT_TRUE(restore(*successor).empty());
   life = std::move(successor);
@@ -227,6 +241,41 @@ TEST_F(SrtpRestart, ADamagedStateIsRefused) {
   begin(*life, add);
   EXPECT_EQ(report(*life, 0).srtp->in, "AEAD_AES_128_GCM");
   talk(*life, 5);
+}
+
+TEST_F(SrtpRestart, ACallKeepsItsNumberAndWhatNobodyKeepsIsWiped) {
+  const SdesKey mine = key(SrtpSuite::aead_aes_128_gcm);
+  const SdesKey ours = key(SrtpSuite::aead_aes_128_gcm);
+  control::CallAdd add = secure(request(), mine, ours);
+  phone.use(mine, ours);
+  StateFile file = make();
+  const auto life = live(file);
+  life->add(request("plain"));
+  begin(*life, add);
+  talk(*life, 5);
+  life->remove("plain");
+  ASSERT_EQ(file.publish(), "");
+  const LegIndex leg = call.legs[0].leg;
+  EXPECT_EQ(leg, 3u);
+
+  StateFile next = make();
+  bring(next);
+  EXPECT_TRUE(next.has_brought_srtp(leg));
+  EXPECT_FALSE(next.has_brought_srtp(leg + 1)) << "a plain leg";
+  const auto successor = live(next);
+  ASSERT_TRUE(restore(*successor).empty());
+  EXPECT_EQ(call.legs[0].leg, leg);
+  next.wipe_brought_srtp([&](LegIndex each) { return successor->book->has_srtp(each); });
+  talk(*successor, 5);
+  ASSERT_EQ(next.publish(), "");
+
+  StateFile third = make();
+  bring(third);
+  const auto* bytes = reinterpret_cast<const uint8_t*>(&third.core(0).srtp[leg - 1]);
+  const auto is_zero = [](uint8_t byte) { return byte == 0; };
+  EXPECT_FALSE(std::all_of(bytes, bytes + sizeof(SrtpLeg), is_zero));
+  third.wipe_brought_srtp([](LegIndex) { return false; });
+  EXPECT_TRUE(std::all_of(bytes, bytes + sizeof(SrtpLeg), is_zero));
 }
 
 TEST_F(SrtpRestart, PlainLegsTakeNoMemoryAndTheEndWipesKeys) {
