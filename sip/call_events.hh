@@ -78,7 +78,8 @@ struct CallEnded {
 // What is worth knowing of a call beside its end: X(name, what happened).
 #define HOLDFAST_CALL_REMARKS(X)                                                                 \
   X(no_media_from_caller, "the caller sent nothing for a while, though the callee did: one-way") \
-  X(no_media_from_callee, "the callee sent nothing for a while, though the caller did: one-way")
+  X(no_media_from_callee, "the callee sent nothing for a while, though the caller did: one-way") \
+  X(unanchored, "its media went past us, since the dataplane had no legs for it: nothing counted")
 
 enum class CallRemark : uint8_t {
 #define HOLDFAST_X(name, text) name,

@@ -77,6 +77,9 @@ class MediaFilter {
   // time, though the other does (`missing`), and when it sends again or need not any more.
   using OneWay = std::function<void(uint64_t call_key, media::Side side, bool missing)>;
   virtual void on_one_way(OneWay one_way) = 0;
+
+  // Told when an offer and its answer were passed on as they were: the call's media goes past us.
+  virtual void on_unanchored(std::function<void(uint64_t call_key)> unanchored) = 0;
 };
 
 }  // namespace holdfast::sip

@@ -139,6 +139,7 @@ json remarks_json(const sip::CallStatus& call) {
        {sip::CallRemark::no_media_from_caller, sip::CallRemark::no_media_from_callee}) {
     if (call.was_missing[static_cast<size_t>(remark)]) remarks.push_back(name_of(remark));
   }
+  if (call.unanchored) remarks.push_back(name_of(sip::CallRemark::unanchored));
   return remarks;
 }
 

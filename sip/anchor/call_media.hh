@@ -35,6 +35,7 @@ struct AnchorParts {
   StreamTable& streams;
   AnchorCounts& counts;
   const Logger& logger;
+  std::function<void(uint64_t call_key)> unanchored;  // see MediaFilter; may be none
 };
 
 class CallMedia : public std::enable_shared_from_this<CallMedia> {

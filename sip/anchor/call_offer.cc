@@ -161,6 +161,7 @@ void CallMedia::pass_answer(const JobPtr& job) {
     Notes& notes = notes_of(job->message);
     notes.passing.reset();
     notes.unanchored = passes;
+    if (unanchored() && parts_.unanchored) parts_.unanchored(call_key_);
   }
   conclude(job, std::move(verdict));
 }

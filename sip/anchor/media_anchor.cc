@@ -36,7 +36,7 @@ class MediaAnchor::Core {
       : config_(std::move(config)),
         logger_(std::move(logger)),
         streams_(loop, table_config(config_), counts_, logger_),
-        parts_{config_, loop, streams_, counts_, logger_} {
+        parts_{config_, loop, streams_, counts_, logger_, {}} {
     streams_.on_abandoned([this](uint64_t key) { call_ended(key, [](const auto&) {}); });
     sweep_timer_ = loop.after(kSweepMs, [this] { sweep(); });
   }
@@ -47,6 +47,9 @@ class MediaAnchor::Core {
   void message(const MediaMessage& message, std::function<void(MediaVerdict)> done);
   void dialog_ended(uint64_t call_key, const std::string& callee_tag);
   void call_ended(uint64_t call_key, std::function<void(std::vector<control::CallReport>)> done);
+  void on_unanchored(std::function<void(uint64_t)> unanchored) {
+    parts_.unanchored = std::move(unanchored);
+  }
   AnchorSnapshot snapshot() const;
   StreamTable& streams() { return streams_; }
   const StreamTable& streams() const { return streams_; }
@@ -163,6 +166,10 @@ void MediaAnchor::on_silence(std::function<void(uint64_t call_key)> silent) {
 
 void MediaAnchor::on_one_way(OneWay one_way) {
   core_->streams().on_one_way(std::move(one_way));
+}
+
+void MediaAnchor::on_unanchored(std::function<void(uint64_t call_key)> unanchored) {
+  core_->on_unanchored(std::move(unanchored));
 }
 
 AnchorSnapshot MediaAnchor::snapshot() const {

@@ -71,6 +71,7 @@ class MediaAnchor final : public MediaFilter {
                   std::function<void(std::vector<control::CallReport>)> done) override;
   void on_silence(std::function<void(uint64_t call_key)> silent) override;
   void on_one_way(OneWay one_way) override;
+  void on_unanchored(std::function<void(uint64_t call_key)> unanchored) override;
 
   AnchorSnapshot snapshot() const;
 

@@ -216,4 +216,8 @@ void AdmissionFilter::on_one_way(OneWay one_way) {
   if (inner_ != nullptr) inner_->on_one_way(std::move(one_way));
 }
 
+void AdmissionFilter::on_unanchored(std::function<void(uint64_t)> unanchored) {
+  if (inner_ != nullptr) inner_->on_unanchored(std::move(unanchored));
+}
+
 }  // namespace holdfast::sip

@@ -60,6 +60,7 @@ class AdmissionFilter final : public MediaFilter {
                   std::function<void(std::vector<control::CallReport>)> done) override;
   void on_silence(std::function<void(uint64_t call_key)> silent) override;
   void on_one_way(OneWay one_way) override;
+  void on_unanchored(std::function<void(uint64_t call_key)> unanchored) override;
 
  private:
   // What is known of a call's media. A field for each side, by media::index_of().

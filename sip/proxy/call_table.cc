@@ -198,6 +198,12 @@ bool CallTable::one_way(uint64_t key, media::Side side, bool missing) {
   return true;
 }
 
+void CallTable::unanchored(uint64_t key) {
+  Call* call = find_live(key);
+  if (call == nullptr || std::exchange(call->status.unanchored, true)) return;
+  if (events_ != nullptr) events_->remarked(key, CallRemark::unanchored);
+}
+
 void CallTable::forget(uint64_t key) {
   const auto found = calls_.find(key);
   if (found == calls_.end()) return;

@@ -62,6 +62,8 @@ class CallTable {
   void silent(uint64_t key) { end(key, CallEnd::media_lost, 0, {}); }
   // And: one side sends nothing, or is not missed any more. False: no call of ours.
   bool one_way(uint64_t key, media::Side side, bool missing);
+  // And: its media goes past us.
+  void unanchored(uint64_t key);
 
   // The call of a request in a dialog that has lost our token, by its Call-ID and tags; 0: none, or
   // more than one.

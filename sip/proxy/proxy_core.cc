@@ -44,6 +44,9 @@ Proxy::Core::Core(Loop& the_loop, ProxyConfig the_config, MediaFilter* the_media
                                  : (caller ? MediaEventKind::media_from_caller_again
                                            : MediaEventKind::media_from_callee_again));
       });
+  the_media->on_unanchored([this, alive = std::weak_ptr<bool>(alive_)](uint64_t key) {
+    if (!alive.expired()) calls_.unanchored(key);
+  });
 }
 
 void Proxy::Core::media_event(uint64_t call_key, MediaEventKind kind) {

@@ -44,6 +44,7 @@ struct CallStatus {
   // Which sides send nothing though they should, now; and have, at any time. By media::Side.
   std::array<bool, 2> is_missing{};
   std::array<bool, 2> was_missing{};
+  bool unanchored = false;  // its media went past us, all the time or for a while
 };
 
 // What happened to the media of calls: X(name, what happened).

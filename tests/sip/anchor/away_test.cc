@@ -23,13 +23,17 @@ class Away : public AnchorRig {
 
 TEST_F(Away, WithoutADataplaneMessagesPassAfterABoundedWait) {
   start_anchor();
+  std::vector<uint64_t> told;
+  anchor->on_unanchored([&](uint64_t key) { told.push_back(key); });
   const auto first = begin(call.invite(sdp(kAlice)));
   pass(399);
   EXPECT_FALSE(*first) << "it may come in time";
   pass(1);
   ASSERT_TRUE(*first);
   EXPECT_EQ((*first)->kind, Kind::pass);
+  EXPECT_TRUE(told.empty()) << "an offer alone is no media";
   EXPECT_EQ(send(call.reply(200, sdp(kBob))).kind, Kind::pass);
+  EXPECT_EQ(told, std::vector<uint64_t>{1});
   pass(1100);
   // Once it has been away for long, nobody waits for it.
   Call other;

@@ -36,6 +36,7 @@ struct Inner : MediaFilter {
   }
   void on_silence(std::function<void(uint64_t)>) override {}
   void on_one_way(OneWay) override {}
+  void on_unanchored(std::function<void(uint64_t)>) override {}
 };
 
 class AdmissionFilterTest : public testing::Test {

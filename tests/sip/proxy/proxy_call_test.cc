@@ -380,6 +380,18 @@ TEST_F(ProxyTest, OneWayMediaIsAnEventAndARemark) {
   expect_nothing_left();
 }
 
+TEST_F(ProxyTest, MediaThatGoesPastUsIsARemark) {
+  start();
+  establish();
+  const uint64_t key = calls.begins[0].call_key;
+  ASSERT_TRUE(filter.unanchored);
+  filter.unanchored(key + 1);  // no call of ours
+  filter.unanchored(key);
+  filter.unanchored(key);
+  EXPECT_EQ(calls.remarks, std::vector{CallRemark::unanchored});
+  EXPECT_TRUE(proxy->snapshot().calls.at(0).unanchored);
+}
+
 TEST_F(ProxyTest, MediaEventsAreBounded) {
   start();
   establish();

@@ -73,7 +73,11 @@ struct MarkingFilter : MediaFilter {
   }
   void on_silence(std::function<void(uint64_t)> callback) override { silent = std::move(callback); }
   void on_one_way(OneWay callback) override { one_way = std::move(callback); }
+  void on_unanchored(std::function<void(uint64_t)> callback) override {
+    unanchored = std::move(callback);
+  }
   OneWay one_way;
+  std::function<void(uint64_t)> unanchored;
 };
 
 inline const std::string kSdp = "v=0\r\no=- 1 1 IN IP4 198.18.1.21\r\ns=-\r\n";
