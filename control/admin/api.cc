@@ -100,7 +100,7 @@ ApiResponse loss_response(const std::string& database, const store::CallQuery& q
   for (const auto& call : *calls) keys.push_back(call.call_key);
   auto legs = reader.legs(keys);
   auto minutes = reader.minutes(keys);
-  auto ends = reader.ends(query.since_ms);
+  auto ends = reader.ends(query);
   if (!legs || !minutes || !ends) return error_response(503, "the records cannot be read");
   return json_response(loss_document(sip,
                                      {std::move(calls).value(), std::move(legs).value(),

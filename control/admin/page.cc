@@ -27,7 +27,8 @@ constexpr const char* kMarkup = R"page(<!DOCTYPE html>
 <h2>Calls and what they lost</h2>
 <p class="note"><em>lost</em> was counted at our port, on the way to us. <em>beyond</em> is what the
 far end's RTCP says of its way from us; a dash: it sends no reports. <em>by us</em> came to us and
-went no further, or was missed while the dataplane was down.</p>
+went no further, or was missed while the dataplane was down; what strangers sent to the call's ports is
+not in it. <em>lost</em> is a dash for a call of whose media nothing came to us.</p>
 <table id="calls"></table>
 <h2>Losses per minute</h2><table id="minutes"></table>
 <script src="/page.js"></script>
@@ -126,9 +127,9 @@ function show(status, upstreams, registrations, calls, loss) {
   fill('calls', [['began', r => time(r.began)], ['from', r => r.from],
     ['dialled', r => r.dialled], ['end', r => r.end || (r.live ? 'lives' : '')],
     ['talked', r => r.talk_ms === null ? '' : span(Math.round(r.talk_ms / 1000))],
-    ['packets', r => r.totals.expected, 'n'], ['lost', r => r.totals.lost, 'loss'],
+    ['packets', r => r.totals.expected, 'n'], ['lost', r => r.totals.streams ? r.totals.lost : '', 'loss'],
     ['beyond', r => r.beyond.length ? r.totals.lost_beyond : '', 'loss'],
-    ['by us', r => ours(r.totals), 'loss']], loss.calls, 'none');
+    ['by us', r => ours(r.totals), 'loss'], ['remarks', r => r.remarks.join(' ')]], loss.calls, 'none');
   const minutes = loss.calls.flatMap(c => c.minutes.filter(m => m.lost + m.lost_by_us > 0))
     .slice(0, 50);
   fill('minutes', [['minute', r => time(r.minute)], ['stream', r => r.stream],

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // holdfast report loss: what each call lost, per stream and per minute, and who says so.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "control/cli/command.hh"
@@ -38,6 +40,18 @@ std::string ms_text(const json& row, const char* member) {
 
 std::string percent_text(const json& row, const char* ratio) {
   return row.contains(ratio) && row[ratio].is_number() ? decimal(100 * number(row, ratio), 3) : "";
+}
+
+// Of a call of whose media nothing came to us there is none to tell.
+std::string loss_text(const json& totals, const char* member, int decimals) {
+  return whole(totals, "streams") == 0 ? "" : number_text(totals, member, decimals);
+}
+
+std::string remarks_text(const json& call) {
+  std::string all;
+  for (const auto& remark : list(call, "remarks"))
+    all += (all.empty() ? "" : " ") + (remark.is_string() ? remark.get<std::string>() : "");
+  return all;
 }
 
 std::string runs_text(const json& stream) {
@@ -116,7 +130,7 @@ void print_csv(const json& calls) {
 
 void print_calls(const json& calls) {
   Table table({"CALL", "BEGAN", "FROM", "DIALLED", "END", ">TALKED", ">PACKETS", ">LOST", ">LOSS %",
-               ">BEYOND US", ">BY US"});
+               ">BEYOND US", ">BY US", "REMARKS"});
   for (const auto& c : calls) {
     const json totals = c.value("totals", json::object());
     const bool told = !list(c, "beyond").empty();
@@ -125,9 +139,10 @@ void print_calls(const json& calls) {
                c.contains("talk_ms") && c["talk_ms"].is_number()
                    ? duration_text(static_cast<uint64_t>(whole(c, "talk_ms")) / 1000)
                    : "",
-               count(totals, "expected"), count(totals, "lost"),
-               decimal(number(totals, "loss_percent"), 3), told ? count(totals, "lost_beyond") : "",
-               std::to_string(whole(totals, "dropped_by_us") + whole(totals, "lost_by_us"))});
+               count(totals, "expected"), loss_text(totals, "lost", 0),
+               loss_text(totals, "loss_percent", 3), told ? count(totals, "lost_beyond") : "",
+               std::to_string(whole(totals, "dropped_by_us") + whole(totals, "lost_by_us")),
+               remarks_text(c)});
   }
   print(table.to_string());
 }
@@ -208,7 +223,22 @@ void print_drops(const json& calls) {
   if (!table.empty()) print("\n" + table.to_string());
 }
 
-void print_report(const json& document, const json& calls, bool minutes) {
+// How the calls of the rows above ended; the commonest first.
+void print_ends(const json& calls) {
+  std::map<std::string, size_t> times;
+  for (const auto& call : calls)
+    if (!call.value("live", false)) ++times[text(call, "end")];
+  if (times.empty()) return;
+  std::vector<std::pair<std::string, size_t>> ends(times.begin(), times.end());
+  std::stable_sort(ends.begin(), ends.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::string line;
+  for (const auto& [name, count] : ends)
+    line += (line.empty() ? "" : ", ") + name + " " + std::to_string(count);
+  print("Of these calls ended: " + line + "\n");
+}
+
+void print_report(const json& calls, bool minutes) {
   if (calls.empty()) return print("no calls\n");
   print_calls(calls);
   print_streams(calls);
@@ -219,13 +249,10 @@ void print_report(const json& document, const json& calls, bool minutes) {
   print(
       "\nLOST was counted at our port, on the way to us. BEYOND US, and what is measured by the "
       "far end's\nRTCP, was lost on the way from us; - stands where it sends no reports. BY US "
-      "came to us and went\nno further, or was missed while the dataplane was down.\n");
-  if (document.contains("ends") && document["ends"].is_object()) {
-    std::string ends;
-    for (const auto& [name, times] : document["ends"].items())
-      ends += (ends.empty() ? "" : ", ") + name + " " + times.dump();
-    if (!ends.empty()) print("How all these calls ended: " + ends + "\n");
-  }
+      "came to us and went\nno further, or was missed while the dataplane was down; without "
+      "wrong_source, which was sent by\nsomebody else and is nothing of the call. LOST and LOSS % "
+      "are - for a call of whose media nothing\ncame to us.\n");
+  print_ends(calls);
 }
 
 // One page after the other; the first document, with the calls of all of them.
@@ -252,7 +279,7 @@ void run_loss(Context& context, const LossOptions& options) {
     next = page->value("next", json());
   }
   if (options.as_csv) return print_csv(calls);
-  if (!options.as_json) return print_report(*document, calls, options.minutes);
+  if (!options.as_json) return print_report(calls, options.minutes);
   if (options.all) {
     document->erase("next");
     document->erase("totals");  // of the first page only; the rows have all

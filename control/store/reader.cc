@@ -29,6 +29,17 @@ constexpr std::string_view kCallColumns =
     "callee, hop, hop_transport, hop_interface, answered_decision, end, status, detail, "
     "remarks FROM calls ";
 
+constexpr uint64_t kMostEnds = 64;  // more than there are reasons
+
+// Which calls are meant, for a WHERE; ?1 to ?3 are since, until and the key.
+std::string chosen(const CallQuery& query) {
+  std::string sql;
+  if (query.since_ms) sql += " AND began_ms >= ?1";
+  if (query.until_ms) sql += " AND began_ms < ?2";
+  if (query.call_key) sql += " AND call_key = ?3";
+  return sql;
+}
+
 CallRecord call_of(const Statement& row) {
   CallRecord c;
   c.seq = row.integer(0);
@@ -101,17 +112,14 @@ Result<std::vector<CallRecord>, DbError> Reader::calls(const CallQuery& query) c
   auto database = Database::open(path_, Database::Mode::kRead);
   if (!database) return database.error();
   std::string sql(kCallColumns);
-  sql += "WHERE seq < ?1";
-  if (query.since_ms) sql += " AND began_ms >= ?2";
-  if (query.until_ms) sql += " AND began_ms < ?3";
-  if (query.call_key) sql += " AND call_key = ?4";
+  sql += "WHERE seq < ?4" + chosen(query);
   if (query.open_only) sql += " AND end IS NULL";
   sql += " ORDER BY seq DESC LIMIT ?5";
   std::vector<CallRecord> calls;
   const auto error = each(
       **database, sql, [&](const Statement& row) { calls.push_back(call_of(row)); },
-      query.before_seq.value_or(INT64_MAX), query.since_ms.value_or(0), query.until_ms.value_or(0),
-      query.call_key.value_or(0), uint64_t{query.limit});
+      query.since_ms.value_or(0), query.until_ms.value_or(0), query.call_key.value_or(0),
+      query.before_seq.value_or(INT64_MAX), uint64_t{query.limit});
   if (error) return *error;
   return calls;
 }
@@ -152,17 +160,17 @@ Result<std::vector<MinuteRow>, DbError> Reader::minutes(const std::vector<uint64
 }
 
 Result<std::vector<std::pair<std::string, int64_t>>, DbError> Reader::ends(
-    std::optional<int64_t> since_ms) const {
+    const CallQuery& query) const {
   auto database = Database::open(path_, Database::Mode::kRead);
   if (!database) return database.error();
   std::vector<std::pair<std::string, int64_t>> ends;
   const auto error = each(
       **database,
-      std::string("SELECT end, count(*) FROM calls WHERE end IS NOT NULL ") +
-          (since_ms ? "AND began_ms >= ?1 " : "AND ?1 = 0 ") +
-          "GROUP BY end ORDER BY count(*) DESC",
+      "SELECT end, count(*) FROM calls WHERE end IS NOT NULL " + chosen(query) +
+          " GROUP BY end ORDER BY count(*) DESC LIMIT ?4",
       [&](const Statement& row) { ends.emplace_back(row.text(0), row.integer(1)); },
-      since_ms.value_or(0));
+      query.since_ms.value_or(0), query.until_ms.value_or(0), query.call_key.value_or(0),
+      kMostEnds);
   if (error) return *error;
   return ends;
 }

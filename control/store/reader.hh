@@ -52,9 +52,8 @@ class Reader {
   // Of these calls, in the order of call, stream and the dataplane's legs.
   Result<std::vector<LegRecord>, DbError> legs(const std::vector<uint64_t>& call_keys) const;
   Result<std::vector<MinuteRow>, DbError> minutes(const std::vector<uint64_t>& call_keys) const;
-  // Calls by how they ended, of those that began since then.
-  Result<std::vector<std::pair<std::string, int64_t>>, DbError> ends(
-      std::optional<int64_t> since_ms) const;
+  // How many of the calls that the query chooses ended how; its pages count for nothing.
+  Result<std::vector<std::pair<std::string, int64_t>>, DbError> ends(const CallQuery& query) const;
   Result<std::vector<sip::SavedBinding>, DbError> bindings() const;
   // None: no minute record has been read yet, or it cannot be told.
   std::optional<MinuteCursor> minute_cursor() const;

@@ -39,7 +39,7 @@ control::CallReport lossy_report(uint64_t call_key) {
   stream.remarked = 3;
   report.legs[0].mark.dscp = 34;
   report.legs[0].folded = {.streams = 1, .expected = 20, .received = 18, .lost_by_us = 2};
-  report.legs[0].drops = {{"bad_source", 3}};
+  report.legs[0].drops = {{"no_remote", 3}, {"wrong_source", 45}};
   report.legs[1].leg = 2;
   report.legs[1].interface = "wan";
   control::FarEndReport far;
@@ -123,6 +123,7 @@ TEST_F(LossReport, OfCallsThatLiveAndThatHaveEnded) {
     EXPECT_EQ(call["totals"]["lost"], 11) << call;
     EXPECT_EQ(call["totals"]["lost_beyond"], 5);
     EXPECT_EQ(call["totals"]["dropped_by_us"], 3);
+    EXPECT_EQ(call["totals"]["foreign"], 45) << "nothing that the call lost";
     EXPECT_EQ(call["totals"]["lost_by_us"], 51);
     EXPECT_EQ(call["totals"]["expected"], 1458 + 11 + 51);
     EXPECT_EQ(call["totals"]["received"], 1458);
@@ -149,7 +150,8 @@ TEST_F(LossReport, OfCallsThatLiveAndThatHaveEnded) {
     EXPECT_FALSE(call["xr"][0].contains("mos_cq")) << "not known";
     EXPECT_EQ(call["xr"][1]["ssrc"], "0x00000007");
     EXPECT_EQ(call["xr"][1]["statistics"]["duplicates"], 1);
-    EXPECT_EQ(call["drops"][0]["reason"], "bad_source");
+    EXPECT_EQ(call["drops"][0]["reason"], "no_remote");
+    EXPECT_EQ(call["drops"][1]["reason"], "wrong_source");
   }
   EXPECT_EQ(report["calls"][0]["call"], "0000000000000def");
   EXPECT_EQ(report["calls"][0]["live"], false);
@@ -168,6 +170,26 @@ TEST_F(LossReport, OfCallsThatLiveAndThatHaveEnded) {
   const auto page = body_of(get("/api/report/loss?limit=1"));
   const auto rest = body_of(get("/api/report/loss?limit=1&before=" + page["next"].dump()));
   EXPECT_EQ(rest["calls"][0]["call"], "0000000000000abc");
+  EXPECT_EQ(one["ends"], json::object()) << "of the call that was asked for: it lives";
+}
+
+TEST_F(LossReport, OfMediaThatNeverCameToUsNoLossIsTold) {
+  start();
+  sip::CallBegan began;
+  began.call_key = 0x1;
+  writer_->put(store::BeganItem{began, 1'700'000'000'000});
+  writer_->put(store::RemarkItem{0x1, sip::CallRemark::unanchored});
+  sip::CallEnded ended;
+  ended.call_key = 0x1;
+  ended.end = sip::CallEnd::caller_hung_up;
+  writer_->put(store::EndedItem{ended, 1'700'000'060'000, 60'000});
+  ASSERT_TRUE(writer_->flush(seconds(20)));
+  const auto call = body_of(get("/api/report/loss"))["calls"][0];
+  EXPECT_TRUE(call["totals"]["loss_percent"].is_null()) << call;
+  EXPECT_EQ(call["remarks"], json::array({"unanchored"}));
+  const auto rows = lines_of(command("report loss").first, "\n", "0000000000000001");
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_TRUE(rows[0].ends_with("     0     -       -          -      0  unanchored")) << rows[0];
 }
 
 TEST_F(LossReport, ByTheCommand) {
@@ -175,26 +197,28 @@ TEST_F(LossReport, ByTheCommand) {
   record_two_calls();
   const auto [table, good] = command("report loss --minutes");
   EXPECT_EQ(good, 0) << table;
-  for (const auto* text : {"0000000000000def", "callee_hung_up", "lives", "11:1", "far end's RTCP",
-                           "far end's XR", "bad_source", "2023-11-14 22:13:00",
-                           "was lost on the way from us", "missed while the dataplane was down",
-                           "How all these calls ended: "
-                           "callee_hung_up 1"})
+  for (const auto* text :
+       {"0000000000000def", "callee_hung_up", "lives", "11:1", "far end's RTCP", "far end's XR",
+        "wrong_source", "2023-11-14 22:13:00", "was lost on the way from us",
+        "missed while the dataplane was down", "Of these calls ended: callee_hung_up 1\n"})
     EXPECT_NE(table.find(text), std::string::npos) << text << "\n" << table;
   const auto rows = lines_of(table, "\n", "0000000000000def");
-  ASSERT_EQ(rows.size(), 7U) << table;  // call, stream, beyond, XR, marks, drop, minute
-  EXPECT_TRUE(rows[0].ends_with(" 54")) << "dropped and missed\n" << table;
+  ASSERT_EQ(rows.size(), 8U) << table;  // call, stream, beyond, XR, marks, two drops, minute
+  EXPECT_TRUE(rows[0].ends_with(" 54  -")) << "dropped and missed\n" << table;
   EXPECT_NE(rows[1].find(" 11:1     49 "), std::string::npos) << table;
   EXPECT_NE(rows[3].find("12.500        6.250       300   20000         60             80  93"),
             std::string::npos)
       << table;
   EXPECT_NE(rows[4].find("46       0        34      1438          3"), std::string::npos) << table;
-  EXPECT_TRUE(rows[6].ends_with("   11     49")) << table;
+  EXPECT_TRUE(rows[7].ends_with("   11     49")) << table;
+  EXPECT_EQ(command("report loss --limit 1 --until 2023-11-13").first, "no calls\n");
+  const auto alone = command("report loss --call 0000000000000abc").first;
+  EXPECT_EQ(alone.find("ended:"), std::string::npos) << "the other call is not shown\n" << alone;
 
   const auto [csv, done] = command("report loss --csv --call 0000000000000def");
   EXPECT_EQ(done, 0);
   const auto lines = lines_of(csv, "\r\n");
-  ASSERT_EQ(lines.size(), 7U) << csv;  // heading, stream, beyond, two of XR, drop, minute
+  ASSERT_EQ(lines.size(), 8U) << csv;  // heading, stream, beyond, two of XR, two drops, minute
   const auto columns = std::count(lines[0].begin(), lines[0].end(), ',');
   for (const auto& line : lines) EXPECT_EQ(std::count(line.begin(), line.end(), ','), columns);
   EXPECT_NE(lines[1].find(",stream,"), std::string::npos);
@@ -211,9 +235,9 @@ TEST_F(LossReport, ByTheCommand) {
   EXPECT_TRUE(lines[3].ends_with(
       ",12.500,,,,80.00,,far end XR,,,,,,,6.250,0.5000,0.0000,300,20000,60,93,4.2,"))
       << lines[3];
-  EXPECT_TRUE(lines[5].ends_with(",3,,,,,,bad_source,,,,,,,,,,,,,,,,")) << lines[5];
-  EXPECT_NE(lines[6].find(",minute,"), std::string::npos);
-  EXPECT_TRUE(lines[6].ends_with(",1500,1440,11,,,,,,,us,49,,,,,,,,,,,,,,")) << lines[6];
+  EXPECT_TRUE(lines[5].ends_with(",3,,,,,,no_remote,,,,,,,,,,,,,,,,")) << lines[5];
+  EXPECT_NE(lines[7].find(",minute,"), std::string::npos);
+  EXPECT_TRUE(lines[7].ends_with(",1500,1440,11,,,,,,,us,49,,,,,,,,,,,,,,")) << lines[7];
 
   const auto all = json::parse(command("report loss --json --all --limit 1").first);
   EXPECT_EQ(all["calls"].size(), 2U) << "every page";

@@ -129,11 +129,16 @@ TEST_F(WriterTest, FiltersAndPages) {
   CallQuery open;
   open.open_only = true;
   EXPECT_EQ(calls(open).size(), 7U);
-  const auto ends = Reader(path()).ends(std::nullopt);
+  const auto ends = Reader(path()).ends(CallQuery{});
   ASSERT_TRUE(ends);
   ASSERT_EQ(ends->size(), 2U);
   EXPECT_EQ(ends->at(0), (std::pair<std::string, int64_t>("busy", 2)));
-  EXPECT_EQ(Reader(path()).ends(5000)->at(0).second, 1);
+  CallQuery later;
+  later.since_ms = 5000;
+  EXPECT_EQ(Reader(path()).ends(later)->at(0).second, 1);
+  CallQuery one;
+  one.call_key = 4;
+  EXPECT_EQ(Reader(path()).ends(one)->at(0), (std::pair<std::string, int64_t>("busy", 1)));
 }
 
 TEST_F(WriterTest, AnEndWithoutABeginningIsARecordToo) {
