@@ -15,6 +15,7 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kDefaultCalls = 100;
+constexpr size_t kMostOpenRecords = 2 * size_t{65536};  // more than calls that can live
 constexpr std::chrono::milliseconds kSnapshotLife{500};
 
 int64_t unix_ms() {
@@ -84,11 +85,21 @@ std::string unescaped(std::string_view text) {
   return out;
 }
 
+// Records of calls that have not ended are read only for those that the SIP loop cannot tell of.
 ApiResponse calls_response(const std::string& database, const store::CallQuery& query,
-                           const SipSnapshot& sip) {
-  const auto records = store::Reader(database).calls(query);
+                           const SipSnapshot& sip, const Now& now) {
+  const store::Reader reader(database);
+  const auto records = reader.calls(query);
   if (!records) return error_response(503, "the records cannot be read: " + records.error().text);
-  return json_response(calls_document(sip, *records, query.limit));
+  store::CallQuery open;
+  open.limit = kMostOpenRecords;
+  open.open_only = true;
+  std::vector<store::CallRecord> of_before;
+  if (!silent_calls(sip).empty()) {
+    auto found = reader.calls(open);
+    if (found) of_before = std::move(found).value();
+  }
+  return json_response(calls_document(sip, *records, of_before, query.limit, now));
 }
 
 ApiResponse loss_response(const std::string& database, const store::CallQuery& query,
@@ -179,8 +190,8 @@ void Api::handle(const ApiRequest& request, const Done& done) {
   store::CallQuery query;
   if (const auto wrong = read_query(request.target, query); !wrong.empty())
     return done(error_response(400, wrong));
-  with_sip(request.door, done, [this, query, calls](const SipSnapshot& sip) {
-    return calls ? calls_response(sources_.database, query, sip)
+  with_sip(request.door, done, [this, query, calls, now](const SipSnapshot& sip) {
+    return calls ? calls_response(sources_.database, query, sip, now)
                  : loss_response(sources_.database, query, sip);
   });
 }

@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace holdfast::admin {
 namespace {
@@ -174,7 +176,36 @@ json live_call_json(const sip::CallStatus& call, uint64_t now_ms) {
   return document;
 }
 
+// A call that is known from its record alone, or, without one, from the dataplane's legs.
+json silent_call_json(uint64_t call_key, const store::CallRecord* record, int64_t now_ms) {
+  json document = record_json(record != nullptr ? *record : store::CallRecord{});
+  const auto ago = [&](const std::optional<int64_t>& then) {
+    return then ? json(std::max<int64_t>(0, now_ms - *then) / 1000) : json();
+  };
+  for (const char* of_records_alone :
+       {"began", "answered", "ended", "talk_ms", "end", "status", "detail", "callee", "hop",
+        "hop_transport", "hop_interface", "user_agent"})
+    document.erase(of_records_alone);
+  const bool answered = record != nullptr && record->answered_ms;
+  document.update({{"call", key_text(call_key)},
+                   {"phase", answered ? json(sip::name_of(sip::CallPhase::answered)) : json()},
+                   {"age_s", record != nullptr ? ago(record->began_ms) : json()},
+                   {"talking_s", record != nullptr ? ago(record->answered_ms) : json()},
+                   {"from_before_restart", true},
+                   {"not_heard", json::array()}});
+  return document;
+}
+
 }  // namespace
+
+std::vector<uint64_t> silent_calls(const SipSnapshot& sip) {
+  std::set<uint64_t> shown;
+  for (const auto& call : sip.proxy.calls) shown.insert(call.call_key);
+  std::vector<uint64_t> silent;
+  std::copy_if(sip.anchor.adopted.begin(), sip.anchor.adopted.end(), std::back_inserter(silent),
+               [&](uint64_t key) { return !shown.contains(key); });
+  return silent;
+}
 
 std::string iso_time(int64_t unix_ms) {
   const auto seconds = static_cast<std::time_t>(unix_ms / 1000);
@@ -206,7 +237,7 @@ json status_document(const SipSnapshot& sip, const store::StoreStatus& store,
           {"draining", sip.proxy.draining},
           {"upstreams", {{"up", up}, {"known", sip.proxy.upstreams.size()}}},
           {"registrations", sip.proxy.bindings.size()},
-          {"calls", sip.proxy.calls.size()},
+          {"calls", sip.proxy.calls.size() + silent_calls(sip).size()},
           {"links", links_json(sip.proxy.links)},
           {"transactions", sip.proxy.transactions},
           {"tcp_connections", sip.proxy.tcp_connections},
@@ -216,7 +247,7 @@ json status_document(const SipSnapshot& sip, const store::StoreStatus& store,
             {"last_failure", sip.anchor.last_failure},
             {"calls_anchored", sip.anchor.calls_anchored},
             {"calls_unanchored", sip.anchor.calls_unanchored},
-            {"calls_adopted", sip.anchor.calls_adopted},
+            {"calls_adopted", sip.anchor.adopted.size()},
             {"streams", sip.anchor.streams},
             {"streams_joined", sip.anchor.streams_joined},
             {"messages_waiting", sip.anchor.messages_waiting},
@@ -335,8 +366,15 @@ json events_document(const SipSnapshot& sip, const Now& now) {
 }
 
 json calls_document(const SipSnapshot& sip, const std::vector<store::CallRecord>& records,
-                    size_t limit) {
+                    const std::vector<store::CallRecord>& open, size_t limit, const Now& now) {
   json live = json::array(), list = json::array();
+  std::map<uint64_t, const store::CallRecord*> known;
+  for (const auto& record : open) known.emplace(record.call_key, &record);
+  for (const uint64_t key : silent_calls(sip)) {
+    const auto record = known.find(key);
+    live.push_back(
+        silent_call_json(key, record == known.end() ? nullptr : record->second, now.unix_ms));
+  }
   for (const auto& call : sip.proxy.calls) live.push_back(live_call_json(call, sip.proxy.now_ms));
   for (const auto& record : records) list.push_back(record_json(record));
   json document = {{"live", std::move(live)}, {"records", std::move(list)}};

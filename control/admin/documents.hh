@@ -26,9 +26,14 @@ nlohmann::json upstreams_document(const SipSnapshot& sip, const names::ResolverS
                                   const Now& now);
 // What happened to the media of calls, newest first.
 nlohmann::json events_document(const SipSnapshot& sip, const Now& now);
-// Records, newest first; `next`, when there are more, is the `before` of the page after.
+// Calls from before a restart that live and have said nothing since: the SIP loop knows their keys
+// alone.
+std::vector<uint64_t> silent_calls(const SipSnapshot& sip);
+// Records, newest first; `next`, when there are more, is the `before` of the page after. `open`:
+// records without an end, which tell of the silent calls.
 nlohmann::json calls_document(const SipSnapshot& sip, const std::vector<store::CallRecord>& records,
-                              size_t limit);
+                              const std::vector<store::CallRecord>& open, size_t limit,
+                              const Now& now);
 
 struct LossInput {
   std::vector<store::CallRecord> calls;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // holdfast calls, registrations, upstreams, drain: what holdfastd knows.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "control/cli/command.hh"
@@ -32,6 +33,14 @@ void print_live(const json& calls) {
                seconds_text(c, "talking_s"), words(c, "not_heard")});
   }
   print(table.to_string());
+  const auto from_before = std::count_if(calls.begin(), calls.end(), [](const json& call) {
+    return call.value("from_before_restart", false);
+  });
+  if (from_before > 0)
+    print(
+        "\n" + std::to_string(from_before) +
+        " of these began before the restart of holdfastd: their records, and their requests since "
+        "then,\ntell what is known.\n");
 }
 
 void print_records(const json& records) {

@@ -79,7 +79,8 @@ struct AnchorSnapshot {
   std::string last_failure;       // one line for a person; why it went away, or never came
   size_t calls_anchored = 0;      // with a stream through the dataplane
   size_t calls_unanchored = 0;    // with media that passes us by
-  size_t calls_adopted = 0;       // from before we started, no message of theirs since
+  std::vector<uint64_t>
+      adopted;  // keys of calls from before we started, no message of theirs since
   size_t streams = 0;
   size_t streams_joined = 0;  // with an end that is an address of ours: another leg
   size_t messages_waiting = 0;

@@ -332,15 +332,14 @@ void StreamTable::describe(AnchorSnapshot& out) const {
   std::set<SocketAddress> ours;
   for (const auto& [key, entry] : streams_)
     for (const LegPlace& each : entry.places) ours.insert(each.local);
-  uint64_t last_adopted = 0;
-  for (const auto& [key, entry] : streams_) {
+  for (const auto& [name, entry] : streams_) {
     const auto joined = [&](const LegSpec& leg) {
       return leg.remote && ours.contains(*leg.remote);
     };
     out.streams_joined += std::any_of(entry.plan.legs.begin(), entry.plan.legs.end(), joined);
-    if (!entry.adopted || last_adopted == entry.plan.name.call_key) continue;
-    last_adopted = entry.plan.name.call_key;
-    ++out.calls_adopted;
+    const uint64_t key = entry.plan.name.call_key;
+    if (entry.adopted && (out.adopted.empty() || out.adopted.back() != key))
+      out.adopted.push_back(key);
   }
 }
 

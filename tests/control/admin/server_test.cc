@@ -189,6 +189,32 @@ TEST_F(AdminServer, RecordsThatCannotBeReadAreAnAnswerToo) {
   EXPECT_EQ(status_of(get("/api/calls")), "HTTP/1.1 503 Service Unavailable");
 }
 
+TEST_F(AdminServer, CallsFromBeforeARestartLiveThoughTheyHaveSaidNothing) {
+  sip::CallBegan began;
+  began.call_key = 0xb0;
+  began.from = "sip:1002@centre.example";
+  began.decision = "to_centre";
+  writer_->put(store::BeganItem{began, 1'700'000'000'000});
+  sip::CallAnswered answered;
+  answered.call_key = 0xb0;
+  writer_->put(store::AnsweredItem{answered, 1'700'000'002'000});
+  ASSERT_TRUE(writer_->flush(seconds(20)));
+  state_->anchor.adopted = {0xabc, 0xb0, 0xb1};  // the first has spoken
+  start();
+  EXPECT_EQ(body_of(get("/api/status"))["calls"], 3);
+  const auto live = body_of(get("/api/calls"))["live"];
+  ASSERT_EQ(live.size(), 3U) << live;
+  EXPECT_EQ(live[0]["call"], "00000000000000b0");
+  EXPECT_EQ(live[0]["from"], "sip:1002@centre.example");
+  EXPECT_EQ(live[0]["phase"], "answered");
+  EXPECT_EQ(live[0]["from_before_restart"], true);
+  EXPECT_GT(live[0]["talking_s"], 0);
+  EXPECT_EQ(live[1]["call"], "00000000000000b1") << "without a record: the key";
+  EXPECT_TRUE(live[1]["phase"].is_null());
+  EXPECT_TRUE(live[1]["age_s"].is_null());
+  EXPECT_EQ(live[2]["call"], "0000000000000abc");
+}
+
 TEST_F(AdminServer, OnlyTheSocketDrains) {
   start();
   const std::string request = "POST /api/drain?on=1 HTTP/1.1\r\nHost: localhost\r\n\r\n";

@@ -157,7 +157,7 @@ TEST_P(AnchorProperty, OneVerdictEachAndNothingLeft) {
   pass(20'000);
   EXPECT_TRUE(dataplane->calls().empty());
   const AnchorSnapshot left = anchor->snapshot();
-  EXPECT_EQ(left.streams + left.calls_anchored + left.calls_unanchored + left.calls_adopted, 0u);
+  EXPECT_EQ(left.streams + left.calls_anchored + left.calls_unanchored + left.adopted.size(), 0u);
   EXPECT_EQ(left.messages_waiting, 0u);
 }
 

@@ -115,7 +115,7 @@ TEST_F(LegRules, OverARestartOfEitherTheLegsStayAsTheyAre) {
   answer();
   start_anchor();
   settle();
-  ASSERT_EQ(anchor->snapshot().calls_adopted, 1u);
+  ASSERT_EQ(anchor->snapshot().adopted.size(), 1u);
   EXPECT_TRUE(has_mux(sent(call.request(Side::callee, Method::invite, sdp(kBob, "", "2")))));
   sent(call.response(Side::caller, Method::invite, 200, sdp(kAlice, kMux)));
   EXPECT_TRUE(shares(Side::caller));

@@ -212,7 +212,7 @@ TEST_F(RealDataplane, SoundGoesWhereTheSdpSaysWhateverDies) {
   both_hear_each_other();
   start_anchor();
   ASSERT_TRUE(comes_up());
-  EXPECT_EQ(anchor_->snapshot().calls_adopted, 1u);
+  EXPECT_EQ(anchor_->snapshot().adopted.size(), 1u);
   const auto again = call_.request(Side::callee, Method::invite, sdp(bob_->address()));
   EXPECT_EQ(wants(send(again).body), told_alice_);
   const auto answer = call_.response(Side::caller, Method::invite, 200, sdp(alice_->address()));

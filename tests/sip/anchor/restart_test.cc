@@ -33,7 +33,7 @@ class Restart : public AnchorRig {
 TEST_F(Restart, AReInviteFindsItsLegsAndPortsFromEitherSide) {
   for (const Side side : {Side::caller, Side::callee}) {
     restart();
-    EXPECT_EQ(anchor->snapshot().calls_adopted, 1u);
+    EXPECT_EQ(anchor->snapshot().adopted.size(), 1u);
     const bool caller = side == Side::caller;
     const std::string there = caller ? "198.18.2.2:30000" : "198.18.1.2:30000";
     const std::string here = caller ? "198.18.1.2:30000" : "198.18.2.2:30000";
@@ -44,7 +44,7 @@ TEST_F(Restart, AReInviteFindsItsLegsAndPortsFromEitherSide) {
     // Nothing has changed; clocks are not listed, so the legs are told again.
     EXPECT_EQ(dataplane->log(),
               (std::vector<std::string>{"update 1 relearn clocks", "update 2 relearn clocks"}));
-    EXPECT_EQ(anchor->snapshot().calls_adopted, 0u);
+    EXPECT_EQ(anchor->snapshot().adopted.size(), 0u);
     EXPECT_EQ(anchor->snapshot().calls_anchored, 1u);
     EXPECT_EQ(count("streams_claimed"), 1u);
   }
@@ -88,7 +88,7 @@ TEST_F(Restart, TheFirstAnswerToAnInviteFromBeforeIsFollowed) {
   other.branch = "z9hG4bK-2";
   const std::string to_centre = sent(other.invite(sdp("198.18.1.11:4000")));
   restart();
-  EXPECT_EQ(anchor->snapshot().calls_adopted, 2u);
+  EXPECT_EQ(anchor->snapshot().adopted.size(), 2u);
   EXPECT_EQ(wants(sent(other.reply(200, sdp("198.18.3.30:7000")))), "198.18.1.2:30002");
   const auto streams = dataplane->calls();
   EXPECT_EQ(streams.size(), 2u);
@@ -107,7 +107,7 @@ TEST_F(Restart, TheFirstInviteComesAgainAndFindsItsLegs) {
   const std::string to_centre = sent(other.invite(offer));
   restart();
   EXPECT_EQ(sent(other.invite(offer)), to_centre);
-  EXPECT_EQ(anchor->snapshot().calls_adopted, 1u);
+  EXPECT_EQ(anchor->snapshot().adopted.size(), 1u);
   EXPECT_EQ(dataplane->calls().size(), 2u);
   EXPECT_EQ(wants(sent(other.reply(200, sdp("198.18.3.30:7000")))), "198.18.1.2:30002");
   EXPECT_EQ(end(2).size(), 1u);
@@ -159,10 +159,10 @@ TEST_F(Restart, ManyPagesAreReadAndOthersLegsLeftAlone) {
   dataplane->add(foreign);
   dataplane->page_calls = 3;
   restart();
-  EXPECT_EQ(anchor->snapshot().calls_adopted, 20u);
+  EXPECT_EQ(anchor->snapshot().adopted.size(), 20u);
   EXPECT_EQ(anchor->last_list().size(), 21u);
   pass(20'000);  // polls, in pages with gaps
-  EXPECT_EQ(anchor->snapshot().calls_adopted, 20u);
+  EXPECT_EQ(anchor->snapshot().adopted.size(), 20u);
   for (uint64_t key = 1; key <= 20; ++key) EXPECT_EQ(end(key).size(), 1u) << key;
   pass(10'000);
   ASSERT_EQ(dataplane->calls().size(), 1u);
