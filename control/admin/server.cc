@@ -61,10 +61,10 @@ class Server::Impl {
         page_(io_),
         command_(io_) {}
 
+  // The socket's file stays: it tells whoever asks then that a holdfastd ran here and runs no more.
   ~Impl() {
     io_.stop();
     if (thread_.joinable()) thread_.join();
-    if (serves_command_) ::unlink(config_.socket.c_str());
   }
 
   std::string open() {
@@ -83,7 +83,6 @@ class Server::Impl {
     ::umask(before);
     if (!error) command_.listen(static_cast<int>(kMaxConnections), error);
     if (error) return "admin socket " + config_.socket + ": " + error.message();
-    serves_command_ = true;
     accept(page_, Door::kPage);
     accept(command_, Door::kSocket);
     thread_ = std::thread([this] { io_.run(); });
@@ -141,7 +140,6 @@ class Server::Impl {
   asio::io_context io_{1};  // goes first: connections under way end with it
   Tcp::acceptor page_;
   Local::acceptor command_;
-  bool serves_command_ = false;
   std::thread thread_;
 };
 

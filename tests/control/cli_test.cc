@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The holdfast program as an operator runs it: output, JSON, and exit status.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,6 +74,24 @@ TEST_F(Cli, SaysThatASocketIsStale) {
   EXPECT_NE(result.out.find("is not running: " + path_ + ": Connection refused"),
             std::string::npos);
   ::unlink(path_.c_str());
+}
+
+TEST_F(Cli, AHoldfastdThatIsNotRunningIsToldFromOneThatNeverWas) {
+  start();
+  const std::string socket = path_ + ".daemon";
+  const auto never = run("--daemon-socket " + socket + " status");
+  EXPECT_EQ(never.status, 0);
+  EXPECT_NE(never.out.find("holdfastd has not been started"), std::string::npos);
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  socket.copy(at.sun_path, sizeof at.sun_path - 1);
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+  ::close(fd);
+  const auto ended = run("--daemon-socket " + socket + " status 2>&1");
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_NE(ended.out.find("holdfastd is not running: " + socket), std::string::npos) << ended.out;
+  ::unlink(socket.c_str());
 }
 
 TEST_F(Cli, WrongUseIsStatusTwoAndOneLine) {
