@@ -2,8 +2,10 @@
 // The API's paths.
 #include "control/admin/api.hh"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 
 #include "control/admin/documents.hh"
@@ -17,6 +19,9 @@ using nlohmann::json;
 constexpr size_t kDefaultCalls = 100;
 constexpr size_t kMostOpenRecords = 2 * size_t{65536};  // more than calls that can live
 constexpr std::chrono::milliseconds kSnapshotLife{500};
+// Those that take no parameters.
+constexpr std::string_view kPlainDocuments[] = {"/api/status", "/api/registrations",
+                                                "/api/upstreams", "/api/events"};
 
 int64_t unix_ms() {
   using namespace std::chrono;
@@ -85,6 +90,35 @@ std::string unescaped(std::string_view text) {
   return out;
 }
 
+// "name=value" of each parameter of the query.
+std::vector<std::string_view> pairs_of(std::string_view target) {
+  std::vector<std::string_view> pairs;
+  const auto mark = target.find('?');
+  std::string_view rest = mark == std::string_view::npos ? "" : target.substr(mark + 1);
+  while (!rest.empty()) {
+    const auto end = rest.find('&');
+    if (end != 0) pairs.push_back(rest.substr(0, end));
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  }
+  return pairs;
+}
+
+// What to say of a parameter that is none of the path's, or that comes twice; empty: all is well.
+std::string unknown_parameter(std::string_view target,
+                              std::initializer_list<std::string_view> known) {
+  std::vector<std::string_view> seen;
+  for (const std::string_view pair : pairs_of(target)) {
+    const auto name = pair.substr(0, pair.find('='));
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      return std::string(name) + " is no parameter of " +
+             std::string(target.substr(0, target.find('?')));
+    if (std::find(seen.begin(), seen.end(), name) != seen.end())
+      return std::string(name) + " comes twice";
+    seen.push_back(name);
+  }
+  return "";
+}
+
 // Records of calls that have not ended are read only for those that the SIP loop cannot tell of.
 ApiResponse calls_response(const std::string& database, const store::CallQuery& query,
                            const SipSnapshot& sip, const Now& now) {
@@ -122,15 +156,10 @@ ApiResponse loss_response(const std::string& database, const store::CallQuery& q
 }  // namespace
 
 std::optional<std::string> query_value(std::string_view target, std::string_view name) {
-  const auto mark = target.find('?');
-  std::string_view rest = mark == std::string_view::npos ? "" : target.substr(mark + 1);
-  while (!rest.empty()) {
-    const auto end = rest.find('&');
-    const auto pair = rest.substr(0, end);
+  for (const std::string_view pair : pairs_of(target)) {
     const auto equals = pair.find('=');
     if (pair.substr(0, equals) == name)
       return equals == std::string_view::npos ? "" : unescaped(pair.substr(equals + 1));
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }
   return std::nullopt;
 }
@@ -157,11 +186,25 @@ void Api::handle(const ApiRequest& request, const Done& done) {
     if (request.door != Door::kSocket)
       return done(error_response(405, "this port only reads; use the holdfast command"));
     if (path != "/api/drain") return done(error_response(404, "there is no such command"));
-    const bool on = query_value(request.target, "on").value_or("1") != "0";
+    if (auto wrong = unknown_parameter(request.target, {"on"}); !wrong.empty())
+      return done(error_response(400, wrong));
+    const auto asked = query_value(request.target, "on");
+    if (asked != "0" && asked != "1") return done(error_response(400, "on is 1, or 0 to end it"));
+    const bool on = asked == "1";
     if (!sources_.drain(on)) return done(error_response(503, "the SIP loop is too busy"));
     return done(json_response({{"draining", on}}));
   }
   if (const auto* file = page_file(path)) return done({200, file->content_type, file->body});
+  const bool calls = path == "/api/calls";
+  const bool of_calls = calls || path == "/api/report/loss";
+  if (!of_calls && std::find(std::begin(kPlainDocuments), std::end(kPlainDocuments), path) ==
+                       std::end(kPlainDocuments))
+    return done(error_response(404, "there is no such page"));
+  if (auto wrong = of_calls ? unknown_parameter(request.target,
+                                                {"limit", "before", "since", "until", "call"})
+                            : unknown_parameter(request.target, {});
+      !wrong.empty())
+    return done(error_response(400, wrong));
   const Now now{unix_ms(), sources_.started_ms};
   if (path == "/api/status") {
     return with_sip(request.door, done, [this, now](const SipSnapshot& sip) {
@@ -184,9 +227,6 @@ void Api::handle(const ApiRequest& request, const Done& done) {
       return json_response(events_document(sip, now));
     });
   }
-  const bool calls = path == "/api/calls";
-  if (!calls && path != "/api/report/loss")
-    return done(error_response(404, "there is no such page"));
   store::CallQuery query;
   if (const auto wrong = read_query(request.target, query); !wrong.empty())
     return done(error_response(400, wrong));

@@ -72,12 +72,14 @@ TEST_F(AdminServer, WrongQueriesAreNamed) {
   start();
   for (const auto* target :
        {"/api/calls?limit=0", "/api/calls?limit=1001", "/api/calls?limit=x",
-        "/api/report/loss?since=yesterday", "/api/calls?before=-", "/api/report/loss?call=xyz"}) {
+        "/api/report/loss?since=yesterday", "/api/calls?foo=1", "/api/calls?limit=1&limit=2",
+        "/api/status?limit=1", "/api/calls?before=-", "/api/report/loss?call=xyz"}) {
     const auto response = get(target);
     EXPECT_EQ(status_of(response), "HTTP/1.1 400 Bad Request") << target;
     EXPECT_FALSE(body_of(response)["error"].get<std::string>().empty());
   }
-  EXPECT_EQ(status_of(get("/api/nonsense")), "HTTP/1.1 404 Not Found");
+  for (const char* target : {"/api/nonsense", "/api/nonsense?limit=1", "/api/drain?on=1"})
+    EXPECT_EQ(status_of(get(target)), "HTTP/1.1 404 Not Found") << target;
 }
 
 TEST_F(AdminServer, ShapesOfSmugglingAreRefusedAndTheConnectionEnds) {
@@ -224,6 +226,13 @@ TEST_F(AdminServer, OnlyTheSocketDrains) {
   EXPECT_EQ(drained, 1);
   send(connect_socket(), "POST /api/drain?on=0 HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_EQ(drained, 0);
+  for (const char* wrong : {"", "?on", "?on=", "?on=yes", "?on=2", "?off=1", "?on=1&on=0"})
+    EXPECT_EQ(status_of(send(connect_socket(), std::string("POST /api/drain") + wrong +
+                                                   " HTTP/1.1\r\nHost: localhost\r\n\r\n")),
+              "HTTP/1.1 400 Bad Request")
+        << wrong;
+  EXPECT_EQ(drained, 0);
+  EXPECT_EQ(body_of(get("/api/calls?foo=1"))["error"], "foo is no parameter of /api/calls");
 }
 
 TEST_F(AdminServer, TheSocketIsForItsOwnerAloneAndOneServerHasIt) {
