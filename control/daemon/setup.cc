@@ -3,6 +3,7 @@
 #include "control/daemon/setup.hh"
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 
 #include "media/srtp/trailer.hh"
@@ -58,16 +59,23 @@ sip::MediaRules media_rules_of(const config::SiteConfig& site) {
   return rules;
 }
 
-// Whether there is SIP at the interface over which keys of SRTP may be told, or may not.
-bool speaks(const config::DaemonConfig& config, const config::InterfaceConfig& interface,
-            bool may_tell_keys) {
+// Transports of SIP at the interface over which keys of SRTP may be told, or may not: "UDP and
+// TCP".
+std::string transports_at(const config::DaemonConfig& config,
+                          const config::InterfaceConfig& interface, bool may_tell_keys) {
   const media::SrtpInterface srtp = srtp_of(interface);
-  for (const auto& listener : config.listeners)
-    for (const auto transport : config::kTransports)
-      if (listener.interface == interface.name && listener.has(transport) &&
-          srtp.rules(transport == sip::Transport::tls).may_tell_keys == may_tell_keys)
-        return true;
-  return false;
+  std::string names;
+  for (const auto transport : config::kTransports) {
+    const bool taken =
+        std::any_of(config.listeners.begin(), config.listeners.end(), [&](const auto& listener) {
+          return listener.interface == interface.name && listener.has(transport);
+        });
+    if (!taken || srtp.rules(transport == sip::Transport::tls).may_tell_keys != may_tell_keys)
+      continue;
+    names += names.empty() ? "" : " and ";
+    for (const char c : sip::name_of(transport)) names += static_cast<char>(std::toupper(c));
+  }
+  return names;
 }
 
 uint32_t srtp_trailer_bytes_of(const control::LegReport& leg) {
@@ -145,20 +153,22 @@ std::vector<std::string> srtp_warnings_of(const config::SiteConfig& site) {
                     ": srtp-without-tls is on: keys of SRTP are told over SIP that is not "
                     "encrypted, and whoever reads it can listen to the calls");
   }
-  const auto passes = [&](bool may_tell_keys) {
-    std::vector<std::string> names;
-    for (const auto& interface : site.dataplane.interfaces)
-      if (interface.srtp == media::SrtpPolicy::pass_through &&
-          speaks(*site.daemon, interface, may_tell_keys))
-        names.push_back(interface.name);
-    return names;
-  };
-  if (passes(true).empty()) return lines;
-  for (const std::string& name : passes(false))
-    lines.push_back("interface " + name +
-                    ": srtp is pass-through, and SIP there is not encrypted: keys of SRTP that "
-                    "come over TLS are not told there, such calls go on in plain RTP, and those "
-                    "with RTP/SAVP alone are refused (srtp_needs_tls)");
+  std::vector<std::string> open;
+  bool keys_come = false;
+  for (const auto& interface : site.dataplane.interfaces) {
+    if (interface.srtp != media::SrtpPolicy::pass_through) continue;
+    const bool told = !transports_at(*site.daemon, interface, true).empty();
+    keys_come |= told;
+    const std::string plain = transports_at(*site.daemon, interface, false);
+    if (plain.empty()) continue;
+    open.push_back("interface " + interface.name + ": srtp is pass-through, and SIP over " + plain +
+                   " is taken there" + (told ? " too" : "") +
+                   ": whoever speaks that is told no keys of SRTP that come over TLS, such calls "
+                   "go on in plain RTP, and those with RTP/SAVP alone are refused "
+                   "(srtp_needs_tls). Where all speak TLS, have transports = [\"tls\"] in that "
+                   "interface's [[sip-listener]]");
+  }
+  if (keys_come) lines.insert(lines.end(), open.begin(), open.end());
   return lines;
 }
 

@@ -228,6 +228,11 @@ TEST(Setup, SaysWhereKeysFromTlsAreNotTold) {
   EXPECT_EQ(named(), wan);
   speaks(0, {Transport::udp, Transport::tls});
   EXPECT_EQ(named(), lan + wan);
+  speaks(0, {Transport::udp, Transport::tcp, Transport::tls});
+  const auto told = srtp_warnings_of(site);
+  EXPECT_NE(told[0].find("SIP over UDP and TCP is taken there too: "), std::string::npos)
+      << told[0];
+  EXPECT_NE(told[1].find("SIP over UDP is taken there: "), std::string::npos) << told[1];
   speaks(0, {Transport::tls});
   speaks(1, {Transport::tls});
   EXPECT_EQ(named(), "") << "all TLS";
