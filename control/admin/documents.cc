@@ -78,20 +78,43 @@ json upstream_json(const sip::Upstream& upstream) {
           {"priority", upstream.priority}};
 }
 
+std::string text_of(sip::HealthState state) {
+  switch (state) {
+    case sip::HealthState::online:
+      return "the centre is there";
+    case sip::HealthState::suspect:
+      return "no server of the centre is known to be up";
+    case sip::HealthState::survival:
+      return "the centre is lost, and the branch works without it";
+    case sip::HealthState::recovering:
+      return "the centre is back, and has not confirmed all phones yet";
+  }
+  return {};
+}
+
 // What an operator should look at, in plain words.
 json warnings_of(const SipSnapshot& sip, const store::StoreStatus& store,
                  const names::ResolverStatus& names) {
   json warnings = json::array();
   if (sip.proxy.health != sip::HealthState::online)
-    warnings.push_back("the centre is not fully there: the branch is in state " +
-                       std::string(name_of(sip.proxy.health)));
+    warnings.push_back(text_of(sip.proxy.health) + " (state " +
+                       std::string(name_of(sip.proxy.health)) + ")");
+  for (const auto& server : sip.proxy.upstreams)
+    if (server.state != sip::MemberState::up && !server.why.empty())
+      warnings.push_back("server " + server.upstream.host + " (" +
+                         std::string(sip::name_of(server.upstream.transport)) + " " +
+                         server.upstream.address.to_string() + ") is " +
+                         std::string(name_of(server.state)) + ": " + server.why);
   if (sip.proxy.upstreams.empty())
     warnings.push_back("no address of the centre is known: its name has never been resolved");
   for (const std::string& complaint : sip.proxy.certificate_complaints)
     warnings.push_back(complaint);
   if (sip.anchor.state != sip::AnchorState::up)
-    warnings.push_back("holdfast-dataplane: " + std::string(name_of(sip.anchor.state)) +
-                       (sip.anchor.last_failure.empty() ? "" : ": " + sip.anchor.last_failure));
+    warnings.push_back(sip.anchor.state == sip::AnchorState::syncing
+                           ? "holdfast-dataplane is back, and its calls are being read"
+                       : sip.anchor.last_failure.empty()
+                           ? "holdfast-dataplane is away: new calls go unanchored"
+                           : sip.anchor.last_failure + "; new calls go unanchored");
   const auto one_way = std::count_if(
       sip.proxy.calls.begin(), sip.proxy.calls.end(),
       [](const sip::CallStatus& call) { return call.is_missing[0] || call.is_missing[1]; });
@@ -293,6 +316,7 @@ json upstreams_document(const SipSnapshot& sip, const names::ResolverStatus& nam
   for (const auto& upstream : sip.proxy.upstreams) {
     json server = upstream_json(upstream.upstream);
     server["state"] = name_of(upstream.state);
+    server["why"] = upstream.why.empty() ? json() : json(upstream.why);
     servers.push_back(std::move(server));
   }
   json transitions = json::array();

@@ -111,7 +111,7 @@ function show(status, upstreams, registrations, calls, loss) {
     return tile;
   }));
   fill('servers', [['host', r => r.host], ['address', r => r.address],
-    ['transport', r => r.transport], ['state', r => r.state]], upstreams.servers,
+    ['transport', r => r.transport], ['state', r => r.state], ['why', r => r.why]], upstreams.servers,
     'no server is known');
   fill('transitions', [['when', r => span(r.ago_s) + ' ago'], ['from', r => r.from],
     ['to', r => r.to], ['because', r => r.text]], upstreams.transitions.slice(-10).reverse(),

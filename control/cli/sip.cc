@@ -117,10 +117,10 @@ void run_upstreams(Context& context, bool as_json) {
   if (as_json) return print_json(*answer);
   print("the branch is in state " + text(*answer, "state") + " since " +
         seconds_text(*answer, "state_since_s") + "\n\n");
-  Table servers({"SERVER", "ADDRESS", "TRANSPORT", ">PRIORITY", "STATE"});
+  Table servers({"SERVER", "ADDRESS", "TRANSPORT", ">PRIORITY", "STATE", "WHY"});
   for (const auto& s : list(*answer, "servers"))
     servers.add({text(s, "host"), text(s, "address"), text(s, "transport"),
-                 std::to_string(whole(s, "priority")), text(s, "state")});
+                 std::to_string(whole(s, "priority")), text(s, "state"), text(s, "why")});
   print(servers.empty() ? "no server of the centre is known\n" : servers.to_string());
   if (const std::string links = links_table(*answer); !links.empty()) print("\n" + links);
   const auto& transitions = list(*answer, "transitions");

@@ -78,6 +78,7 @@ std::optional<StartError> Proxy::Core::start() {
 
 void Proxy::Core::set_upstreams(const std::vector<Upstream>& upstreams) {
   upstreams_ = upstreams;
+  std::erase_if(against_, [&](const auto& each) { return !is_upstream(each.first); });
   health_.set_upstreams(loop.now_ms(), upstreams);
   health_told();
 }
@@ -93,7 +94,7 @@ ProxySnapshot Proxy::Core::snapshot() const {
   out.health = health_.state();
   out.health_since_ms = health_.since_ms();
   for (const Upstream& upstream : upstreams_)
-    out.upstreams.push_back({upstream, health_.member_state(upstream)});
+    out.upstreams.push_back({upstream, health_.member_state(upstream), why_not(upstream)});
   out.transitions.assign(transitions_.begin(), transitions_.end());
   out.health_counters = health_.counters();
   for (const Binding* binding : bindings_.list(out.now_ms)) out.bindings.push_back(*binding);
@@ -117,6 +118,9 @@ ProxySnapshot Proxy::Core::snapshot() const {
       out.counters["tls_" + std::string(name_of(what))] = n;
   }
   out.certificate_complaints = endpoints_.tls().complaints(std::time(nullptr));
+  if (!reload_failure_.empty())
+    out.certificate_complaints.push_back(
+        "certificates could not be read again, those from before stay in use: " + reload_failure_);
   for (size_t i = 0; i < static_cast<size_t>(BindingReject::count); ++i) {
     const auto why = static_cast<BindingReject>(i);
     if (const uint64_t n = bindings_.rejected(why); n > 0)

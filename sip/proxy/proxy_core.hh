@@ -118,6 +118,8 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   void run_health();
   void send_probe(const Probe& probe);
   void tell_changes();
+  bool is_upstream(const SocketAddress& address) const;
+  std::string why_not(const Upstream& upstream) const;
   void once_a_second();
   void tell_certificates() const;
 
@@ -164,6 +166,12 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   Counters decisions_, drops_, counters_;
   // When the same was last said of the same peer: a phone that is refused comes again and again.
   std::map<std::pair<IpAddress, TlsFailure>, uint64_t> told_;
+  // What spoke against a server of the centre since it was up last.
+  struct Against {
+    std::string evidence, tls;  // for a person; of a handshake of ours that came to nothing
+  };
+  std::map<SocketAddress, Against> against_;
+  std::string reload_failure_;  // of the last reload of certificates; empty: it went well
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

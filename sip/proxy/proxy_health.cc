@@ -91,11 +91,16 @@ void Proxy::Core::send_probe(const Probe& probe) {
 }
 
 void Proxy::Core::tell_changes() {
-  for (const MemberChange& change : health_.take_member_changes())
+  for (const MemberChange& change : health_.take_member_changes()) {
+    if (change.to == MemberState::up)
+      against_.erase(change.upstream.address);
+    else if (is_upstream(change.upstream.address))
+      against_[change.upstream.address].evidence = text_of(change.evidence);
     log(change.to == MemberState::up ? LogLevel::info : LogLevel::warning,
         "centre: " + text_of(change.upstream) + " is " + std::string(name_of(change.to)) +
             ", was " + std::string(name_of(change.from)) + ": " +
             std::string(text_of(change.evidence)));
+  }
   bool lost = false;
   for (const Transition& transition : health_.take_transitions()) {
     log(transition.to == HealthState::online ? LogLevel::info : LogLevel::warning,
@@ -110,6 +115,19 @@ void Proxy::Core::tell_changes() {
   for (const auto& [key, server] : servers_)
     if (server.context != nullptr) waiting.push_back(server.context);
   for (const auto& context : waiting) context->centre_lost();
+}
+
+bool Proxy::Core::is_upstream(const SocketAddress& address) const {
+  return std::any_of(upstreams_.begin(), upstreams_.end(),
+                     [&](const Upstream& each) { return each.address == address; });
+}
+
+// A handshake that failed says more than that nothing could be sent.
+std::string Proxy::Core::why_not(const Upstream& upstream) const {
+  const auto found = against_.find(upstream.address);
+  if (found == against_.end() || health_.member_state(upstream) == MemberState::up) return {};
+  const Against& against = found->second;
+  return against.tls.empty() ? against.evidence : "TLS " + against.tls;
 }
 
 void Proxy::Core::once_a_second() {

@@ -24,6 +24,7 @@ namespace holdfast::sip {
 struct UpstreamStatus {
   Upstream upstream;
   MemberState state = MemberState::suspect;
+  std::string why;  // for a person: what spoke against it last; empty when it is up
 };
 
 enum class CallPhase : uint8_t { trying, ringing, answered, ending };
@@ -78,9 +79,10 @@ struct ProxySnapshot {
   HealthCounters health_counters;
   std::vector<Binding> bindings;
   std::vector<CallStatus> calls;
-  std::vector<MediaEvent> media_events;             // the last kKeptMediaEvents, oldest first
-  std::vector<LinkStatus> links;                    // the centre's, then those of the gateways
-  std::vector<std::string> certificate_complaints;  // of ours: out of date, or soon
+  std::vector<MediaEvent> media_events;  // the last kKeptMediaEvents, oldest first
+  std::vector<LinkStatus> links;         // the centre's, then those of the gateways
+  // Of ours: out of date, or soon; or they could not be read again.
+  std::vector<std::string> certificate_complaints;
   bool draining = false;
   size_t transactions = 0;
   size_t tcp_connections = 0;

@@ -15,6 +15,10 @@ constexpr size_t kMaxTold = 1024;
 }  // namespace
 
 void Proxy::Core::tls_failed(const Origin& peer, bool we_began, const TlsFault& fault) {
+  const std::string what = std::string(name_of(fault.failure)) + ": " +
+                           std::string(text_of(fault.failure)) +
+                           (fault.detail.empty() ? "" : ": " + fault.detail);
+  if (we_began && is_upstream(peer.address)) against_[peer.address].tls = what;
   const uint64_t now = loop.now_ms();
   const std::pair key(peer.address.ip, fault.failure);
   const auto before = told_.find(key);
@@ -23,16 +27,14 @@ void Proxy::Core::tls_failed(const Origin& peer, bool we_began, const TlsFault& 
   told_[key] = now;
   std::string text = "TLS ";
   text.append(we_began ? "to " : "from ").append(peer.address.to_string());
-  text.append(" (").append(peer.interface).append(") refused, ").append(name_of(fault.failure));
-  text.append(": ").append(text_of(fault.failure));
-  if (!fault.detail.empty()) text.append(": ").append(fault.detail);
+  text.append(" (").append(peer.interface).append(") refused, ").append(what);
   log(LogLevel::warning, text);
 }
 
 std::string Proxy::Core::reload_certificates() {
-  auto wrong = endpoints_.reload_certificates();
-  if (wrong.empty()) tell_certificates();
-  return wrong;
+  reload_failure_ = endpoints_.reload_certificates();
+  if (reload_failure_.empty()) tell_certificates();
+  return reload_failure_;
 }
 
 void Proxy::Core::tell_certificates() const {

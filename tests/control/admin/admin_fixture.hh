@@ -33,7 +33,8 @@ inline std::shared_ptr<SipSnapshot> some_state() {
   proxy.health_since_ms = 90'000;
   proxy.upstreams = {
       {{"centre.example", *SocketAddress::parse("198.18.3.10:5060"), sip::Transport::udp, 0},
-       sip::MemberState::down}};
+       sip::MemberState::down,
+       ""}};
   proxy.transitions = {
       {sip::HealthState::suspect, sip::HealthState::survival, sip::HealthReason::all_down, 90'000}};
   sip::Binding binding;

@@ -32,6 +32,7 @@ TEST_F(AdminServer, ServesDocuments) {
   EXPECT_TRUE(registrations[0]["confirmed_s_ago"].is_null());
   const auto upstreams = body_of(get("/api/upstreams"));
   EXPECT_EQ(upstreams["servers"][0]["state"], "down");
+  EXPECT_TRUE(upstreams["servers"][0]["why"].is_null());
   EXPECT_EQ(upstreams["transitions"][0]["ago_s"], 10);
   const auto calls = body_of(get("/api/calls"));
   EXPECT_EQ(calls["live"][0]["call"], "0000000000000abc");
@@ -39,6 +40,20 @@ TEST_F(AdminServer, ServesDocuments) {
   EXPECT_TRUE(calls["live"][0]["remarks"].empty() && calls["live"][0]["not_heard"].empty());
   EXPECT_TRUE(calls["records"].empty());
   EXPECT_TRUE(body_of(get("/api/events"))["events"].empty());
+}
+
+TEST_F(AdminServer, WarnsInWordsThatSayWhy) {
+  state_->proxy.upstreams[0].why = "TLS expired: the peer's certificate has expired";
+  state_->anchor.state = sip::AnchorState::away;
+  state_->anchor.last_failure = "holdfast-dataplane is not running: /run/x: Connection refused";
+  start();
+  EXPECT_EQ(body_of(get("/api/status"))["warnings"],
+            json::array({"the centre is lost, and the branch works without it (state survival)",
+                         "server centre.example (udp 198.18.3.10:5060) is down: TLS expired: the "
+                         "peer's certificate has expired",
+                         "holdfast-dataplane is not running: /run/x: Connection refused; new "
+                         "calls go unanchored"}));
+  EXPECT_EQ(body_of(get("/api/upstreams"))["servers"][0]["why"], state_->proxy.upstreams[0].why);
 }
 
 TEST_F(AdminServer, TellsOfCallsThatAreHeardOnOneSideOnly) {

@@ -172,6 +172,7 @@ TEST_F(SurvivalTest, ACallThatTheCentreHasOnlyTriedMovesWhenTheCentreIsLost) {
   }
   EXPECT_EQ(at_bob.method(), "INVITE");
   EXPECT_EQ(proxy->snapshot().health, HealthState::survival);
+  EXPECT_EQ(proxy->snapshot().upstreams.at(0).why, "OPTIONS was not answered in time");
   EXPECT_EQ(counted("moved_to_survival"), 1u);
   Text cancel = take(centre);
   while (!cancel.empty() && cancel.method() != "CANCEL") cancel = take(centre);
