@@ -256,8 +256,9 @@ void OperatorApi::purge(const std::string& path, const std::string& origin, cons
       [&](const Entry& entry) {
         return entry.key.target == path && (origin.empty() || entry.key.origin == origin);
       },
-      [count, reply](StoreError error) {
+      [count, path, reply](StoreError error) {
         const bool good = error == StoreError::kNone;
+        if (good && *count == 0) return reply(problem(404, "nothing is kept of " + path));
         reply({200, dump({{"purged", *count}, {"trouble", good ? "" : text_of(error)}})});
       });
 }
@@ -290,9 +291,9 @@ void OperatorApi::rollback(const std::string& path, const std::string& origin, b
     const auto& file = files[i];
     gather->rows.push_back({{"origin", file.origin}});
     const auto settle = [gather, reply, i, trust](StoreError error) {
-      const bool nothing = error == StoreError::kNotFound && !trust;
-      const std::string result =
-          nothing ? "no copy has an older one to go back to" : std::string(text_of(error));
+      const std::string result = error != StoreError::kNotFound ? std::string(text_of(error))
+                                 : trust ? "no body of it is refused: there is nothing to take back"
+                                         : "no copy has an older one to go back to";
       gather->rows[i]["result"] = result;
       if (error == StoreError::kNone) {
         ++gather->done;
@@ -303,6 +304,11 @@ void OperatorApi::rollback(const std::string& path, const std::string& origin, b
       if (gather->done == 0) return reply(problem(409, gather->trouble));
       reply({200, dump({{"files", gather->rows}, {"trouble", gather->trouble}})});
     };
+    if (trust && !sources_.store.refuses_some(file)) {
+      gather->rows[i]["bodies"] = 0;
+      settle(StoreError::kNotFound);
+      continue;
+    }
     if (trust) {
       gather->rows[i]["bodies"] = sources_.store.trust(file, settle);
       continue;
@@ -318,7 +324,7 @@ void OperatorApi::rollback(const std::string& path, const std::string& origin, b
 std::string OperatorApi::find_listener(const std::string& origin, WarmOrder& order) const {
   const auto& sections = sources_.sections;
   if (origin.empty() && sections.origins.size() != 1)
-    return "there are several origins: origin= says which";
+    return "there are several origins, and none is named";
   order.origin = origin.empty() ? sections.origins.front().name : origin;
   for (size_t i = 0; i < sections.listeners.size(); ++i) {
     order.listener = i;
@@ -348,7 +354,7 @@ void OperatorApi::warm(const std::string& path, Query& query, const Reply& reply
     return reply(problem(
         409, need_credentials > 0
                  ? "the copies that are known were given for credentials, which only phones have"
-                 : "no phone is known that has " + path + "; phone= says for whom"));
+                 : "no phone is known that has " + path + ", and none is named"));
   provision::warm(
       sources_.flow, order, std::move(copies),
       [reply, left_out = need_credentials](const json& rows) {
@@ -374,8 +380,9 @@ void OperatorApi::handle(std::string_view method, std::string_view target, const
   }
   if (method != "POST") return reply(problem(405, "GET and POST are known"));
   const auto& file = query["path"];
-  if (file.empty() || file.front() != '/')
-    return reply(problem(400, "path= names a file, beginning with /"));
+  if (file.empty()) return reply(problem(400, "no file is named"));
+  if (file.front() != '/')
+    return reply(problem(400, file + " is no file's path: it begins with /, as phones ask for it"));
   if (path == "/purge") return purge(file, query["origin"], reply);
   if (path == "/rollback") return rollback(file, query["origin"], false, reply);
   if (path == "/trust") return rollback(file, query["origin"], true, reply);

@@ -76,6 +76,7 @@ TEST_F(OperatorApiTest, WhatItDoesNotKnow) {
               {"POST", "/melt?path=/sip.cfg", 404},
               {"POST", "/rollback?path=/sip.cfg", 404},
               {"POST", "/trust?path=/sip.cfg", 404},
+              {"POST", "/purge?path=/sip.cfg", 404},
               {"POST", "/warm?path=/sip.cfg&origin=nowhere", 404},
               {"POST", "/warm?path=/sip.cfg&phone=0004f2", 400},
               {"POST", "/warm?path=/sip.cfg", 409}};
@@ -172,7 +173,13 @@ TEST_F(OperatorApiTest, RollbackTrustAndPurgeSayWhatTheyDid) {
   EXPECT_EQ(files["files"][0]["distrusted"], true);
   EXPECT_EQ(call("GET", "/files?origin=other")["files"].size(), 0U);
   EXPECT_EQ(call("POST", "/trust?path=/sip.cfg")["files"][0]["bodies"], 1);
-  EXPECT_EQ(call("POST", "/purge?path=/sip.cfg&origin=other")["purged"], 0);
+  EXPECT_EQ(call("POST", "/trust?path=/sip.cfg")["error"],
+            "no body of it is refused: there is nothing to take back");
+  EXPECT_EQ(status_, 409U);
+  EXPECT_EQ(call("POST", "/rollback?path=foo")["error"],
+            "foo is no file's path: it begins with /, as phones ask for it");
+  EXPECT_EQ(call("POST", "/purge?path=/sip.cfg&origin=other")["error"],
+            "nothing is kept of /sip.cfg");
   EXPECT_EQ(call("POST", "/purge?path=/sip.cfg")["purged"], 3);
 }
 
