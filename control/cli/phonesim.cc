@@ -20,10 +20,22 @@ struct PhonesimOptions {
   std::string model = "polycom", mac, source;
   RunOptions run;
   FleetOptions fleet{.count = 0};  // 0: one phone, told in full
-  bool as_json = false, secrets = false;
+  bool as_json = false, secrets = false, all = false;
 };
 
 constexpr const char* kHidden = "********";
+// Of a table that a person reads: a master configuration has thousands of attributes, and a value
+// may be a certificate.
+constexpr size_t kShownAttributes = 40;
+constexpr size_t kShownBytes = 48;
+
+// The beginning of a long text, at a border of UTF-8, and how long it is.
+std::string cut_text(const std::string& text) {
+  if (text.size() <= kShownBytes) return text;
+  size_t end = kShownBytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "... (" + std::to_string(text.size()) + " bytes)";
+}
 
 std::string range_text(const BootStep& step) {
   if (!step.range) return "";
@@ -70,7 +82,29 @@ json document_of(const PhoneRun& run, const PhonesimOptions& options) {
   return document;
 }
 
-void print_run(const PhoneRun& run, bool secrets) {
+void print_attributes(const PhoneRun& run, const PhonesimOptions& options) {
+  if (run.attributes.empty()) return;
+  Table attributes({"ATTRIBUTE", "VALUE", "FROM", "ALSO IN"});
+  size_t left_out = 0;
+  bool cut = false;
+  for (size_t i = 0; i < run.attributes.size(); ++i) {
+    if (i >= kShownAttributes && !options.all) {
+      left_out = run.attributes.size() - i;
+      break;
+    }
+    const auto& a = run.attributes[i];
+    std::string also;
+    for (const auto& file : a.also) also += (also.empty() ? "" : " ") + file;
+    const std::string value = a.secret && !options.secrets ? kHidden : a.value;
+    cut = cut || value.size() > kShownBytes;
+    attributes.add({a.name, cut_text(value), a.file, cut_text(also)});
+  }
+  print("\n" + attributes.to_string());
+  if (left_out > 0) print("and " + std::to_string(left_out) + " more: --all shows them\n");
+  if (cut) print("long values are cut: --json has them whole\n");
+}
+
+void print_run(const PhoneRun& run, const PhonesimOptions& options) {
   Table requests({"PHASE", "KIND", "REQUEST", "RANGE", "OUTCOME", ">STATUS", ">BYTES", ">MS",
                   "CACHE-STATUS", ">AGE"});
   for (const auto& fetch : run.fetches)
@@ -80,13 +114,7 @@ void print_run(const PhoneRun& run, bool secrets) {
                   std::to_string(fetch.answer.bytes), decimal(fetch.answer.ms, 1),
                   fetch.answer.cache_status, fetch.answer.age});
   print(requests.to_string());
-  Table attributes({"ATTRIBUTE", "VALUE", "FROM", "ALSO IN"});
-  for (const auto& a : run.attributes) {
-    std::string also;
-    for (const auto& file : a.also) also += (also.empty() ? "" : " ") + file;
-    attributes.add({a.name, a.secret && !secrets ? kHidden : a.value, a.file, also});
-  }
-  if (!attributes.empty()) print("\n" + attributes.to_string());
+  print_attributes(run, options);
   for (const auto& problem : run.problems) print("\nproblem: " + problem);
   print(run.held ? "\nThe phone would register now.\n" : "\nThe phone did not come up.\n");
 }
@@ -96,7 +124,7 @@ void run_one(Context& context, const PhonesimOptions& options) {
   if (options.as_json) {
     print_json(document_of(run, options));
   } else {
-    print_run(run, options.secrets);
+    print_run(run, options);
   }
   if (!run.held)
     context.fail(kDidNotHold, run.problems.empty() ? "did not come up" : run.problems.front());
@@ -232,6 +260,7 @@ void add_phonesim_command(CLI::App& app, Context& context) {
       ->check(CLI::Range(size_t{1}, kMaxParallel))
       ->capture_default_str();
   sim->add_flag("--secrets", options->secrets, "show passwords");
+  sim->add_flag("--all", options->all, "every attribute in the table, not the first 40");
   auto* json = sim->add_flag("--json", options->as_json, "print one JSON document");
   sim->add_flag("--each", options->fleet.each_request,
                 "each request of the many in it, with its times")

@@ -50,6 +50,23 @@ TEST_F(PhonesimCommand, PrintsRequestsThenAttributes) {
   EXPECT_TRUE(has(run(polycom + " --secrets").out, "s3cret"));
 }
 
+TEST(PhonesimTable, IsNotWiderAndLongerThanAPersonReads) {
+  auto files = branch_files();
+  std::string many = "<?xml version=\"1.0\"?>\n<b aa.cert=\"" + std::string(1200, 'M') + "\"";
+  for (int i = 100; i < 200; ++i) many += " zz." + std::to_string(i) + "=\"1\"";
+  files["/sip.cfg"] = many + "/>\n";
+  ScriptedOrigin origin{serving(std::move(files))};
+  const std::string polycom = "--model polycom --mac 0004f2aaaaaa --url " + origin.url();
+  const Ran ran = run(polycom);
+  EXPECT_TRUE(has(ran.out, " more: --all shows them\n")) << ran.out;
+  EXPECT_FALSE(has(ran.out, "zz.199"));
+  const Ran all = run(polycom + " --all");
+  EXPECT_TRUE(has(all.out, "zz.199")) << all.out;
+  EXPECT_TRUE(has(all.out, "MMM... (1200 bytes)")) << all.out;
+  EXPECT_FALSE(has(all.out, std::string(60, 'M')));
+  EXPECT_TRUE(has(run(polycom + " --json").out, std::string(1200, 'M')));
+}
+
 TEST_F(PhonesimCommand, PrintsOneDocument) {
   const Ran ran = run(polycom + " --json");
   EXPECT_EQ(ran.status, 0);
