@@ -187,6 +187,7 @@ json live_call_json(const sip::CallStatus& call, uint64_t now_ms) {
                    {"transport", sip::name_of(call.origin.transport)},
                    {"interface", call.origin.interface},
                    {"decision", call.decision},
+                   {"answered_decision", call.answered_decision},
                    {"phase", sip::name_of(call.phase)},
                    {"age_s", seconds_since(now_ms, call.began_ms)},
                    {"survival", call.survival},

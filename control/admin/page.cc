@@ -117,7 +117,7 @@ function show(status, upstreams, registrations, calls, loss) {
     ['to', r => r.to], ['because', r => r.text]], upstreams.transitions.slice(-10).reverse(),
     'none since the start');
   fill('live', [['phase', r => r.phase], ['from', r => r.from], ['dialled', r => r.dialled],
-    ['source', r => r.source], ['decision', r => r.decision], ['age', r => span(r.age_s)],
+    ['source', r => r.source], ['decision', r => r.answered_decision || r.decision], ['age', r => span(r.age_s)],
     ['talking', r => span(r.talking_s)]], calls.live, 'none');
   fill('registrations', [['address of record', r => r.aor], ['contact', r => r.contact],
     ['source', r => r.source], ['interface', r => r.interface],

@@ -23,13 +23,19 @@ std::string words(const json& object, const char* member) {
   return all;
 }
 
+// Where the call went in the end: it may have been taken over by the branch.
+std::string decision_text(const json& call) {
+  const std::string in_the_end = text(call, "answered_decision");
+  return in_the_end.empty() ? text(call, "decision") : in_the_end;
+}
+
 void print_live(const json& calls) {
   if (calls.empty()) return print("no call lives\n");
   Table table(
       {"CALL", "PHASE", "FROM", "DIALLED", "SOURCE", "DECISION", ">AGE", ">TALKING", "NOT HEARD"});
   for (const auto& c : calls) {
     table.add({text(c, "call"), text(c, "phase"), text(c, "from"), text(c, "dialled"),
-               text(c, "source"), text(c, "decision"), seconds_text(c, "age_s"),
+               text(c, "source"), decision_text(c), seconds_text(c, "age_s"),
                seconds_text(c, "talking_s"), words(c, "not_heard")});
   }
   print(table.to_string());
@@ -49,7 +55,7 @@ void print_records(const json& records) {
   for (const auto& r : records) {
     const auto status = whole(r, "status");
     table.add({text(r, "call"), time_text(r, "began"), text(r, "from"), text(r, "dialled"),
-               text(r, "caller"), text(r, "decision"), text(r, "end"),
+               text(r, "caller"), decision_text(r), text(r, "end"),
                status == 0 ? "" : std::to_string(status), text(r, "detail"),
                r.contains("talk_ms") && r["talk_ms"].is_number()
                    ? duration_text(static_cast<uint64_t>(whole(r, "talk_ms")) / 1000)

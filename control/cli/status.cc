@@ -68,6 +68,12 @@ void print_status(const StatusReport& status) {
   } else if (!status.srtp.why.empty()) {
     print("no SRTP: " + status.srtp.why + "\n");
   }
+  if (status.resumed) {
+    const auto& resumed = *status.resumed;
+    print("resumed " + std::to_string(resumed.calls) + " calls of the dataplane before, " +
+          std::to_string(resumed.refused) + " refused; down " + std::to_string(resumed.down_ms) +
+          " ms\n");
+  }
   for (const auto& warning : status.warnings) print("warning: " + warning + "\n");
   print_ports(status);
   print_books(status);
@@ -108,7 +114,8 @@ void print_daemon(const json& d) {
   if (const std::string links = links_table(d); !links.empty()) print("\n" + links);
 }
 
-// What was refused, by name: our own answers, and media for which there was no port or no room.
+// What was refused, by name: our own answers, media for which there was no port or no room, and
+// messages that went no further.
 void print_refusals(const json& d) {
   Table table({"ANSWERED OR REFUSED BECAUSE", ">TIMES"});
   for (const char* member : {"decisions", "counters"}) {
@@ -118,6 +125,11 @@ void print_refusals(const json& d) {
         table.add({name, std::to_string(whole(counts, name.c_str()))});
   }
   if (!table.empty()) print("\n" + table.to_string());
+  Table dropped({"SIP DROPPED BECAUSE", ">TIMES"});
+  const json drops = d.value("drops", json::object());
+  for (const auto& [name, count] : drops.items())
+    dropped.add({name, std::to_string(whole(drops, name.c_str()))});
+  if (!dropped.empty()) print("\n" + dropped.to_string());
 }
 
 // Both daemons, as far as they are there. A holdfastd that was never started is no failure of a

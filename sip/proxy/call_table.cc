@@ -89,6 +89,7 @@ void CallTable::answered(const CallAnswered& answer, const std::string& callee_t
   call->retry_until_ms.reset();
   if (std::exchange(call->status.phase, CallPhase::answered) == CallPhase::answered) return;
   call->status.answered_ms = call->seen_ms;
+  call->status.answered_decision = answer.decision;
   if (events_ != nullptr) events_->answered(answer);
 }
 

@@ -35,7 +35,8 @@ struct CallStatus {
   std::string call_id, from, to, dialled;
   Peer caller = Peer::phone;
   Origin origin;
-  std::string decision;
+  std::string decision;           // of its newest INVITE
+  std::string answered_decision;  // of the target that answered; empty: none has
   CallPhase phase = CallPhase::trying;
   uint64_t began_ms = 0;                // monotonic, as now_ms
   std::optional<uint64_t> answered_ms;  // monotonic

@@ -235,6 +235,7 @@ TEST_F(Cli, StatusBalancesTheBooks) {
             std::string::npos);
   EXPECT_EQ(good.status, 0);
   for (const char* part : {"holdfast-dataplane 0.1.0, pid 42, up 1 h 2 min, legs 0 of 4096",
+                           "\nresumed 7 calls of the dataplane before, 1 refused; down 163 ms\n",
                            "warning: no huge pages", "bad_version", "The books balance", "75.0"}) {
     EXPECT_NE(good.out.find(part), std::string::npos) << part << "\n" << good.out;
   }

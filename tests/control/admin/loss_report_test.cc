@@ -245,6 +245,13 @@ TEST_F(LossReport, ByTheCommand) {
   EXPECT_NE(calls.first.find("callee_hung_up"), std::string::npos) << calls.first;
   EXPECT_NE(command("registrations").first.find("198.18.1.10:5060"), std::string::npos);
   EXPECT_NE(command("upstreams").first.find("every server is down"), std::string::npos);
+  state_->proxy.calls[0].decision = "to_centre";
+  state_->proxy.calls[0].answered_decision = "local_to_phone";
+  state_->proxy.drops = {{"bad_start_line", 4}};
+  const auto live = command("calls --live").first;
+  EXPECT_NE(live.find("  local_to_phone  "), std::string::npos) << live;
+  EXPECT_NE(command("status").first.find("bad_start_line           4\n"), std::string::npos)
+      << command("status").first;
   EXPECT_EQ(command("drain").second, 0);
   EXPECT_EQ(drained, 1);
   EXPECT_EQ(command("drain --off").second, 0);
