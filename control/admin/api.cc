@@ -121,7 +121,7 @@ std::string unknown_parameter(std::string_view target,
 
 // Records of calls that have not ended are read only for those that the SIP loop cannot tell of.
 ApiResponse calls_response(const std::string& database, const store::CallQuery& query,
-                           const SipSnapshot& sip, const Now& now) {
+                           const SipSnapshot& sip, const json& waiting, const Now& now) {
   const store::Reader reader(database);
   const auto records = reader.calls(query);
   if (!records) return error_response(503, "the records cannot be read: " + records.error().text);
@@ -133,11 +133,13 @@ ApiResponse calls_response(const std::string& database, const store::CallQuery& 
     auto found = reader.calls(open);
     if (found) of_before = std::move(found).value();
   }
-  return json_response(calls_document(sip, *records, of_before, query.limit, now));
+  json document = calls_document(sip, *records, of_before, query.limit, now);
+  document["waiting"] = waiting;
+  return json_response(document);
 }
 
 ApiResponse loss_response(const std::string& database, const store::CallQuery& query,
-                          const SipSnapshot& sip) {
+                          const SipSnapshot& sip, const json& waiting) {
   const store::Reader reader(database);
   auto calls = reader.calls(query);
   if (!calls) return error_response(503, "the records cannot be read: " + calls.error().text);
@@ -147,10 +149,12 @@ ApiResponse loss_response(const std::string& database, const store::CallQuery& q
   auto minutes = reader.minutes(keys);
   auto ends = reader.ends(query);
   if (!legs || !minutes || !ends) return error_response(503, "the records cannot be read");
-  return json_response(loss_document(sip,
-                                     {std::move(calls).value(), std::move(legs).value(),
-                                      std::move(minutes).value(), std::move(ends).value()},
-                                     query.limit));
+  json document = loss_document(sip,
+                                {std::move(calls).value(), std::move(legs).value(),
+                                 std::move(minutes).value(), std::move(ends).value()},
+                                query.limit);
+  document["waiting"] = waiting;
+  return json_response(document);
 }
 
 }  // namespace
@@ -231,8 +235,9 @@ void Api::handle(const ApiRequest& request, const Done& done) {
   if (const auto wrong = read_query(request.target, query); !wrong.empty())
     return done(error_response(400, wrong));
   with_sip(request.door, done, [this, query, calls, now](const SipSnapshot& sip) {
-    return calls ? calls_response(sources_.database, query, sip, now)
-                 : loss_response(sources_.database, query, sip);
+    const json waiting = waiting_json(sources_.store());
+    return calls ? calls_response(sources_.database, query, sip, waiting, now)
+                 : loss_response(sources_.database, query, sip, waiting);
   });
 }
 

@@ -347,6 +347,12 @@ json upstreams_document(const SipSnapshot& sip, const names::ResolverStatus& nam
           {"names", names_json(names)}};
 }
 
+json waiting_json(const store::StoreStatus& store) {
+  return {{"items", store.queued},
+          {"state", store.trouble == Trouble::kNone ? "good" : name_of(store.trouble)},
+          {"text", store.text}};
+}
+
 json record_json(const store::CallRecord& r) {
   return {{"call", key_text(r.call_key)},
           {"began", optional_time(r.began_ms)},

@@ -46,6 +46,9 @@ nlohmann::json loss_document(const SipSnapshot& sip, const LossInput& input, siz
 
 nlohmann::json record_json(const store::CallRecord& record);
 
+// Records that are not on disk yet, and so not among those that are read.
+nlohmann::json waiting_json(const store::StoreStatus& store);
+
 // "2026-11-21T10:05:00.123Z".
 std::string iso_time(int64_t unix_ms);
 // 16 hex digits: JSON numbers of that size are not safe.

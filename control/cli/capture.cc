@@ -62,6 +62,23 @@ void note(const std::string& line) {
   std::fputs(("holdfast: " + line + "\n").c_str(), stderr);
 }
 
+bool is_key(const std::string& text) {
+  return text.size() == 16 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+// When the call with this key ended, as its record has it, or among the newest the one with this
+// Call-ID; empty: not known.
+std::string end_of(const Context& context, const std::string& id) {
+  const auto answer = ask_daemon(
+      context.daemon_socket, "GET",
+      is_key(id) ? "/api/calls?limit=1&call=" + id : std::string("/api/calls?limit=1000"));
+  if (!answer) return {};
+  for (const auto& record : list(*answer, "records"))
+    if (text(record, "call") == id || text(record, "call_id") == id)
+      return time_text(record, "ended");
+  return {};
+}
+
 // The keys of the live SIP calls with this Call-ID, as holdfastd has them.
 std::vector<std::string> keys_of_call_id(const Context& context, const std::string& call_id,
                                          std::string& trouble) {
@@ -108,6 +125,8 @@ std::vector<std::string> find_calls(Context& context, control::DataplaneClient& 
     context.fail(
         kDidNotHold,
         "no call " + id + " in the dataplane, and nobody to ask about SIP calls: " + trouble);
+  } else if (const std::string ended = end_of(context, id); !ended.empty()) {
+    context.fail(kDidNotHold, "call " + id + " ended at " + ended + " UTC");
   } else {
     context.fail(kDidNotHold, "no call " + id + ": see holdfast calls and holdfast relay list");
   }

@@ -112,6 +112,14 @@ std::string links_table(const nlohmann::json& document) {
   return table.empty() ? std::string() : table.to_string();
 }
 
+std::string waiting_text(const nlohmann::json& document) {
+  const json& waiting = member_of(document, "waiting");
+  if (whole(waiting, "items") == 0 || text(waiting, "state") == "good") return {};
+  return "\n" + std::to_string(whole(waiting, "items")) +
+         " items of records wait and are missing here, since they cannot be written (" +
+         text(waiting, "state") + "): " + text(waiting, "text") + "\n";
+}
+
 std::string csv_field(const std::string& text) {
   const bool formula =
       !text.empty() && std::string_view("=+-@").find(text[0]) != std::string_view::npos;

@@ -33,4 +33,8 @@ std::string links_table(const nlohmann::json& document);
 
 std::string csv_field(const std::string& text);
 
+// A line about records that cannot be written now, so that their calls are missing in this
+// document of calls; empty: there are none.
+std::string waiting_text(const nlohmann::json& document);
+
 }  // namespace holdfast::cli

@@ -279,7 +279,10 @@ void run_loss(Context& context, const LossOptions& options) {
     next = page->value("next", json());
   }
   if (options.as_csv) return print_csv(calls);
-  if (!options.as_json) return print_report(calls, options.minutes);
+  if (!options.as_json) {
+    print_report(calls, options.minutes);
+    return print(waiting_text(*document));
+  }
   if (options.all) {
     document->erase("next");
     document->erase("totals");  // of the first page only; the rows have all

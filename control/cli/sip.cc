@@ -85,6 +85,7 @@ void run_calls(Context& context, const CallsOptions& options) {
   print_live(list(*answer, "live"));
   if (!options.live_only && !list(*answer, "records").empty())
     print_records(list(*answer, "records"));
+  print(waiting_text(*answer));
 }
 
 void run_registrations(Context& context, bool as_json) {

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "dataplane/client/client.hh"
 #include "tests/control/fake_dataplane.hh"
@@ -91,6 +92,43 @@ TEST_F(Cli, AHoldfastdThatIsNotRunningIsToldFromOneThatNeverWas) {
   const auto ended = run("--daemon-socket " + socket + " status 2>&1");
   EXPECT_EQ(ended.status, 1);
   EXPECT_NE(ended.out.find("holdfastd is not running: " + socket), std::string::npos) << ended.out;
+  ::unlink(socket.c_str());
+}
+
+// Answers so many requests at a UNIX socket: with `of_key` those that ask for one call.
+std::thread answer_as_holdfastd(const std::string& socket, int requests,
+                                const std::string& of_key) {
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  socket.copy(at.sun_path, sizeof at.sun_path - 1);
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  EXPECT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+  EXPECT_EQ(::listen(fd, 4), 0);
+  return std::thread([fd, requests, of_key] {
+    for (int i = 0; i < requests; ++i) {
+      const int client = ::accept(fd, nullptr, nullptr);
+      char request[1024] = {};
+      EXPECT_GT(::recv(client, request, sizeof request - 1, 0), 0);
+      const bool one = std::string(request).find("&call=") != std::string::npos;
+      const std::string answer = "HTTP/1.1 200 OK\r\n\r\n" + (one ? of_key : std::string("{}"));
+      EXPECT_GT(::send(client, answer.data(), answer.size(), MSG_NOSIGNAL), 0);
+      ::close(client);
+    }
+    ::close(fd);
+  });
+}
+
+TEST_F(Cli, ACaptureOfACallThatHasEndedSaysSo) {
+  start();
+  const std::string socket = path_ + ".daemon", key = "00000000000000ab";
+  std::thread daemon = answer_as_holdfastd(
+      socket, 2,
+      R"({"records": [{"call": "00000000000000ab", "ended": "2026-11-21T10:05:00.123Z"}]})");
+  const auto ended =
+      run("--daemon-socket " + socket + " capture -w " + path_ + ".pcap --call " + key + " 2>&1");
+  daemon.join();
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_EQ(ended.out, "holdfast: call " + key + " ended at 2026-11-21 10:05:00 UTC\n");
   ::unlink(socket.c_str());
 }
 

@@ -81,7 +81,9 @@ class AdminServer : public testing::Test {
       if (!stuck) done(state_);
       return true;
     };
-    sources.store = [this] { return writer_->status(); };
+    sources.store = [this] {
+      return disk_is_full ? full_disk() : writer_ ? writer_->status() : store::StoreStatus{};
+    };
     sources.names = [] { return names::ResolverStatus{}; };
     sources.minutes = [] { return records::MinuteStatus{}; };
     sources.drain = [this](bool on) {
@@ -92,6 +94,14 @@ class AdminServer : public testing::Test {
     auto server = Server::start(config_, std::move(sources), times_);
     ASSERT_TRUE(server) << server.error();
     server_ = std::move(server).value();
+  }
+
+  static store::StoreStatus full_disk() {
+    store::StoreStatus status;
+    status.trouble = Trouble::kFull;
+    status.text = "database or disk is full";
+    status.queued = 3;
+    return status;
   }
 
   int connect_page() const {
@@ -159,7 +169,7 @@ class AdminServer : public testing::Test {
   std::shared_ptr<SipSnapshot> state_ = some_state();
   std::unique_ptr<store::Writer> writer_;
   std::unique_ptr<Server> server_;
-  std::atomic<bool> busy{false}, stuck{false};
+  std::atomic<bool> busy{false}, stuck{false}, disk_is_full{false};
   std::atomic<int> drained{-1};
 };
 

@@ -258,6 +258,17 @@ TEST_F(LossReport, ByTheCommand) {
   EXPECT_EQ(drained, 0);
 }
 
+TEST_F(LossReport, SaysThatRecordsWaitForTheDisk) {
+  start();
+  EXPECT_EQ(command("report loss").first, "no calls\n");
+  disk_is_full = true;
+  const std::string line =
+      "3 items of records wait and are missing here, since they cannot be written (full): "
+      "database or disk is full\n";
+  EXPECT_EQ(command("report loss").first, "no calls\n\n" + line);
+  EXPECT_TRUE(command("calls").first.ends_with("\n\n" + line)) << command("calls").first;
+}
+
 TEST_F(LossReport, WrongUseOfTheCommandIsStatusTwo) {
   start();
   for (const char* arguments :
