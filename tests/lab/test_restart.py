@@ -44,6 +44,11 @@ def test_holdfastd_dies_in_mid_call(branch, tmp_path):
         branch.appliance("kill", "holdfastd")
         time.sleep(1)
         branch.restart("holdfastd")
+        # Nobody has said anything yet, and they are shown all the same; the local call passes us twice.
+        wait_until(lambda: branch.say("status")["holdfastd"]["calls"] == len(CALLS) + 1, 5, "calls of before are not told")
+        shown = branch.say("calls")["live"]
+        assert {(call["from_before_restart"], call["phase"], bool(call["from"])) for call in shown} == {
+            (True, "answered", True)}, shown
         for caller, callee, speakers in CALLS:
             for speaker in speakers:
                 other = callee if speaker == caller else caller

@@ -134,6 +134,7 @@ def test_a_centre_that_is_not_believed_is_lost(branch, which, options, reason, w
     wait_until(lambda: branch.counter(f"tls_{reason}") > 0, 10, "the refusal is not counted")
     wait_until(lambda: branch.say("upstreams")["state"] == "survival", 10, "it is still trusted")
     assert re.search(rf"TLS to 198\.18\.3\.10:8061 \(wan\) refused, {reason}: .*{re.escape(words)}", branch.log())
+    assert re.search(rf"TLS {reason}: .*{re.escape(words)}", branch.say("upstreams")["servers"][0]["why"])
     branch.phones["1010"].call("1011")
     branch.phones["1010"].hang_up()
     branch.centre("kill")
