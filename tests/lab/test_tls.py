@@ -101,8 +101,11 @@ def test_a_call_by_tls_and_new_certificates_under_it(branch, tmp_path):
     pathlib.Path(f"{box.LAB_STATE}/tls/edge-lan.key").write_text("", encoding="utf-8")
     os.kill(box.pid("holdfastd"), signal.SIGHUP)
     wait_until(lambda: "certificates stay as they were" in branch.log(), 5, "a bad key was not refused")
+    told = "certificates could not be read again, those from before stay in use: "
+    assert any(line.startswith(told) for line in branch.say("status")["holdfastd"]["warnings"])
     box.run("certificate", "edge-lan", "--names", EDGE_NAMES)
     branch.reload()
+    assert not any(line.startswith(told) for line in branch.say("status")["holdfastd"]["warnings"])
 
 
 def test_handshakes_that_fail_are_named(branch):
