@@ -50,7 +50,7 @@ struct DialPlanConfig {
   X(no_gateway, "configure a gateway, or leave out numbers that need one")          \
   X(duplicate, "write each number or prefix once")                                  \
   X(strip_too_long, "strip no more digits than the shortest number of the row has") \
-  X(digits_range, "have min_digits from 1 to max_digits, and max_digits up to 32")  \
+  X(digits_range, "have min-digits from 1 to max-digits, and max-digits up to 32")  \
   X(reject_code_range, "choose a code from 400 to 699; 503 would make phones leave the box")
 
 enum class DialPlanErrorKind : uint8_t {

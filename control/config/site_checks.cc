@@ -177,19 +177,25 @@ void check_gateways(const DaemonConfig& config, const DataplaneConfig& dataplane
   }
 }
 
-// "outbound[2].strip" of the judge: the line of the row, and its place counted from 1.
-uint32_t line_of_row(const DialPlanSection& plan, const Places& places, std::string_view key) {
+// "outbound[2].min_digits" of the judge in the words of the file.
+void add_dial_plan_fault(const DialPlanSection& plan, const Places& places,
+                         const sip::DialPlanError& error, Faults& faults) {
+  std::string key = error.key;
+  std::replace(key.begin(), key.end(), '_', '-');
   const auto bracket = key.find('[');
-  const auto list = key.substr(0, bracket);
+  const std::string list = key.substr(0, bracket);
+  const std::string what =
+      (error.value.empty() ? "" : quoted(error.value) + ": ") + std::string(help_of(error.kind));
   const auto& lines = list == "emergency"  ? plan.emergency_lines
                       : list == "outbound" ? plan.outbound_lines
                                            : plan.inbound_lines;
-  size_t row = 0;
-  if (bracket != std::string_view::npos) {
+  size_t row = lines.size();
+  if (bracket != std::string::npos)
     std::from_chars(key.data() + bracket + 1, key.data() + key.size(), row);
-    if (row < lines.size()) return lines[row];
-  }
-  return places.line_of(list == "reject_code" ? "reject-code" : list);
+  if (row >= lines.size()) return faults.add(places, list, what);
+  faults.add(lines[row], "dial-plan." + list,
+             "row " + std::to_string(row + 1) + " (line " + std::to_string(lines[row]) +
+                 "): " + key.substr(key.find('.') + 1) + ": " + what);
 }
 
 void make_dial_plan(DaemonConfig& config, const DialPlanSection& section, const Places& places,
@@ -201,13 +207,7 @@ void make_dial_plan(DaemonConfig& config, const DialPlanSection& section, const 
     config.dial_plan = std::move(plan).value();
     return;
   }
-  for (const auto& error : plan.error()) {
-    std::string key = error.key;
-    std::replace(key.begin(), key.end(), '_', '-');
-    const std::string value = error.value.empty() ? "" : quoted(error.value) + ": ";
-    faults.add(line_of_row(section, places, error.key), "dial-plan." + key,
-               value + std::string(sip::help_of(error.kind)));
-  }
+  for (const auto& error : plan.error()) add_dial_plan_fault(section, places, error, faults);
 }
 
 bool is_loopback(const IpAddress& ip) {

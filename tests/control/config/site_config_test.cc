@@ -286,22 +286,24 @@ const Case kPlan[] = {
                                       "quotes, or {dialled = \"9911\", "
                                       "sent = \"911\"}"},
     {dial("emergency = [\"help\"]"),
-     L(24) "dial-plan.emergency[0].dialled: \"help\": write digits, * and #, with a + in front at "
-           "most\n" L(24) "dial-plan.emergency[0].sent: \"help\": write digits, * and #, with a + "
-                          "in front at most"},
+     L(24) "dial-plan.emergency: row 1 (line 24): dialled: \"help\": write digits, * and #, with "
+           "a + in front at most\n" L(24) "dial-plan.emergency: row 1 (line 24): sent: \"help\": "
+                                          "write digits, * and #, with a + "
+                                          "in front at most"},
     {dial(kHelp + "outbound = [\n{prefix = \"9\"},\n{prefix = \"9\"}]"),
-     L(27) "dial-plan.outbound[1].prefix: \"9\": write each number or prefix once"},
+     L(27) "dial-plan.outbound: row 2 (line 27): prefix: \"9\": write each number or prefix once"},
     {dial(kHelp + "outbound = [{prefx = \"9\"}]"),
      L(25) "dial-plan.outbound: row 1 (line 25): \"prefx\" is not an option (did you mean "
            "\"prefix\"?)"},
     {dial(kHelp + "outbound = [{strip = 33}]"),
      L(25) "dial-plan.outbound: row 1 (line 25): strip: 33 is out of bounds; choose 0 to 32"},
     {dial(kHelp + "outbound = [{strip = 2}]"),
-     L(25) "dial-plan.outbound[0].strip: \"2\": strip no more digits than the shortest number of "
+     L(25) "dial-plan.outbound: row 1 (line 25): strip: \"2\": strip no more digits than the "
+           "shortest number of "
            "the row has"},
     {dial(kHelp + "inbound = [{min-digits = 5, max-digits = 4}]"),
-     L(25) "dial-plan.inbound[0].min-digits: \"5\": have min_digits from 1 to max_digits, and "
-           "max_digits up to 32"},
+     L(25) "dial-plan.inbound: row 1 (line 25): min-digits: \"5\": have min-digits from 1 to "
+           "max-digits, and max-digits up to 32"},
     {dial(kHelp + "reject-code = 503"),
      L(25) "dial-plan.reject-code: \"503\": choose a code from 400 to 699; 503 would make phones "
            "leave the box"},
