@@ -43,7 +43,11 @@ std::string clear_socket(asio::io_context& context, const std::string& path) {
   Local::socket probe(context);
   boost::system::error_code error;
   probe.connect(Local::endpoint(path), error);
-  if (!error) return "another holdfastd already serves " + path;
+  if (!error) {
+    return "admin socket " + path +
+           ": another program already serves it; end that one (holdfastd runs once), or choose "
+           "another admin.socket";
+  }
   ::unlink(path.c_str());
   return "";
 }

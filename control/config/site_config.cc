@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "control/config/apart_checks.hh"
 #include "control/config/site_checks.hh"
 #include "dataplane/config/section.hh"
 
@@ -60,6 +61,7 @@ Result<SiteConfig, ConfigErrors> parse_site(std::string_view text, std::string_v
     }
     site.daemon = std::move(daemon.config);
   }
+  if (faults.none()) check_apart(site, daemon.places, faults);
   if (!faults.none()) return faults.take();
   return site;
 }

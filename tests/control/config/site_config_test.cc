@@ -125,6 +125,52 @@ TEST(SiteConfig, TheDataplaneLeavesTheContentOfOtherSectionsAlone) {
     EXPECT_TRUE(parse_config(kInterfaces + "[" + std::string(name) + "]\n", "hf.toml")) << name;
 }
 
+const std::string kProvisionAtSip =
+    "[[provision-origin]]\nname = \"centre\"\nurl = \"http://centre.example\"\n"
+    "[[provision-listener]]\ninterface = \"lan\"\nport = 5060\n";
+
+TEST(SiteConfig, NoTwoDaemonsHaveOnePort) {
+  const auto errors = errors_of(whole(kProvisionAtSip));
+  EXPECT_NE(errors.find("hf.toml:9: sip-listener.1.port: 198.18.1.2:5060 (tcp) is taken by a "
+                        "[[provision-listener]] of interface lan too; choose another"),
+            std::string::npos)
+      << errors;
+  EXPECT_EQ(errors.find("udp"), std::string::npos) << errors;
+  const std::string page = "[admin]\nallow-remote = true\nlisten = \"";
+  EXPECT_NE(
+      errors_of(whole(page + "0.0.0.0:5060\""))
+          .find("hf.toml:21: admin.listen: 0.0.0.0:5060 (tcp) is taken by a [[sip-listener]] of "
+                "interface lan too"),
+      std::string::npos);
+  EXPECT_EQ(errors_of(whole(page + "198.18.1.2:5070\"")), "no error");
+}
+
+TEST(SiteConfig, NextHopsAreNotOurselves) {
+  std::string text = whole();
+  text.replace(text.find("198.18.3.10"), 11, "198.18.2.2");
+  EXPECT_EQ(errors_of(text),
+            "hf.toml:18: centre.servers: 198.18.2.2:5060 (udp) is our own [[sip-listener]] of "
+            "interface wan: what is sent there comes back; name the address of the centre");
+  const auto gateway = [](const std::string& address) {
+    return errors_of(whole("[[gateway]]\nname = \"pstn\"\ninterface = \"lan\"\naddress = \"" +
+                           address + "\"\n[dial-plan]\nemergency = [\"911\"]\n"));
+  };
+  EXPECT_EQ(gateway("198.18.1.2:5060"),
+            "hf.toml:22: gateway.1.address: 198.18.1.2:5060 (udp) is our own [[sip-listener]] of "
+            "interface lan: what is sent there comes back; name the address of the gateway");
+  EXPECT_EQ(gateway("198.18.1.2:5080"), "no error");  // another program of this machine
+}
+
+TEST(SiteConfig, NoTwoSocketsAreOne) {
+  EXPECT_EQ(errors_of(whole("[admin]\nsocket = \"/run/holdfast/./dataplane.sock\"")),
+            "hf.toml:20: admin.socket: /run/holdfast/./dataplane.sock is "
+            "dataplane.control-socket too; each needs a socket of its own");
+  EXPECT_EQ(errors_of(kInterfaces + kProvisionAtSip +
+                      "[provision]\nsocket = \"/run/holdfast/dataplane.sock\""),
+            "hf.toml: provision.socket: /run/holdfast/dataplane.sock is "
+            "dataplane.control-socket too; each needs a socket of its own");
+}
+
 TEST(SiteConfig, SectionsOfHoldfastProvisionAreReadAndChecked) {
   const std::string provision =
       "[dns]\ntries = 3\n[[provision-listener]]\ninterface = \"lan\"\n"
