@@ -30,4 +30,15 @@ std::string drop_capabilities(Keep keep) {
   return "";
 }
 
+EffectiveCapabilities set_effective_capabilities(const EffectiveCapabilities& wanted) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  if (::syscall(SYS_capget, &header, sets) != 0) return wanted;
+  const EffectiveCapabilities had{sets[0].effective, sets[1].effective};
+  sets[0].effective = wanted.low & sets[0].permitted;
+  sets[1].effective = wanted.high & sets[1].permitted;
+  ::syscall(SYS_capset, &header, sets);
+  return had;
+}
+
 }  // namespace holdfast

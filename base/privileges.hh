@@ -15,4 +15,12 @@ namespace holdfast {
 enum class Keep : uint8_t { kBindOnly, kNothing };
 std::string drop_capabilities(Keep keep);
 
+// Of the thread that calls, bit by number.
+struct EffectiveCapabilities {
+  uint32_t low = 0, high = 0;
+};
+// Gives those of before; the permitted ones stay, so that these can be set again. What is not
+// permitted is not set, and where the kernel refuses, all stays as it was.
+EffectiveCapabilities set_effective_capabilities(const EffectiveCapabilities& wanted);
+
 }  // namespace holdfast

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "base/file_rights.hh"
 #include "media/wipe.hh"
 
 namespace holdfast::tls {
@@ -93,7 +94,7 @@ std::string reason() {
 std::string read_pem(const std::string& path, std::string& text) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
                                                              std::fclose);
-  if (!file) return path + ": " + std::strerror(errno);
+  if (!file) return read_fault(path);
   std::setvbuf(file.get(), nullptr, _IONBF, 0);  // a buffer would keep some of a key
   text.assign(kMaxPemBytes + 1, '\0');
   const size_t size = std::fread(text.data(), 1, text.size(), file.get());

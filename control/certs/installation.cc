@@ -15,6 +15,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/file_rights.hh"
+
 namespace holdfast::certs {
 namespace {
 
@@ -127,6 +129,11 @@ std::string together(const std::vector<std::string>& words) {
   return all;
 }
 
+void judge_dates(Look& look, int64_t now_s) {
+  look.wrong = together(tls::validity_words(look.chain, now_s));
+  if (look.wrong.empty()) look.soon = together(tls::validity_words(look.chain, now_s, kSoonS));
+}
+
 std::string ca_fault(const std::vector<tls::Certificate>& chain, const std::string& ca,
                      int64_t now_s) {
   X509_STORE* store = X509_STORE_new();
@@ -193,9 +200,9 @@ std::string prepare(const Place& place, KeyKind kind, std::string& request_pem, 
   return wrong;
 }
 
-std::string install(const Place& place, const std::string& chain_pem, const std::string& ca,
-                    int64_t now_s, Installed& done) {
-  const auto chain = tls::parse_certificates(chain_pem, "the certificate");
+std::string install(const Place& place, const std::string& chain_pem, const std::string& chain_name,
+                    const std::string& ca, int64_t now_s, Installed& done) {
+  const auto chain = tls::parse_certificates(chain_pem, chain_name);
   if (!chain) return chain.error();
   const X509* leaf = chain->front().get();
   done.facts = tls::facts_of(leaf);
@@ -210,6 +217,8 @@ std::string install(const Place& place, const std::string& chain_pem, const std:
   if (const auto& first = tls::first_to_end(facts); &first != &facts.front())
     done.warnings.push_back("it is of use until " + tls::time_text(first.not_after_s) +
                             " alone, when " + first.subject + " above it ends");
+  for (const std::string& word : tls::validity_words(facts, now_s, kSoonS))
+    done.warnings.push_back(word + ": have it renewed");
   if (ca.empty())
     done.warnings.push_back("no CA to check it with; give one with --ca");
   else if (auto wrong = ca_fault(*chain, ca, now_s); !wrong.empty())
@@ -225,6 +234,7 @@ std::string install(const Place& place, const std::string& chain_pem, const std:
 }
 
 Look look_at(const Place& place, int64_t now_s) {
+  const RightsOfDaemon rights;
   Look look;
   look.key_waits = exists(next_key_of(place));
   const auto chain = tls::read_certificates(place.certificate);
@@ -238,12 +248,15 @@ Look look_at(const Place& place, int64_t now_s) {
   else if (!tls::fits(chain->front().get(), key->get()))
     look.wrong = place.key + ": is not its key";
   else if (look.wrong = order_fault(*chain); look.wrong.empty())
-    look.wrong = together(tls::validity_words(look.chain, now_s));
+    judge_dates(look, now_s);
   return look;
 }
 
 Look look_at_authorities(const std::string& file, int64_t now_s) {
+  const RightsOfDaemon rights;
   Look look;
+  look.wrong = read_fault(file);
+  if (!look.wrong.empty()) return look;
   X509_STORE* store = X509_STORE_new();
   if (X509_STORE_load_file(store, file.c_str()) != 1) look.wrong = no_authorities(file);
   const auto* objects = X509_STORE_get0_objects(store);
@@ -252,7 +265,7 @@ Look look_at_authorities(const std::string& file, int64_t now_s) {
       look.chain.push_back(tls::facts_of(one));
   X509_STORE_free(store);
   ERR_clear_error();
-  if (look.wrong.empty()) look.wrong = together(tls::validity_words(look.chain, now_s));
+  if (look.wrong.empty()) judge_dates(look, now_s);
   return look;
 }
 

@@ -32,14 +32,19 @@ struct Installed {
       warnings;  // names that it lacks, no CA to check with, one above ends first
 };
 
-// The chain (PEM) goes in place if it is in order, holds now, all of it, belongs to the key that
-// waits or to the one in use, and, with a `ca` (path, may be empty), comes from there.
-std::string install(const Place& place, const std::string& chain_pem, const std::string& ca,
-                    int64_t now_s, Installed& done);
+// The chain (PEM; `chain_name` is what errors call it) goes in place if it is in order, holds now,
+// all of it, belongs to the key that waits or to the one in use, and, with a `ca` (path, may be
+// empty), comes from there.
+std::string install(const Place& place, const std::string& chain_pem, const std::string& chain_name,
+                    const std::string& ca, int64_t now_s, Installed& done);
 
-// One line of holdfast cert status.
+// As holdfast status warns of what ends.
+inline constexpr int64_t kSoonS = 14 * 86400;
+
+// One line of holdfast cert status and doctor. Files are read with the rights of a daemon.
 struct Look {
   std::string wrong;  // empty: it is good
+  std::string soon;   // what of it ends in less than kSoonS; empty: nothing
   std::vector<tls::CertificateFacts> chain;
   bool key_waits = false;
 };

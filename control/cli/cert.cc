@@ -51,8 +51,13 @@ std::optional<certs::Place> find_place(Context& context, const Asked& asked,
     if (!asked.names.empty()) place.names = asked.names;
     return place;
   }
-  context.fail(kDidNotHold, asked.config + ": no [[sip-listener]] of interface '" +
-                                asked.interface + "' has tls");
+  std::string with_tls;
+  for (const auto& listener : daemon.listeners)
+    if (listener.has(sip::Transport::tls))
+      with_tls += (with_tls.empty() ? "" : ", ") + listener.interface;
+  context.fail(kDidNotHold, asked.config + ": no [[sip-listener]] of an interface '" +
+                                asked.interface + "' has tls; " +
+                                (with_tls.empty() ? "none has" : "it is that of: " + with_tls));
   return std::nullopt;
 }
 
@@ -78,7 +83,8 @@ void run_install(Context& context, const Asked& asked) {
   if (const auto wrong = tls::read_pem(asked.file, pem); !wrong.empty())
     return context.fail(kDidNotHold, wrong);
   certs::Installed done;
-  if (const auto wrong = certs::install(*place, pem, asked.ca, std::time(nullptr), done);
+  if (const auto wrong =
+          certs::install(*place, pem, asked.file, asked.ca, std::time(nullptr), done);
       !wrong.empty())
     return context.fail(kDidNotHold, "nothing was changed: " + wrong);
   for (const std::string& warning : done.warnings)
@@ -98,9 +104,10 @@ nlohmann::json dates_of(const tls::CertificateFacts& facts, int64_t now_s) {
 
 nlohmann::json document_of(const std::string& interface, const certs::Place& place,
                            const certs::Look& look, int64_t now_s) {
-  nlohmann::json row{{"interface", interface}, {"certificate", place.certificate},
-                     {"key", place.key},       {"state", look.wrong.empty() ? "good" : "bad"},
-                     {"why", look.wrong},      {"key_waits", look.key_waits}};
+  nlohmann::json row{{"interface", interface},     {"certificate", place.certificate},
+                     {"key", place.key},           {"state", look.wrong.empty() ? "good" : "bad"},
+                     {"why", look.wrong},          {"warning", look.soon},
+                     {"key_waits", look.key_waits}};
   if (look.chain.empty()) return row;
   const tls::CertificateFacts& facts = look.chain.front();
   row.update(dates_of(facts, now_s));
@@ -121,6 +128,7 @@ nlohmann::json document_of(const std::string& file, const certs::Look& look, int
   return {{"file", file},
           {"state", look.wrong.empty() ? "good" : "bad"},
           {"why", look.wrong},
+          {"warning", look.soon},
           {"certificates", std::move(all)}};
 }
 
@@ -144,7 +152,8 @@ void print_authorities(const nlohmann::json& rows) {
   for (const auto& row : rows) {
     Table table({"CA FILE", row["file"].get<std::string>().c_str()});
     table.add({"state", row["state"].get<std::string>()});
-    if (!row["why"].get<std::string>().empty()) table.add({"why", row["why"].get<std::string>()});
+    for (const char* key : {"why", "warning"})
+      if (!row[key].get<std::string>().empty()) table.add({key, row[key].get<std::string>()});
     for (const auto& one : row["certificates"]) table.add({"holds", until(one)});
     print("\n" + table.to_string());
   }
@@ -159,6 +168,7 @@ void print_rows(const nlohmann::json& rows) {
     };
     add("state", "state");
     add("why", "why");
+    add("warning", "warning");
     add("subject", "subject");
     add("names", "names");
     add("issuer", "issuer");

@@ -7,6 +7,7 @@
 
 #include <utility>
 
+#include "base/file_rights.hh"
 #include "base/tls/context_rules.hh"
 
 namespace holdfast::sip {
@@ -60,6 +61,7 @@ std::string TlsContexts::load() {
 
 std::string TlsContexts::believe(SSL_CTX* context, const std::string& file, int mode,
                                  Loaded& loaded) {
+  if (auto wrong = read_fault(file); !wrong.empty()) return wrong;
   if (SSL_CTX_load_verify_file(context, file.c_str()) != 1)
     return file + ": holds no certificate of a CA that can be used" + tls::reason();
   // The CA that signs is often all that one is given, without the root above it.

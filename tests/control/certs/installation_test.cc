@@ -33,7 +33,7 @@ mode_t mode_of(const std::string& path) {
 
 // What a CA does: takes names and key of the request as they are.
 std::string sign(const std::string& request_pem, const std::string& ca, const std::string& ca_key,
-                 long from_s = -3600, long to_s = kDay) {
+                 long from_s = -3600, long to_s = 30 * kDay) {
   BIO* in = BIO_new_mem_buf(request_pem.data(), static_cast<int>(request_pem.size()));
   X509_REQ* request = PEM_read_bio_X509_REQ(in, nullptr, nullptr, nullptr);
   EXPECT_NE(request, nullptr);
@@ -69,7 +69,9 @@ class InstallationTest : public testing::Test {
  protected:
   void SetUp() override {
     for (const char* ca : {"line-ca", "other-ca"})
-      files.make(ca, "", {.common_name = ca, .alternative_names = {}, .authority = true});
+      files.make(
+          ca, "",
+          {.common_name = ca, .alternative_names = {}, .valid_to_s = 90 * kDay, .authority = true});
     place.certificate = files.certificate("wan");
     place.key = files.key("wan");
     place.names = {"edge.example", "sip:edge.example", "198.18.2.2", "2001:db8:2::2"};
@@ -80,12 +82,13 @@ class InstallationTest : public testing::Test {
     return pem;
   }
   std::string signed_by(const std::string& ca, const std::string& request_pem, long from_s = -3600,
-                        long to_s = kDay) const {
+                        long to_s = 30 * kDay) const {
     return sign(request_pem, files.certificate(ca), files.key(ca), from_s, to_s);
   }
   std::string put(const std::string& pem, const std::string& ca = "line-ca") {
     done = {};
-    return install(place, pem, ca.empty() ? "" : files.certificate(ca), std::time(nullptr), done);
+    return install(place, pem, "answer.pem", ca.empty() ? "" : files.certificate(ca),
+                   std::time(nullptr), done);
   }
   bool refused(const std::string& pem, const std::string& word, const std::string& ca = "line-ca") {
     const std::string wrong = put(pem, ca);
@@ -212,7 +215,7 @@ TEST_F(InstallationTest, WhatStandsInPlaceIsLookedAt) {
   request();
   EXPECT_TRUE(look_at(place, std::time(nullptr)).key_waits);
   EXPECT_NE(look_at(place, 0).wrong.find("the clock of this machine is wrong"), std::string::npos);
-  EXPECT_NE(look_at(place, std::time(nullptr) + 2 * kDay).wrong.find("expired on"),
+  EXPECT_NE(look_at(place, std::time(nullptr) + 31 * kDay).wrong.find("expired on"),
             std::string::npos);
   std::filesystem::rename(next_key_of(place), place.key);
   EXPECT_EQ(look_at(place, std::time(nullptr)).wrong, place.key + ": is not its key");
@@ -240,14 +243,37 @@ TEST_F(InstallationTest, TheDatesOfThoseAboveCountToo) {
   EXPECT_TRUE(refused(chain_by(-2 * kDay, -kDay), between + "expired on"));
   EXPECT_TRUE(refused(chain_by(-2 * kDay, -kDay), between + "expired on", ""));
   EXPECT_TRUE(refused(chain_by(kDay, 2 * kDay), between + "the clock of this machine is wrong"));
-  ASSERT_EQ(put(chain_by(-3600, kDay / 2)), "");
+  ASSERT_EQ(put(chain_by(-3600, 20 * kDay)), "");
   ASSERT_EQ(done.warnings.size(), 1U);
   EXPECT_NE(done.warnings[0].find("alone, when CN=between above it ends"), std::string::npos)
       << done.warnings[0];
   const int64_t now_s = std::time(nullptr);
   EXPECT_EQ(look_at(place, now_s).wrong, "");
-  EXPECT_EQ(look_at(place, now_s + kDay).wrong.find(between + "expired on"), 0U)
-      << look_at(place, now_s + kDay).wrong;
+  EXPECT_EQ(look_at(place, now_s + 21 * kDay).wrong.find(between + "expired on"), 0U)
+      << look_at(place, now_s + 21 * kDay).wrong;
+}
+
+TEST_F(InstallationTest, WhatEndsSoonIsSaid) {
+  ASSERT_EQ(put(signed_by("line-ca", request(), -3600, 13 * kDay)), "");
+  ASSERT_EQ(done.warnings.size(), 1U);
+  EXPECT_NE(done.warnings[0].find("CN=edge.example of CN=line-ca: expires on"), std::string::npos)
+      << done.warnings[0];
+  const int64_t now_s = std::time(nullptr);
+  EXPECT_EQ(look_at(place, now_s).wrong, "");
+  EXPECT_EQ(look_at(place, now_s).soon.find("CN=edge.example of CN=line-ca: expires on"), 0U);
+  EXPECT_EQ(put("no PEM").find("answer.pem: holds no certificate"), 0U);
+}
+
+// Its mode keeps a daemon out of it, and root with all its capabilities is told so too.
+TEST_F(InstallationTest, AKeyThatADaemonCannotReadIsBad) {
+  ASSERT_EQ(put(signed_by("line-ca", request())), "");
+  ASSERT_EQ(::chmod(place.key.c_str(), 0), 0);
+  const std::string wrong = look_at(place, std::time(nullptr)).wrong;
+  EXPECT_EQ(wrong.find(place.key + ": Permission denied: "), 0U) << wrong;
+  EXPECT_NE(wrong.find("has mode 0000; run: chmod u+r " + place.key), std::string::npos) << wrong;
+  ASSERT_EQ(::chmod(files.certificate("line-ca").c_str(), 0), 0);
+  EXPECT_NE(look_at_authorities(files.certificate("line-ca"), 0).wrong.find("Permission denied"),
+            std::string::npos);
 }
 
 TEST_F(InstallationTest, FilesOfCasAreLookedAtToo) {
@@ -264,8 +290,8 @@ TEST_F(InstallationTest, FilesOfCasAreLookedAtToo) {
   const Look look = look_at_authorities(both, now_s);
   EXPECT_EQ(look.chain.size(), 2U);
   EXPECT_EQ(look.wrong.find("CN=old-ca of CN=old-ca: expired on"), 0U) << look.wrong;
-  EXPECT_NE(look_at_authorities("/nowhere.pem", now_s).wrong.find("holds no certificate of a CA"),
-            std::string::npos);
+  EXPECT_EQ(look_at_authorities("/nowhere.pem", now_s).wrong,
+            "/nowhere.pem: No such file or directory");
   // What comes from there alone does not go in place.
   const std::string pem = request();
   EXPECT_TRUE(refused(signed_by("old-ca", pem), "CN=old-ca of CN=old-ca: expired on", "old-ca"));
