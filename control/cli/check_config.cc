@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // holdfast check-config: reads a configuration file and says what is wrong with it.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 #include "control/cli/command.hh"
@@ -89,9 +90,18 @@ void print_provision(const config::ProvisionSections& config) {
   }
   print("\n" + origins.to_string());
   if (!config.classes.empty()) print("\n" + classes_table(config));
-  print(
-      "\nCertificates and keys that are named are not looked at: the daemon reads them at "
-      "start.\n");
+}
+
+bool names_certificates(const config::SiteConfig& site) {
+  const auto has_tls = [](const auto& l) { return l.has(sip::Transport::tls); };
+  if (site.daemon &&
+      std::any_of(site.daemon->listeners.begin(), site.daemon->listeners.end(), has_tls))
+    return true;
+  if (!site.provision) return false;
+  const auto& [provision, listeners, tftps, origins, classes] = *site.provision;
+  return std::any_of(listeners.begin(), listeners.end(), [](const auto& l) { return l.tls; }) ||
+         std::any_of(origins.begin(), origins.end(),
+                     [](const auto& o) { return !o.ca.empty() || !o.client_certificate.empty(); });
 }
 
 void run_check(Context& context, const std::string& path) {
@@ -108,6 +118,8 @@ void run_check(Context& context, const std::string& path) {
   print_interfaces(site->dataplane);
   if (site->daemon) print_sip(*site->daemon);
   if (site->provision) print_provision(*site->provision);
+  if (names_certificates(*site))
+    print("\nCertificates and keys that are named are not looked at here: holdfast doctor does.\n");
 }
 
 }  // namespace

@@ -20,6 +20,9 @@ void check_cpus(const Machine& machine, const config::SiteConfig* site, std::vec
 void check_links(const Machine& machine, const config::SiteConfig* site, std::vector<Row>& rows);
 // The media addresses of one interface. Says nothing where the kernel does not tell.
 void check_addresses(const Machine& machine, const config::InterfaceConfig& interface, Rows& rows);
+// Certificates, keys and CAs that the configuration names, as the daemons will read them.
+void check_certificates(const Machine& machine, const config::SiteConfig& site,
+                        std::vector<Row>& rows);
 // The ports that the daemons listen on.
 void check_sockets(const Machine& machine, const config::SiteConfig& site, std::vector<Row>& rows);
 // Folders and room for what the daemons write.

@@ -16,7 +16,9 @@ std::vector<Row> examine(const Machine& machine, const config::SiteConfig* site)
   check_cpus(machine, site, rows);
   check_clock(machine, rows);
   check_places(machine, site, rows);
-  if (site != nullptr) check_sockets(machine, *site, rows);
+  if (site == nullptr) return rows;
+  check_certificates(machine, *site, rows);
+  check_sockets(machine, *site, rows);
   return rows;
 }
 
