@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file_rights.hh"
+
 namespace holdfast::doctor {
 
 // Of a network device, by ethtool's interface.
@@ -26,7 +28,8 @@ struct Machine {
   // No value: the machine does not tell.
   std::function<LinkFacts(const std::string& device)> link_facts;
   std::function<std::optional<uint64_t>(const std::string& path)> free_bytes;
-  std::function<bool(const std::string& path)> writable;
+  // With the rights of a daemon.
+  std::function<std::string(const std::string& folder, FolderUse use)> folder_fault;
   std::optional<bool> time_synchronised;
   int64_t now_s = 0;  // Unix time
 

@@ -9,6 +9,10 @@ constexpr uint64_t kMiB = 1024 * 1024;
 constexpr uint64_t kLittleRecordsMiB = 1024;
 constexpr uint64_t kLegKiB = 2;  // of the dataplane's memory file
 constexpr uint64_t kSmallFilesMiB = 16;
+// With less nothing starts: sockets and small files need some room, and SQLite's log grows to 1000
+// pages of 4 KiB before it is worked in.
+constexpr uint64_t kLeastMiB = 1;
+constexpr uint64_t kLeastRecordsMiB = 5;
 
 std::string parent(const std::string& path) {
   const size_t slash = path.rfind('/');
@@ -21,19 +25,29 @@ std::string nearest(const Machine& machine, std::string path) {
   return path;
 }
 
-void check_place(const Machine& machine, const std::string& name, const std::string& folder,
-                 uint64_t little_mib, Rows& rows) {
-  const std::string at = nearest(machine, folder);
-  if (!machine.writable(at)) {
-    return rows.refuse(name, at + " cannot be written", "run as root, or correct its rights", true);
-  }
+struct Place {
+  std::string name, folder;
+  FolderUse use;
+  uint64_t least_mib, little_mib;
+};
+
+void check_place(const Machine& machine, const Place& place, Rows& rows) {
+  const std::string at = nearest(machine, place.folder);
+  const bool is_there = at == place.folder;
+  if (const auto wrong = machine.folder_fault(at, is_there ? place.use : FolderUse::kShared);
+      !wrong.empty())
+    return rows.refuse(place.name, wrong, "correct its rights, or name another folder", true);
   const auto free = machine.free_bytes(at);
   const std::string room = free ? std::to_string(*free / kMiB) + " MiB free" : "room unknown";
-  if (free && *free / kMiB < little_mib) {
-    return rows.warn(name, folder + ": " + room + ", fewer than " + std::to_string(little_mib),
-                     "make room, or name another folder");
-  }
-  rows.ok(name, folder + (at == folder ? ": " : " will be made: ") + room);
+  const auto fewer_than = [&](uint64_t mib) {
+    return place.folder + ": " + room + ", fewer than " + std::to_string(mib);
+  };
+  if (free && *free / kMiB < place.least_mib)
+    return rows.refuse(place.name, fewer_than(place.least_mib) + ", without which nothing starts",
+                       "make room, or name another folder", true);
+  if (free && *free / kMiB < place.little_mib)
+    return rows.warn(place.name, fewer_than(place.little_mib), "make room, or name another folder");
+  rows.ok(place.name, place.folder + (is_there ? ": " : " will be made: ") + room);
 }
 
 }  // namespace
@@ -42,15 +56,22 @@ void check_places(const Machine& machine, const config::SiteConfig* site, std::v
   Rows rows(all, "folder");
   const config::DataplaneConfig dataplane =
       site == nullptr ? config::DataplaneConfig{} : site->dataplane;
-  check_place(machine, "sockets", parent(dataplane.control_socket),
-              kSmallFilesMiB + dataplane.max_legs * kLegKiB / 1024, rows);
+  check_place(machine,
+              {"sockets", parent(dataplane.control_socket), FolderUse::kShared, kLeastMiB,
+               kSmallFilesMiB + dataplane.max_legs * kLegKiB / 1024},
+              rows);
   if (site == nullptr) return;
   if (site->daemon)
-    check_place(machine, "records", site->daemon->storage.directory, kLittleRecordsMiB, rows);
+    check_place(machine,
+                {"records", site->daemon->storage.directory, FolderUse::kState, kLeastRecordsMiB,
+                 kLittleRecordsMiB},
+                rows);
   if (site->provision) {
     const auto& provision = site->provision->provision;
-    check_place(machine, "phones' files", provision.directory,
-                provision.max_store_mib + provision.max_upload_mib, rows);
+    check_place(machine,
+                {"phones' files", provision.directory, FolderUse::kState, kLeastMiB,
+                 provision.max_store_mib + provision.max_upload_mib},
+                rows);
   }
 }
 

@@ -61,8 +61,9 @@ Machine real_machine() {
   Machine machine;
   machine.link_facts = ask_link;
   machine.free_bytes = free_bytes_at;
-  machine.writable = [](const std::string& path) {
-    return ::access(path.c_str(), W_OK | X_OK) == 0;
+  machine.folder_fault = [](const std::string& folder, FolderUse use) {
+    const RightsOfDaemon rights;
+    return holdfast::folder_fault(folder, use);
   };
   machine.time_synchronised = clock_is_set();
   machine.now_s = std::time(nullptr);

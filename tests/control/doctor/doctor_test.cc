@@ -187,9 +187,24 @@ const Case kCases[] = {
     {"read_only_folder",
      [](auto& m) {
        m.write("/var/lib/x", "");
-       m.machine().writable = [](const std::string& path) { return path != "/var/lib"; };
+       m.machine().folder_fault = [](const std::string& path, FolderUse) {
+         return path == "/var/lib" ? path + " cannot be written" : std::string();
+       };
      },
      kShared, "folder", "records", "not usable: /var/lib cannot be written", false},
+    {"records_folder_of_somebody_else",
+     [](auto& m) {
+       m.write("/var/lib/holdfast/x", "");
+       m.machine().folder_fault = [](const std::string&, FolderUse use) {
+         return std::string(use == FolderUse::kState ? "is not ours" : "");
+       };
+     },
+     kShared, "folder", "records", "not usable: is not ours", false},
+    {"no_room",
+     [](auto& m) { m.machine().free_bytes = [](const std::string&) { return uint64_t{1} << 22; }; },
+     kShared, "folder", "records",
+     "not usable: /var/lib/holdfast: 4 MiB free, fewer than 5, without which nothing starts",
+     false},
     {"full_disk",
      [](auto& m) { m.machine().free_bytes = [](const std::string&) { return uint64_t{1} << 28; }; },
      kShared, "folder", "records", "warning: /var/lib/holdfast: 256 MiB free, fewer than 1024",

@@ -17,7 +17,7 @@ MadeUpMachine::MadeUpMachine()
   machine_.root = root_;
   machine_.link_facts = [this](const std::string& device) { return links[device]; };
   machine_.free_bytes = [](const std::string&) { return uint64_t{8} << 30; };
-  machine_.writable = [](const std::string&) { return true; };
+  machine_.folder_fault = [](const std::string&, FolderUse) { return std::string(); };
   machine_.time_synchronised = true;
   machine_.now_s = 1'800'000'000;
 
