@@ -78,6 +78,8 @@ TEST_P(DoctorFinds, AndSays) {
 
 void nothing(MadeUpMachine&) {}
 
+constexpr const char* kTaken = "  sl  local\n  1: 020112C6:13C4 0:0 07 0:0 0:0 0 0 0 4711 2 0 0\n";
+
 const Case kCases[] = {
     {"no_device", [](auto& m) { m.remove("/sys/class/net/eth1"); }, kShared, "interface wan",
      "device", "not usable: there is no network device eth1", false},
@@ -223,10 +225,28 @@ const Case kCases[] = {
      kShared, "port", "SIP UDP 198.18.1.2:5060", "ok: free", true},
     {"sip_port_is_ours",
      [](auto& m) {
-       m.write("/proc/net/udp", "  sl  local\n  1: 020112C6:13C4 0:0 07 0:0\n");
+       m.write("/proc/net/udp", kTaken);
+       m.write("/proc/8/comm", "holdfastd");
+       m.link("/proc/8/fd/4", "socket:[4711]");
+     },
+     kShared, "port", "SIP UDP 198.18.1.2:5060", "ok: taken by holdfastd (pid 8)", true},
+    {"sip_port_of_another_program_beside_holdfastd",
+     [](auto& m) {
+       m.write("/proc/net/udp", kTaken);
+       m.write("/proc/8/comm", "holdfastd");
+       m.link("/proc/8/fd/4", "socket:[4712]");
+       m.write("/proc/9/comm", "socat");
+       m.link("/proc/9/fd/5", "socket:[4711]");
+     },
+     kShared, "port", "SIP UDP 198.18.1.2:5060",
+     "not usable: another program has it: socat (pid 9)", false},
+    {"sip_port_of_whom_is_not_seen",
+     [](auto& m) {
+       m.write("/proc/net/udp", kTaken);
        m.write("/proc/8/comm", "holdfastd");
      },
-     kShared, "port", "SIP UDP 198.18.1.2:5060", "ok: taken, and holdfastd runs", true},
+     kShared, "port", "SIP UDP 198.18.1.2:5060",
+     "warning: taken; whether holdfastd has it is not seen", true},
     {"sockets_list_is_garbage",
      [](auto& m) { m.write("/proc/net/udp", "\n:\nx 0:\n1: zz0112C6:13C4\n1: 020112C6:zz\n"); },
      kShared, "port", "SIP UDP 198.18.1.2:5060", "ok: free", true},
