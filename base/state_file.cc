@@ -10,11 +10,15 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/file_rights.hh"
+
 namespace holdfast {
 namespace {
 
 std::string problem(const std::string& path, const char* what) {
-  return path + " " + what + ": " + std::strerror(errno);
+  const int error = errno;
+  return path + " " + what + ": " + std::strerror(error) +
+         (error == EACCES ? why_denied(path) : "");
 }
 
 bool write_all(int fd, std::string_view bytes) {
