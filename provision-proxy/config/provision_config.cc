@@ -267,6 +267,14 @@ Result<ProvisionFile, ConfigErrors> parse_provision(std::string_view text, std::
   return file;
 }
 
+bool serves_nothing(const std::string& path) {
+  const auto text = read_config_text(path);
+  const auto document = text ? read_config_document(*text, path) : text.error();
+  return document && std::none_of(document->begin(), document->end(), [](const auto& entry) {
+           return entry.key.starts_with("provision");
+         });
+}
+
 Result<ProvisionFile, ConfigErrors> load_provision(const std::string& path) {
   const auto text = read_config_text(path);
   if (!text) return text.error();

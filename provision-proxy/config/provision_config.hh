@@ -152,6 +152,8 @@ struct ProvisionFile {
   DnsConfig dns;
 };
 Result<ProvisionFile, ConfigErrors> load_provision(const std::string& path);
+// Whether the file can be read and has no section of holdfast-provision, which then is not needed.
+bool serves_nothing(const std::string& path);
 Result<ProvisionFile, ConfigErrors> parse_provision(std::string_view text, std::string_view name);
 
 }  // namespace holdfast::config

@@ -22,6 +22,7 @@ using namespace holdfast;
 
 constexpr int kFailed = 1;
 constexpr int kWrongUse = 2;
+constexpr int kNothingToServe = 3;        // the unit is then not started again
 constexpr uint64_t kDescriptors = 16384;  // two for each phone, and the bodies that are read
 
 int fail(const std::string& what) {
@@ -72,6 +73,10 @@ int main(int argc, char** argv) {
     return 0;
   }
   const auto file = config::load_provision(path);
+  if (!file && config::serves_nothing(path)) {
+    fail(path + " has no [[provision-listener]]: there is nothing to serve");
+    return kNothingToServe;
+  }
   if (!file) return fail(file.error().to_string());
   if (check) {
     std::printf("%s: good\n", path.c_str());

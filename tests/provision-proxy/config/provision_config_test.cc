@@ -4,6 +4,9 @@
 #include "provision-proxy/config/provision_config.hh"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include "dataplane/config/section.hh"
 
@@ -163,6 +166,21 @@ TEST(ProvisionConfig, TftpTakesWhatItLeavesOutFromItsInterface) {
   EXPECT_EQ(tftps[1].media_ports.first, 40000);
   EXPECT_EQ(tftps[2].root, "");
   EXPECT_EQ(tftps[2].max_block_bytes, 512);
+}
+
+TEST(ProvisionConfig, AFileThatNeedsNoProvisioningIsToldFromAWrongOne) {
+  const auto needs_none = [](const std::string& text) {
+    const std::string path = testing::TempDir() + "holdfast-serves-" + std::to_string(::getpid());
+    std::ofstream(path) << text;
+    const bool none = serves_nothing(path);
+    ::unlink(path.c_str());
+    return none;
+  };
+  EXPECT_TRUE(needs_none(kInterface));
+  EXPECT_FALSE(needs_none(whole()));
+  EXPECT_FALSE(needs_none(kInterface + "[provision]\n"));
+  EXPECT_FALSE(needs_none("[[interface"));
+  EXPECT_FALSE(serves_nothing("/nowhere.toml"));
 }
 
 TEST(ProvisionConfig, AFileWithoutItsSectionsHasNone) {
