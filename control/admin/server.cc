@@ -12,6 +12,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/bind_words.hh"
 #include "base/state_file.hh"
 #include "control/admin/connection.hh"
 
@@ -78,7 +79,9 @@ class Server::Impl {
     if (!error) page_.set_option(asio::socket_base::reuse_address(true), error);
     if (!error) page_.bind(endpoint, error);
     if (!error) page_.listen(static_cast<int>(kMaxConnections), error);
-    if (error) return "admin page " + config_.listen.to_string() + ": " + error.message();
+    if (error)
+      return "admin page " + config_.listen.to_string() + ": " +
+             bind_words(error.value(), PortKind::kTcp, config_.listen.port);
     if (auto taken = clear_socket(io_, config_.socket); !taken.empty()) return taken;
     command_.open(Local(), error);
     // For the whole process for a moment; what other threads make is for root alone anyway.

@@ -12,6 +12,7 @@
 #include <list>
 #include <map>
 
+#include "base/bind_words.hh"
 #include "provision-proxy/server/connection.hh"
 #include "provision-proxy/server/tls_context.hh"
 
@@ -143,7 +144,9 @@ class Server::Impl {
         return "device " + device + ": " + std::strerror(errno);
       if (!error) acceptor.bind(endpoint, error);
       if (!error) acceptor.listen(kBacklog, error);
-      if (error) return address.to_string() + " cannot be listened on: " + error.message();
+      if (error)
+        return address.to_string() +
+               " cannot be listened on: " + bind_words(error.value(), PortKind::kTcp, address.port);
     }
     return "";
   }

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/bind_words.hh"
+
 namespace holdfast::provision {
 namespace {
 
@@ -99,7 +101,7 @@ std::string UdpPort::open(const Endpoint& local, uint8_t dscp, const std::string
                                       static_cast<socklen_t>(device.size() + 1)) != 0)
     return "device " + device + ": " + std::strerror(errno);
   socket_.bind(local, error);
-  return error ? error.message() : "";
+  return error ? bind_words(error.value(), PortKind::kUdp, local.port()) : "";
 }
 
 UdpPort::Endpoint UdpPort::local() const {

@@ -17,6 +17,8 @@
 #include <array>
 #include <system_error>
 
+#include "base/bind_words.hh"
+
 namespace holdfast::sip {
 namespace {
 
@@ -132,8 +134,10 @@ Result<Descriptor, std::string> open_socket(SocketKind kind, const SocketAddress
   if (kind == SocketKind::tcp_listener && !set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1))
     return error_text(errno);
   const Sockaddr local = to_sockaddr(address);
-  if (bind(fd.get(), local.get(), local.size) != 0) return error_text(errno);
-  if (kind == SocketKind::tcp_listener && listen(fd.get(), kBacklog) != 0) return error_text(errno);
+  const auto port = kind == SocketKind::udp ? PortKind::kUdp : PortKind::kTcp;
+  if (bind(fd.get(), local.get(), local.size) != 0) return bind_words(errno, port, address.port);
+  if (kind == SocketKind::tcp_listener && listen(fd.get(), kBacklog) != 0)
+    return bind_words(errno, port, address.port);
   return fd;
 }
 

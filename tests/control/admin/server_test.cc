@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The admin server on real sockets: documents, shapes of request smuggling, slow and greedy
 // clients.
+#include "base/bind_words.hh"
 #include "tests/control/admin/admin_fixture.hh"
 
 namespace holdfast::admin {
@@ -292,8 +293,8 @@ TEST_F(AdminServer, ATakenPortIsOneLine) {
   config_.socket += "2";
   auto second = Server::start(config_, {}, times_);
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error(),
-            "admin page " + config_.listen.to_string() + ": Address already in use");
+  EXPECT_EQ(second.error(), "admin page " + config_.listen.to_string() + ": " +
+                                bind_words(EADDRINUSE, PortKind::kTcp, config_.listen.port));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "base/bind_words.hh"
 #include "provision-proxy/proxy/exchange.hh"
 #include "provision-proxy/tftp/packet.hh"
 #include "tests/provision-proxy/tftp/server_fixture.hh"
@@ -131,7 +132,7 @@ TEST_F(TftpFrontsTest, SaysWhichPortCannotBeHad) {
   const auto error = TftpFronts::start(io_, {section("::1"), taken}, 0, files_);
   ASSERT_FALSE(error);
   EXPECT_EQ(error.error(), "provision-tftp 2 (lan): TFTP 127.0.0.1:" + std::to_string(taken.port) +
-                               ": Address already in use");
+                               ": " + bind_words(EADDRINUSE, PortKind::kUdp, taken.port));
 }
 
 }  // namespace

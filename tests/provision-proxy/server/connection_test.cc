@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A connection on a real socket: requests in order, answers in every framing, ends that cannot be
 // taken for others.
+#include "base/bind_words.hh"
 #include "tests/provision-proxy/server/server_fixture.hh"
 
 namespace holdfast::provision {
@@ -58,8 +59,9 @@ TEST_F(ConnectionTest, AnAddressThatIsTakenIsOneClearLine) {
   taken.port = server_->addresses(0)[0].port;
   const auto second = Server::start(io_, {plain(), taken}, limits_, handler_, {});
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error(), "provision-listener 2 (lan): 127.0.0.1:" + std::to_string(taken.port) +
-                                " cannot be listened on: Address already in use");
+  EXPECT_EQ(second.error(),
+            "provision-listener 2 (lan): 127.0.0.1:" + std::to_string(taken.port) +
+                " cannot be listened on: " + bind_words(EADDRINUSE, PortKind::kTcp, taken.port));
 }
 
 TEST_F(ConnectionTest, KeepsAliveAndPipelinesInOrder) {

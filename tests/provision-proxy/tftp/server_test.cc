@@ -2,6 +2,7 @@
 // The TFTP server over real sockets: addresses and ports, what it refuses, its limits, its books.
 #include <cstring>
 
+#include "base/bind_words.hh"
 #include "tests/provision-proxy/tftp/server_fixture.hh"
 
 namespace holdfast::provision {
@@ -209,7 +210,8 @@ TEST_F(TftpServerTest, TakesNoPortThatIsTaken) {
   same.listen = {*SocketAddress::parse("127.0.0.1:0"), address()};
   boost::asio::io_context other;
   TftpServer second(other, same, source);
-  EXPECT_EQ(second.open(), "TFTP " + address().to_string() + ": Address already in use");
+  EXPECT_EQ(second.open(), "TFTP " + address().to_string() + ": " +
+                               bind_words(EADDRINUSE, PortKind::kUdp, address().port));
   EXPECT_TRUE(second.addresses().empty());
 }
 
