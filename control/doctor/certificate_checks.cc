@@ -46,6 +46,9 @@ void check_certificates(const Machine& machine, const config::SiteConfig& site,
     }
     const auto& centre = site.daemon->centre;
     if (centre.transport == sip::Transport::tls) rows.authorities("CA of the centre", centre.ca);
+    for (const auto& gateway : site.daemon->gateways)
+      if (gateway.transport == sip::Transport::tls)
+        rows.authorities("CA of gateway " + gateway.name, gateway.ca);
   }
   if (!site.provision) return;
   for (const auto& l : site.provision->listeners) {

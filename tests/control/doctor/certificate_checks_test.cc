@@ -40,7 +40,11 @@ class CertificateChecks : public testing::Test {
         "[centre]\nservers = [\"198.18.3.2\"]\ndomain = \"lab.voip\"\ninterface = \"lan\"\n"
         "transport = \"tls\"\nca = \"" +
         files.certificate("ca") +
-        "\"\n[[provision-origin]]\nname = \"centre\"\nurl = \"https://centre.example\"\n"
+        "\"\n[[gateway]]\nname = \"pstn\"\naddress = \"198.18.1.20:5061\"\ninterface = \"lan\"\n"
+        "transport = \"tls\"\nca = \"" +
+        files.certificate("ca") +
+        "\"\n[dial-plan]\nemergency = [\"911\"]\n[[provision-origin]]\nname = \"centre\"\nurl = "
+        "\"https://centre.example\"\n"
         "[[provision-listener]]\ninterface = \"lan\"\nport = 8089\ntls = true\n" +
         phones);
     std::vector<Row> rows;
@@ -55,10 +59,11 @@ class CertificateChecks : public testing::Test {
 
 TEST_F(CertificateChecks, GoodOnesHaveARowEach) {
   const auto rows = look();
-  ASSERT_EQ(rows.size(), 3U);
+  ASSERT_EQ(rows.size(), 4U);
   for (const Row& row : rows) EXPECT_EQ(row.state, State::ok) << row.name << ": " << row.why;
   EXPECT_EQ(said("SIP lan").find("ok: " + files.certificate("edge") + ", until "), 0U);
   EXPECT_EQ(said("CA of the centre").find("ok: "), 0U);
+  EXPECT_EQ(said("CA of gateway pstn").find("ok: "), 0U);
   EXPECT_EQ(said("provision lan 8089").find("ok: "), 0U);
 }
 
