@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // holdfast cert: the certificates that SIP over TLS shows, from request to renewal.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <ctime>
 #include <set>
 
@@ -55,9 +56,15 @@ std::optional<certs::Place> find_place(Context& context, const Asked& asked,
   for (const auto& listener : daemon.listeners)
     if (listener.has(sip::Transport::tls))
       with_tls += (with_tls.empty() ? "" : ", ") + listener.interface;
-  context.fail(kDidNotHold, asked.config + ": no [[sip-listener]] of an interface '" +
-                                asked.interface + "' has tls; " +
-                                (with_tls.empty() ? "none has" : "it is that of: " + with_tls));
+  const bool is_there =
+      std::any_of(daemon.listeners.begin(), daemon.listeners.end(),
+                  [&](const auto& listener) { return listener.interface == asked.interface; });
+  const std::string quoted = "'" + asked.interface + "'";
+  context.fail(kDidNotHold,
+               asked.config + ": " +
+                   (is_there ? "the [[sip-listener]] of interface " + quoted + " has no tls"
+                             : "there is no [[sip-listener]] of an interface " + quoted) +
+                   (with_tls.empty() ? "; nor has any other tls" : "; with tls: " + with_tls));
   return std::nullopt;
 }
 

@@ -84,29 +84,35 @@ struct Wanted {
   std::string_view by;  // the program
   bool tcp;
   SocketAddress at;
+  std::string pid_file;  // of the daemon that the configuration is for
 };
 
 std::vector<Wanted> wanted_by(const config::SiteConfig& site) {
   std::vector<Wanted> all;
   if (site.daemon) {
+    const std::string pid_file = site.daemon->storage.directory + "/holdfastd.pid";
     for (const auto& l : site.daemon->listeners) {
       for (const auto& ip : l.addresses) {
         for (const auto transport : config::kTransports) {
           if (l.has(transport))
-            all.push_back(
-                {"SIP", "holdfastd", transport != sip::Transport::udp, {ip, l.port_of(transport)}});
+            all.push_back({"SIP",
+                           "holdfastd",
+                           transport != sip::Transport::udp,
+                           {ip, l.port_of(transport)},
+                           pid_file});
         }
       }
     }
-    all.push_back({"admin page", "holdfastd", true, site.daemon->admin.listen});
+    all.push_back({"admin page", "holdfastd", true, site.daemon->admin.listen, pid_file});
   }
   if (site.provision) {
+    const std::string pid_file = site.provision->provision.directory + "/holdfast-provision.pid";
     for (const auto& l : site.provision->listeners)
       for (const auto& ip : l.addresses)
-        all.push_back({"provision", "holdfast-provision", true, {ip, l.port}});
+        all.push_back({"provision", "holdfast-provision", true, {ip, l.port}, pid_file});
     for (const auto& t : site.provision->tftps)
       for (const auto& ip : t.addresses)
-        all.push_back({"TFTP", "holdfast-provision", false, {ip, t.port}});
+        all.push_back({"TFTP", "holdfast-provision", false, {ip, t.port}, pid_file});
   }
   return all;
 }
@@ -114,6 +120,15 @@ std::vector<Wanted> wanted_by(const config::SiteConfig& site) {
 bool clashes(const Bound& bound, const Wanted& wanted) {
   return bound.tcp == wanted.tcp && bound.port == wanted.at.port &&
          (bound.ip == wanted.at.ip || bound.ip.is_unspecified());
+}
+
+// Whether it is the one that wrote the file, or there is no file to tell. A container counts pids
+// of its own, and the file is of inside.
+bool wrote(const Machine& machine, const Holder& holder, const std::string& pid_file) {
+  const auto pid = machine.read(pid_file);
+  if (!pid || pid->empty() || *pid == holder.pid) return true;
+  const auto status = machine.read("/proc/" + holder.pid + "/status");
+  return status && has_word(value_of(*status, "NSpid"), *pid);
 }
 
 void check_port(const Machine& machine, const Wanted& wanted, const std::vector<Bound>& taken,
@@ -136,6 +151,9 @@ void check_port(const Machine& machine, const Wanted& wanted, const std::vector<
     if (holder->second.program != wanted.by.substr(0, kMaxCommand))
       return rows.refuse(name, "another program has it: " + who,
                          "end that program, or choose another port", true);
+    if (!wrote(machine, holder->second, wanted.pid_file))
+      return rows.refuse(name, "another " + who + " has it, not that of " + wanted.pid_file,
+                         "end that one, or choose another port", true);
     ours = who;
   }
   rows.ok(name, ours.empty() ? "free" : "taken by " + ours);

@@ -230,6 +230,26 @@ const Case kCases[] = {
        m.link("/proc/8/fd/4", "socket:[4711]");
      },
      kShared, "port", "SIP UDP 198.18.1.2:5060", "ok: taken by holdfastd (pid 8)", true},
+    {"sip_port_of_a_holdfastd_in_a_container_is_ours",
+     [](auto& m) {
+       m.write("/proc/net/udp", kTaken);
+       m.write("/proc/8/comm", "holdfastd");
+       m.write("/proc/8/status", "Name:\tholdfastd\nNSpid:\t8\t3\n");
+       m.link("/proc/8/fd/4", "socket:[4711]");
+       m.write("/var/lib/holdfast/holdfastd.pid", "3\n");
+     },
+     kShared, "port", "SIP UDP 198.18.1.2:5060", "ok: taken by holdfastd (pid 8)", true},
+    {"sip_port_of_another_holdfastd",
+     [](auto& m) {
+       m.write("/proc/net/udp", kTaken);
+       m.write("/proc/8/comm", "holdfastd");
+       m.write("/proc/8/status", "Name:\tholdfastd\nNSpid:\t8\n");
+       m.link("/proc/8/fd/4", "socket:[4711]");
+       m.write("/var/lib/holdfast/holdfastd.pid", "3\n");
+     },
+     kShared, "port", "SIP UDP 198.18.1.2:5060",
+     "not usable: another holdfastd (pid 8) has it, not that of /var/lib/holdfast/holdfastd.pid",
+     false},
     {"sip_port_of_another_program_beside_holdfastd",
      [](auto& m) {
        m.write("/proc/net/udp", kTaken);
