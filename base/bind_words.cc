@@ -8,7 +8,7 @@
 namespace holdfast {
 
 std::string bind_words(int error, PortKind kind, uint16_t port) {
-  const std::string words = std::error_code(error, std::generic_category()).message();
+  std::string words = std::error_code(error, std::generic_category()).message();
   if (error == EADDRINUSE)
     return words + ": another program has it; holdfast doctor names it, as does ss -lnp" +
            (kind == PortKind::kTcp ? "t" : "u") + " 'sport = :" + std::to_string(port) +

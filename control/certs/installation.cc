@@ -119,6 +119,7 @@ std::string no_authorities(const std::string& file) {
 
 std::vector<tls::CertificateFacts> facts_of_all(const std::vector<tls::Certificate>& chain) {
   std::vector<tls::CertificateFacts> all;
+  all.reserve(chain.size());
   for (const auto& one : chain) all.push_back(tls::facts_of(one.get()));
   return all;
 }
