@@ -235,6 +235,13 @@ std::string CallTable::caller_tag(uint64_t key) const {
   return found == calls_.end() ? std::string{} : found->second.caller_tag;
 }
 
+CallToken CallTable::token(uint64_t key) const {
+  const auto found = calls_.find(key);
+  if (found == calls_.end()) return {};
+  const CallStatus& status = found->second.status;
+  return {key, status.caller, status.emergency, status.survival};
+}
+
 void CallTable::sweep() {
   const uint64_t now = loop_.now_ms();
   // The same time for each, so the oldest ends first.

@@ -22,6 +22,7 @@
 #include "sip/loop.hh"
 #include "sip/media_filter.hh"
 #include "sip/proxy/proxy_snapshot.hh"
+#include "sip/record_route_token.hh"
 
 namespace holdfast::sip {
 
@@ -74,6 +75,7 @@ class CallTable {
   bool is_over(uint64_t key) const { return over_.contains(key); }
   // The tag of the call's caller; empty: the call is not known.
   std::string caller_tag(uint64_t key) const;
+  CallToken token(uint64_t key) const;  // for its messages; key 0: the call is not known
 
   // To be called once a second.
   void sweep();

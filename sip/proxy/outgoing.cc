@@ -27,7 +27,7 @@ void copy_dialog(Message& to, const Message& from, std::string_view method) {
 
 }  // namespace
 
-std::string make_via(const Listener& listener, std::string_view branch) {
+std::string make_via(const Listener& listener, std::string_view branch, std::string_view token) {
   std::string via = "SIP/2.0/";
   via += listener.transport == Transport::udp   ? "UDP"
          : listener.transport == Transport::tcp ? "TCP"
@@ -36,11 +36,12 @@ std::string make_via(const Listener& listener, std::string_view branch) {
   via.append(branch).append(";rport");
   // RFC 5923: requests for us may come back by the connection that we have opened.
   if (listener.transport == Transport::tls) via += ";alias";
+  if (!token.empty()) via.append(";").append(kTokenParameter).append("=").append(token);
   return via;
 }
 
 Message make_copy(const Message& request, const Request& view, const Forward& forward,
-                  const Target& target, const Listener& listener) {
+                  const Target& target, const Listener& listener, std::string_view token) {
   Message copy = request;
   if (!(target.request_uri == view.uri)) copy.set_request_uri(target.request_uri.to_string());
   copy.set(Header::max_forwards, std::to_string(forward.max_forwards));
@@ -63,7 +64,7 @@ Message make_copy(const Message& request, const Request& view, const Forward& fo
     if (entries[i] == "*") continue;
     copy.replace_entry(Header::contact, i, with_uri(entries[i], target.contacts[contact++].uri));
   }
-  copy.push_front(Header::via, make_via(listener, target.branch));
+  copy.push_front(Header::via, make_via(listener, target.branch, token));
   return copy;
 }
 

@@ -18,13 +18,15 @@
 namespace holdfast::sip {
 
 // "SIP/2.0/UDP 198.18.2.2:5060;branch=..;rport": RFC 3581 asks the next hop for the way back; by
-// TLS RFC 5923 ("alias") has it use our connection for its own requests too.
-std::string make_via(const Listener& listener, std::string_view branch);
+// TLS RFC 5923 ("alias") has it use our connection for its own requests too. `token`: of the call
+// (record_route_token.hh), as parameter of ours; empty: none.
+std::string make_via(const Listener& listener, std::string_view branch,
+                     std::string_view token = {});
 
 // The copy of a request for one target, by the socket that it leaves by. What the target does not
 // change stays as it came.
 Message make_copy(const Message& request, const Request& view, const Forward& forward,
-                  const Target& target, const Listener& listener);
+                  const Target& target, const Listener& listener, std::string_view token = {});
 
 // An answer of ours. The tag goes into a To that has none.
 Message make_reply(const Message& request, int status, std::string_view phrase,

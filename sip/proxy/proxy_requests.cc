@@ -134,6 +134,7 @@ CallPlace Proxy::Core::place_of(const Request& view) const {
     if (!opened) return false;
     place.call_key = opened->token.call_key;
     place.emergency = opened->token.emergency;
+    place.token = token->value;
     place.sender =
         opened->sender == sip::Sender::caller ? media::Side::caller : media::Side::callee;
     return true;
@@ -147,6 +148,11 @@ CallPlace Proxy::Core::place_of(const Request& view) const {
     place.call_key = calls_.find(view.call_id, view.from.tag, view.to.tag);
     if (place.call_key != 0 && calls_.caller_tag(place.call_key) != view.from.tag)
       place.sender = media::Side::callee;
+    const CallToken token = calls_.token(place.call_key);
+    if (token.call_key != 0)
+      place.token =
+          seal_token(token, config_.route.keys, view.call_id, calls_.caller_tag(place.call_key))
+              .value_or(std::string());
   }
   // Dialogs of SUBSCRIBE and REFER carry tokens too, and are no calls.
   if (!makes_calls(view.method) && !calls_.knows(place.call_key)) place.call_key = 0;

@@ -33,6 +33,21 @@ bool Proxy::Core::is_our_branch(const ResponseView& view) const {
   return false;
 }
 
+// Of a request in a dialog our Via tells the call; of one that makes a dialog our Record-Route.
+std::optional<Proxy::Core::AnswerPlace> Proxy::Core::place_of(const ResponseView& view) const {
+  const auto open = [&](const std::string& text) {
+    return open_token(text, config_.route.keys, view.call_id, view.from.tag, view.to.tag);
+  };
+  if (const auto opened = open(view.via.front().token)) return AnswerPlace{*opened, true};
+  std::optional<AnswerPlace> found;
+  for (const NameAddress& hop : view.record_route) {
+    const UriParameter* text = hop.uri.find(kTokenParameter);
+    if (text == nullptr || !is_ours(config_.route, hop.uri)) continue;
+    if (const auto opened = open(text->value)) found = AnswerPlace{*opened, false};
+  }
+  return found;
+}
+
 // RFC 3261 section 16.7: what matches no branch of ours passes as by a stateless proxy.
 void Proxy::Core::pass_statelessly(const Message& message, const ResponseView& view,
                                    const Origin& origin) {
@@ -53,45 +68,48 @@ void Proxy::Core::pass_statelessly(const Message& message, const ResponseView& v
   auto out = std::make_shared<Message>(message);
   out->pop_entry(Header::via);
   const auto send = [this, out, hop = *back] { endpoints_.send(hop, out->serialise()); };
-  std::optional<OpenedToken> token;
-  for (const NameAddress& hop : view.record_route) {
-    const UriParameter* text = hop.uri.find(kTokenParameter);
-    if (text == nullptr || !is_ours(config_.route, hop.uri)) continue;
-    const auto opened =
-        open_token(text->value, config_.route.keys, view.call_id, view.from.tag, view.to.tag);
-    if (opened) token = *opened;
-  }
-  if (!token || method_of(view.cseq.method) != Method::invite) return send();
-  const uint64_t key = token->token.call_key;
+  const auto place = place_of(view);
+  const Method method = method_of(view.cseq.method);
+  const bool may_carry_sdp =
+      method == Method::invite || method == Method::update || method == Method::prack;
+  if (!place || !may_carry_sdp) return send();
+  const CallToken& call = place->opened.token;
+  const bool by_caller = place->opened.sender == sip::Sender::caller;  // the request
   if (message.status() >= 200 && message.status() < 300) {
     Request request;  // as far as the call is concerned
     request.call_id = view.call_id;
     request.from = view.from;
     request.to = view.to;
     request.origin = {back->address, back->transport, back->interface};
-    calls_.seen(key, request, token->token.caller, token->sender == sip::Sender::caller);
+    calls_.seen(call.call_key, request, call.caller, by_caller);
   }
   if (media == nullptr) return send();
   MediaMessage ask;
-  ask.call_key = key;
-  ask.emergency = token->token.emergency;
-  ask.sender = media::Side::callee;
-  ask.caller_tag = view.from.tag;
-  ask.callee_tag = view.to.tag;
-  ask.branch = view.via.front().field.branch;
+  ask.call_key = call.call_key;
+  ask.emergency = call.emergency;
+  ask.sender = by_caller ? media::Side::callee : media::Side::caller;
+  ask.caller_tag = by_caller ? view.from.tag : view.to.tag;
+  ask.callee_tag = by_caller ? view.to.tag : view.from.tag;
+  if (!place->in_dialog) ask.branch = view.via.front().field.branch;
+  ask.method = method;
   ask.status = message.status();
   ask.reliable = view.is_reliable;
   ask.from = origin;
   ask.to = {back->address, back->transport, back->interface};
   ask.body = message.body();
   if (!ask.body.empty()) ask.content_type = message.value(Header::content_type);
-  media->message(ask,
-                 [send, out, alive = std::weak_ptr<bool>(alive_)](const MediaVerdict& verdict) {
-                   if (alive.expired()) return;
-                   if (verdict.kind == MediaVerdict::Kind::refuse) out->set_body({});
-                   if (verdict.kind == MediaVerdict::Kind::replace) out->set_body(verdict.body);
-                   send();
-                 });
+  media->message(ask, [this, send, out, id = view.call_id,
+                       alive = std::weak_ptr<bool>(alive_)](const MediaVerdict& verdict) {
+    if (alive.expired()) return;
+    if (verdict.kind == MediaVerdict::Kind::refuse) {
+      count("media_" + verdict.reason);
+      log(LogLevel::warning, "call " + id + ": an answer to a request from before we started " +
+                                 "goes on without its SDP: " + verdict.reason);
+      out->set_body({});
+    }
+    if (verdict.kind == MediaVerdict::Kind::replace) out->set_body(verdict.body);
+    send();
+  });
 }
 
 }  // namespace holdfast::sip

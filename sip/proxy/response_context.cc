@@ -135,8 +135,10 @@ void ResponseContext::launch(size_t index, const Branch* first) {
     return finish_branch(branch, 503, Outcome::failed, std::nullopt);
   }
   branch.hop.interface = listener->interface;
-  branch.sent = make_copy(*start_.request, start_.view, start_.forward, target, *listener);
-  if (!passes_filter()) return send(branch);
+  const bool asks = passes_filter();
+  branch.sent = make_copy(*start_.request, start_.view, start_.forward, target, *listener,
+                          asks ? start_.call.token : std::string());
+  if (!asks) return send(branch);
   ask_filter(media_message(branch, branch.sent, 0, start_.view.to.tag),
              [this, &branch](const MediaVerdict& verdict) {
                if (branch.outcome != Outcome::none) return;  // given up meanwhile

@@ -28,6 +28,7 @@ struct CallPlace {
   media::Side sender = media::Side::caller;
   bool in_dialog = false;
   bool emergency = false;
+  std::string token;  // of a request in a dialog: that call's, for our Via
   // Calls of the same dialog whose passage through us a BYE leaves out (see route_in_dialog.cc).
   std::vector<OpenedToken> left_out;
 };

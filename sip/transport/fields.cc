@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 
+#include "sip/record_route_token.hh"
 #include "sip/transport/message.hh"
 
 namespace holdfast::sip {
@@ -114,6 +115,8 @@ std::optional<ViaValue> parse_via(std::string_view text) {
   value.field.received = text_or_empty(via->v_received);
   if (value.field.received.starts_with('[') && value.field.received.ends_with(']'))
     value.field.received = value.field.received.substr(1, value.field.received.size() - 2);
+  const std::string own(kTokenParameter);
+  if (const char* token = find(via->v_params, own.c_str())) value.token = token;
   if (const char* rport = find(via->v_params, "rport")) {
     const auto port = parse_number(rport);
     value.wants_rport = *rport == '\0';

@@ -23,6 +23,7 @@ struct ViaValue {
   std::string transport;     // as written: "UDP", "TLS", "WS"
   bool wants_rport = false;  // RFC 3581: rport without a value
   std::optional<uint16_t> rport;
+  std::string token;  // of ours: which call the request is of (record_route_token.hh)
 };
 
 std::optional<ViaValue> parse_via(std::string_view text);

@@ -159,6 +159,41 @@ TEST_F(ProxyAnchorTest, AfterAKillTheFirstAnswerIsAnchored) {
   expect_no_legs();
 }
 
+// The answers of requests in dialogs have no Record-Route; our Via names their call.
+TEST_F(ProxyAnchorTest, AfterAKillTheAnswerInADialogIsAnchoredForEitherSide) {
+  start_all();
+  const Text at_centre = invite();
+  const Text at_alice = answer(at_centre);
+  int round = 1;
+  for (const std::string method : {"INVITE", "UPDATE"}) {
+    SCOPED_TRACE(method);
+    ++round;
+    to_lan(alice, by_caller(method, at_alice, alice, round, sdp("198.18.1.10:4400")));
+    const Text asked = take(centre);
+    start_all(true);
+    to_wan(centre, reply(asked, 200, "OK", "", contact(centre), sdp("198.18.3.30:7000")));
+    Text back = take(alice);
+    if (back.status() == 100) back = take(alice);
+    EXPECT_EQ(back.status(), 200);
+    EXPECT_EQ(wants(back.body()), "198.18.1.2:30000");
+    EXPECT_EQ(back.body().find("198.18.3."), std::string::npos) << "the far phone's own address";
+    EXPECT_EQ(dataplane_.only().legs[1].remote->to_string(), "198.18.3.30:7000");
+
+    to_wan(centre, by_callee(method, at_centre, "callee", centre, round, kFarSdp));
+    Text at_phone = take(alice);
+    start_all(true);
+    to_lan(alice, reply(at_phone, 200, "OK", "", contact(alice), sdp("198.18.1.10:4600")));
+    Text ours = take(centre);
+    if (ours.status() == 100) ours = take(centre);
+    EXPECT_EQ(wants(ours.body()), "198.18.2.2:30000");
+    EXPECT_EQ(ours.body().find("198.18.1.10"), std::string::npos);
+    EXPECT_EQ(dataplane_.only().legs[0].remote->to_string(), "198.18.1.10:4600");
+  }
+  EXPECT_EQ(proxy->snapshot().calls.size(), 1u);
+  hang_up(at_alice);
+  expect_no_legs();
+}
+
 TEST_F(ProxyAnchorTest, APhoneThatTakesRtpSavpAloneIsOfferedIt) {
   rules_.srtp["wan"] = {
       media::SrtpPolicy::offer, {media::SrtpSuite::aes_cm_128_hmac_sha1_80}, true};
