@@ -27,6 +27,7 @@ struct MediaMessage {
   std::string callee_tag;  // empty: no dialog yet
   // Of our Via in the call's first INVITE: the fork. Empty inside a dialog.
   std::string branch;
+  bool from_before = false;        // a response whose request went on before we started
   bool again = false;              // a first INVITE to whoever had Kind::again of the one before
   Method method = Method::invite;  // of a response: of its request
   int status = 0;                  // 0: a request. A branch that timed out has 408
@@ -43,6 +44,7 @@ struct MediaVerdict {
     pass,     // send it as it is
     replace,  // send it with `body` in place of its own
     refuse,   // a request: answer `status`. A response: drop its body, or end the branch
+    later,    // a response with `from_before`: not now, it comes again by itself
     again     // a failure of a first INVITE: another offer may be taken. The INVITE may be sent to
               // the same target once more, `again` said in its message; else pass
   };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <map>
 
 #include "media/srtp/trailer.hh"
@@ -122,6 +123,8 @@ sip::ProxyConfig proxy_config_of(const config::SiteConfig& site, const Keys& key
 sip::AnchorConfig anchor_config_of(const config::SiteConfig& site) {
   sip::AnchorConfig anchor;
   anchor.socket_path = site.dataplane.control_socket;
+  anchor.offers_directory =
+      std::filesystem::path(site.dataplane.control_socket).parent_path() / "offers";
   anchor.media = media_rules_of(site);
   for (const auto& interface : site.dataplane.interfaces) {
     sip::InterfaceRules& rules = anchor.rules[interface.name];

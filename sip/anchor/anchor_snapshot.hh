@@ -60,6 +60,10 @@ std::string_view name_of(AnchorState state);
   X(srtp_keys_removed, "bodies passed unanchored, without keys that may not be told")        \
   X(srtp_pass_refused, "messages or bodies that would have to pass so, and may not")         \
   X(srtp_given_up, "m= lines that went on in plain RTP in a dialog that had SRTP on them")   \
+  X(offers_kept, "offers kept in memory files, to know their answers after a restart")       \
+  X(offers_not_kept, "of which that could not be done")                                      \
+  X(offers_of_before, "offers from before we started, whose answers or repeats came")        \
+  X(answers_put_off, "answers to such, while the dataplane was not there: they come again")  \
   X(srtp_keys_spent, "legs that may not be sent to, their key of ours having had its time")  \
   X(checkpoints, "checkpoints of legs with SRTP that were taken")                            \
   X(dataplane_lost, "times the dataplane went away")                                         \

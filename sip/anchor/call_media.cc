@@ -88,6 +88,7 @@ void CallMedia::message(const MediaMessage& message, Done done) {
 void CallMedia::dialog_ended(const std::string& callee_tag) {
   enqueue([this, callee_tag] {
     media_.remove({caller_tag_, callee_tag, {}});
+    parts_.offers.forget(call_key_, "t" + callee_tag);
     notes_.erase("t" + callee_tag);
     bring([this](const Brought&) { finish(); });
   });
@@ -168,6 +169,9 @@ void CallMedia::take(const JobPtr& job) {
   if (!has_sdp) return take_without_sdp(job);
   if (notes.passing == media::other(message.sender)) return pass_answer(job);
   if (!read_sdp(job)) return;
+  find_kept(*job);
+  if (message.method == Method::ack) forget_offer(message);
+  if (has_lost_keys(*job)) return lose(job);
   take_over(*job);
   const Role role = role_of(*job);
   if (role == Role::offer) return offer(job, true);
@@ -215,6 +219,9 @@ void CallMedia::take_without_sdp(const JobPtr& job) {
   const MediaMessage& message = job->message;
   Notes& notes = notes_of(message);
   const bool success = message.status >= 200;
+  // Of an offer that we do not keep we must not find one that was kept before it.
+  if (message.status == 0 && (message.method == Method::invite || message.method == Method::ack))
+    forget_offer(message);
   const Side offerer = media::other(message.sender);
   // What could have brought the answer has come without it.
   const bool was_due = success ? notes.offer_method == message.method && !notes.offer_in_response
@@ -235,6 +242,7 @@ void CallMedia::take_without_sdp(const JobPtr& job) {
 // The request failed, and an offer in it came to nothing (RFC 3261 section 14.1).
 void CallMedia::take_failure(const JobPtr& job) {
   const MediaMessage& message = job->message;
+  forget_offer(message);
   if (message.method == Method::invite && !message.branch.empty()) {
     notes_.erase("b" + message.branch);
     if (!message.callee_tag.empty()) notes_.erase("t" + message.callee_tag);

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "media/sdp_origin.hh"
 #include "sip/anchor/anchor_counts.hh"
 #include "sip/anchor/media_anchor.hh"
+#include "sip/anchor/offer_files.hh"
 #include "sip/anchor/out_keys.hh"
 #include "sip/anchor/sdp_part.hh"
 #include "sip/anchor/stream_table.hh"
@@ -33,10 +35,15 @@ struct AnchorParts {
   const AnchorConfig& config;
   Loop& loop;
   StreamTable& streams;
+  OfferFiles& offers;
   AnchorCounts& counts;
   const Logger& logger;
   std::function<void(uint64_t call_key)> unanchored;  // see MediaFilter; may be none
 };
+
+// What names a kept offer in its call, from it, its answer or its ACK.
+std::string kept_name(const MediaMessage& message);
+media::Carrier carrier_of(const MediaMessage& message);
 
 class CallMedia : public std::enable_shared_from_this<CallMedia> {
  public:
@@ -84,6 +91,7 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
     media::MediaList relayed;  // what the relay sees of it
     std::vector<media::MediaAction> actions;
     std::string_view srtp_refused;  // the first reason, if all its lines are refused by SRTP
+    std::optional<KeptOffer> kept;  // of before we started: the message itself, or what it answers
   };
   using JobPtr = std::shared_ptr<Job>;
   enum class Role : uint8_t { offer, answer, echo };
@@ -116,6 +124,7 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   // call_offer.cc: following
   void choose_mux(Job& job);
   void offer(const JobPtr& job, bool allow_new);
+  void note_offer(const Job& job, bool fresh);
   bool withdraw_stale(const Job& job);
   void offered(const JobPtr& job, bool allow_new, const Brought& brought);
   void pass_unanchored(const JobPtr& job, AnchorCounter why);
@@ -128,6 +137,15 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
                                               size_t line) const;
   // Whether the line's end of that side shares a port for RTP and RTCP, as the dataplane was asked.
   bool has_mux(const Job& job, std::string_view branch, size_t line, media::Side side) const;
+
+  // call_kept.cc: offers that outlive us
+  bool is_known(const MediaMessage& message) const;
+  void find_kept(Job& job);
+  void follow_kept(const Job& answer);
+  bool has_lost_keys(const Job& job);
+  void lose(const JobPtr& job);
+  void keep_offer(const Job& job);
+  void forget_offer(const MediaMessage& message);
 
   // call_srtp.cc: keys
   const media::OfferAnswer* said(const MediaMessage& message) const;
@@ -160,6 +178,7 @@ class CallMedia : public std::enable_shared_from_this<CallMedia> {
   std::string caller_tag_;
   media::StreamList current_;           // what the dataplane was asked for
   std::map<std::string, Notes> notes_;  // by dialog
+  std::set<std::string> kept_;          // names of its offers that are files
   Notes overflow_;
   std::map<std::string, media::SdpOriginKeeper> keepers_;  // by dialog and who reads
   std::map<std::string, uint64_t, std::less<>> aliases_;   // branches taken over: id to hash

@@ -37,14 +37,14 @@ uint16_t status_of(const control::ClientError& refusal) {
   return our_lack ? 503 : 488;
 }
 
+}  // namespace
+
 media::Carrier carrier_of(const MediaMessage& message) {
   if (message.method == Method::ack) return media::Carrier::final;
   if (message.status == 0 || message.method != Method::invite) return media::Carrier::reliable;
   if (message.status >= 200) return media::Carrier::final;
   return message.reliable ? media::Carrier::reliable : media::Carrier::provisional;
 }
-
-}  // namespace
 
 // What becomes of each line. Without `allow_new`, lines that have no stream yet are refused.
 void CallMedia::choose_actions(Job& job, bool allow_new) {
@@ -103,12 +103,16 @@ void CallMedia::offer(const JobPtr& job, bool allow_new) {
   const bool fresh = *outcome == media::Taken::fresh;
   parts_.counts.add(fresh ? AnchorCounter::offers : AnchorCounter::repeats);
   if (message.again) parts_.counts.add(AnchorCounter::srtp_offered_alone);
-  Notes& notes = notes_of(message);
-  if (fresh) notes.offer_ms = parts_.loop.now_ms();
-  notes.offer_method = message.method;
-  notes.offer_in_response = message.status != 0;
-  remember_places(*job);
+  note_offer(*job, fresh);
   bring([this, job, allow_new](const Brought& brought) { offered(job, allow_new, brought); });
+}
+
+void CallMedia::note_offer(const Job& job, bool fresh) {
+  Notes& notes = notes_of(job.message);
+  if (fresh) notes.offer_ms = parts_.loop.now_ms();
+  notes.offer_method = job.message.method;
+  notes.offer_in_response = job.message.status != 0;
+  remember_places(job);
 }
 
 // True: the way is free for another offer.
@@ -264,6 +268,7 @@ void CallMedia::rewrite(const JobPtr& job) {
                     [this, job, reason] { refuse(job, 488, reason); });
   }
   parts_.counts.add(AnchorCounter::bodies_rewritten);
+  if (is_offer) keep_offer(*job);
   MediaVerdict verdict{MediaVerdict::Kind::replace, {}, 0, {}};
   verdict.body = replace_sdp(message.body, job->part, *body);
   media::wipe(body.value());

@@ -42,11 +42,14 @@ void CallMedia::settle_offered_srtp(Job& job) {
     if (!may_have_keys(line)) continue;
     media::SrtpBefore before;
     if (pending && i < pending->size()) before.same_offer = &(*pending)[i];
+    if (!pending && job.kept && i < job.kept->ours.size()) before.same_offer = &job.kept->ours[i];
     if (state) before.writer = state->agreed(message.sender, i);
     if (state) before.reader = state->agreed(media::other(message.sender), i);
     take_outcome(job, i,
                  settle_offer(crypto_values(*job.sdp, job.sdp->media()[i]), sides.sender,
                               sides.receiver, before, line));
+    if (!pending && before.same_offer && !line.crypto_onward.empty())
+      line.secure_onward = before.same_offer->secure_onward;
   }
 }
 

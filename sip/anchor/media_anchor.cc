@@ -35,8 +35,9 @@ class MediaAnchor::Core {
   Core(Loop& loop, AnchorConfig config, Logger logger)
       : config_(std::move(config)),
         logger_(std::move(logger)),
+        offers_(config_.offers_directory),
         streams_(loop, table_config(config_), counts_, logger_),
-        parts_{config_, loop, streams_, counts_, logger_, {}} {
+        parts_{config_, loop, streams_, offers_, counts_, logger_, {}} {
     streams_.on_abandoned([this](uint64_t key) { call_ended(key, [](const auto&) {}); });
     sweep_timer_ = loop.after(kSweepMs, [this] { sweep(); });
   }
@@ -56,11 +57,13 @@ class MediaAnchor::Core {
 
  private:
   bool begins_here(const MediaMessage& message) const;
+  void take(const MediaMessage& message, std::function<void(MediaVerdict)> done);
   void sweep();
 
   AnchorConfig config_;
   Logger logger_;
   AnchorCounts counts_;
+  OfferFiles offers_;
   std::map<uint64_t, std::shared_ptr<CallMedia>> calls_;
   StreamTable streams_;  // goes first: nothing calls back into calls any more
   AnchorParts parts_;
@@ -73,11 +76,26 @@ bool MediaAnchor::Core::begins_here(const MediaMessage& message) const {
   if (message.status == 0 && message.method == Method::invite) return true;
   if (message.body.empty() || message.status >= 300) return false;
   const bool request = message.status == 0 && message.method != Method::ack;
-  return request || !streams_.of_call(message.call_key).empty();
+  return request || !streams_.of_call(message.call_key).empty() ||
+         offers_.has(message.call_key, kept_name(message));
 }
 
+// Of a call that we do not know yet, what the dataplane has of it must be known first.
 void MediaAnchor::Core::message(const MediaMessage& message,
                                 std::function<void(MediaVerdict)> done) {
+  const bool must_wait = message.from_before && message.status < 300 && !message.body.empty() &&
+                         !calls_.contains(message.call_key);
+  if (!must_wait) return take(message, std::move(done));
+  streams_.when_up([this, message, done = std::move(done)](bool up) {
+    const bool was_ours =
+        message.branch.empty() || offers_.has(message.call_key, kept_name(message));
+    if (up || !was_ours) return take(message, done);
+    counts_.add(AnchorCounter::answers_put_off);
+    done({MediaVerdict::Kind::later, {}, 503, "dataplane_away"});
+  });
+}
+
+void MediaAnchor::Core::take(const MediaMessage& message, std::function<void(MediaVerdict)> done) {
   auto found = calls_.find(message.call_key);
   if (found == calls_.end()) {
     const bool invite = message.method == Method::invite && message.status == 0;
@@ -106,6 +124,7 @@ void MediaAnchor::Core::dialog_ended(uint64_t call_key, const std::string& calle
 
 void MediaAnchor::Core::call_ended(uint64_t call_key,
                                    std::function<void(std::vector<control::CallReport>)> done) {
+  offers_.forget(call_key);
   std::shared_ptr<CallMedia> call;
   const auto found = calls_.find(call_key);
   if (found != calls_.end()) {

@@ -40,6 +40,9 @@ struct InterfaceRules {
 
 struct AnchorConfig {
   std::string socket_path = "/run/holdfast/dataplane.sock";
+  // In memory, for offers that wait for their answers; empty: after a restart answers are followed
+  // as far as the dataplane's legs tell, those with SRTP are not.
+  std::string offers_directory;
   MediaRules media;                             // those that the proxy has (RouteConfig::media)
   std::map<std::string, InterfaceRules> rules;  // by the interface's name; the defaults else
   // How long the dataplane may take for one answer, and a message may wait for a dataplane that

@@ -113,6 +113,7 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   void pass_statelessly(const Message& message, const ResponseView& view, const Origin& origin);
   void heard_of(const std::string& key, const std::string& peer);
   bool is_our_branch(const ResponseView& view) const;
+  void acknowledge(const Message& answer, const ResponseView& view, const Origin& origin);
   // Which call an answer is of whose request is not known; none: its token is not there.
   struct AnswerPlace {
     OpenedToken opened;  // `sender`: of the request

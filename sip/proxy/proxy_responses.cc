@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Responses: to their branch, or statelessly on if the branch is from before a restart.
+#include <cstdio>
 #include <utility>
 
 #include "sip/branch.hh"
@@ -93,23 +94,43 @@ void Proxy::Core::pass_statelessly(const Message& message, const ResponseView& v
   if (!place->in_dialog) ask.branch = view.via.front().field.branch;
   ask.method = method;
   ask.status = message.status();
+  ask.from_before = true;
   ask.reliable = view.is_reliable;
   ask.from = origin;
   ask.to = {back->address, back->transport, back->interface};
   ask.body = message.body();
   if (!ask.body.empty()) ask.content_type = message.value(Header::content_type);
-  media->message(ask, [this, send, out, id = view.call_id,
+  const auto send_refused = [this, out, view, origin, ask, send](const std::string& reason) {
+    count("media_" + reason);
+    char key[24];
+    std::snprintf(key, sizeof key, "%016llx", static_cast<unsigned long long>(ask.call_key));
+    const bool asks_again = ask.branch.empty() && ask.status >= 200;
+    log(LogLevel::warning, "call " + std::string(key) +
+                               ": an answer to an offer from before we started: " + reason +
+                               (asks_again ? ", 491 to who offered" : ", goes on without its SDP"));
+    out->set_body({});
+    if (!asks_again) return send();
+    if (ask.method == Method::invite) acknowledge(*out, view, origin);
+    *out = make_reply(*out, 491, "Request Pending", {}, config_.server_name);
+    send();
+  };
+  media->message(ask, [this, send, send_refused, out,
                        alive = std::weak_ptr<bool>(alive_)](const MediaVerdict& verdict) {
     if (alive.expired()) return;
-    if (verdict.kind == MediaVerdict::Kind::refuse) {
-      count("media_" + verdict.reason);
-      log(LogLevel::warning, "call " + id + ": an answer to a request from before we started " +
-                                 "goes on without its SDP: " + verdict.reason);
-      out->set_body({});
-    }
+    if (verdict.kind == MediaVerdict::Kind::later) return drop("answer_put_off");
+    if (verdict.kind == MediaVerdict::Kind::refuse) return send_refused(verdict.reason);
     if (verdict.kind == MediaVerdict::Kind::replace) out->set_body(verdict.body);
     send();
   });
+}
+
+// A 2xx that we do not pass on, so that whoever gave it gives it no more.
+void Proxy::Core::acknowledge(const Message& answer, const ResponseView& view,
+                              const Origin& origin) {
+  auto ack = make_in_dialog("ACK", answer, answer, view, config_.route);
+  if (!ack) return count("late_2xx_without_contact");
+  send_alone(std::move(ack->message),
+             {origin.address, origin.transport, origin.interface, tls_name_at(origin.address.ip)});
 }
 
 }  // namespace holdfast::sip

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls over the wire through the proxy with its media anchored: the two sides of their seam.
 #include <algorithm>
+#include <filesystem>
 
 #include "sip/anchor/media_anchor.hh"
 #include "tests/sip/anchor/hand_dataplane.hh"
@@ -20,7 +21,10 @@ class ProxyAnchorTest : public ProxyTest {
         dataplane_(path_) {
     loop.watch(dataplane_.epoll_fd(), Loop::kReadable, [this](unsigned) { dataplane_.turn(); });
   }
-  ~ProxyAnchorTest() override { proxy.reset(); }
+  ~ProxyAnchorTest() override {
+    proxy.reset();
+    if (!offers_.empty()) std::filesystem::remove_all(offers_);
+  }
 
   // holdfastd as a whole, as after a kill when it ran before.
   void start_all(bool again = false) {
@@ -29,6 +33,7 @@ class ProxyAnchorTest : public ProxyTest {
     AnchorConfig anchoring;
     anchoring.socket_path = path_;
     anchoring.media = rules_;
+    anchoring.offers_directory = offers_;
     anchor_ = std::make_unique<MediaAnchor>(loop, anchoring, [](LogLevel, const std::string&) {});
     media = anchor_.get();
     start(again);
@@ -63,6 +68,7 @@ class ProxyAnchorTest : public ProxyTest {
   }
 
   MediaRules rules_;
+  std::string offers_;  // the directory that offers are kept in; empty: none
   std::string path_;
   HandDataplane dataplane_;
   std::unique_ptr<MediaAnchor> anchor_;
@@ -191,6 +197,85 @@ TEST_F(ProxyAnchorTest, AfterAKillTheAnswerInADialogIsAnchoredForEitherSide) {
   }
   EXPECT_EQ(proxy->snapshot().calls.size(), 1u);
   hang_up(at_alice);
+  expect_no_legs();
+}
+
+// Alice has SRTP, and so has the centre; she offers a new key, and we die before the answer.
+class RekeyOverAKill : public ProxyAnchorTest {
+ protected:
+  static std::string secured(const std::string& body, const std::string& key) {
+    std::string out = body + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + key + "\r\n";
+    return out.replace(out.find("RTP/AVP"), 7, "RTP/SAVP");
+  }
+  static std::string key_in(const std::string& body) {
+    const size_t at = body.find("inline:");
+    return at == std::string::npos ? "" : body.substr(at + 7, 40);
+  }
+  void offer_and_die() {
+    for (const char* name : {"lan", "wan"})
+      rules_.srtp[name] = {
+          media::SrtpPolicy::require, {media::SrtpSuite::aes_cm_128_hmac_sha1_80}, true};
+    start_all();
+    at_centre_ = invite(secured(kPhoneSdp, kFirst));
+    to_wan(centre, reply(at_centre_, 200, "OK", "callee", contact(centre), secured(kFarSdp, kFar)));
+    at_alice_ = take(alice);
+    to_lan(alice, by_caller("ACK", at_alice_, alice, 1));
+    EXPECT_EQ(take(centre).method(), "ACK");
+    to_lan(alice, by_caller("INVITE", at_alice_, alice, 2, secured(kPhoneSdp, kSecond)));
+    offer_ = take(centre);
+    EXPECT_EQ(take(alice).status(), 100);
+    start_all(true);
+    to_wan(centre, reply(offer_, 200, "OK", "", contact(centre), secured(kFarSdp, kFarAgain)));
+  }
+  const std::string kFirst = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+  const std::string kSecond = "NzB4d1BINUAvLEw6UzF3WSJ+PSdFcGdUJShpX1Zj";
+  const std::string kFar = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
+  const std::string kFarAgain = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd";
+  Text at_centre_, at_alice_, offer_;
+};
+
+TEST_F(RekeyOverAKill, TheAnswerHasOurKeyAndTheLegsHaveTheNewOnes) {
+  offers_ = testing::TempDir() + "hf-seam-offers-" + std::to_string(::getpid());
+  offer_and_die();
+  const Text back = take(alice);
+  EXPECT_EQ(back.status(), 200);
+  EXPECT_EQ(wants(back.body()), "198.18.1.2:30000");
+  const std::string ours = key_in(back.body());
+  EXPECT_EQ(ours.size(), 40u);
+  EXPECT_NE(ours, kFarAgain);
+  EXPECT_NE(ours, key_in(offer_.body()));
+  const auto& legs = dataplane_.keys(dataplane_.only().call);
+  const auto is = [&](const std::optional<media::SdesKey>& key, const std::string& text) {
+    const auto crypto = media::parse_crypto("1 AES_CM_128_HMAC_SHA1_80 inline:" + text);
+    return crypto && key && key->master.same_as(crypto->keys.front().master);
+  };
+  EXPECT_TRUE(is(legs[0]->in, kSecond) && is(legs[0]->out, ours));
+  EXPECT_TRUE(is(legs[1]->in, kFarAgain) && is(legs[1]->out, key_in(offer_.body())));
+  to_lan(alice, by_caller("ACK", at_alice_, alice, 2));
+  EXPECT_EQ(take(centre).method(), "ACK");
+  hang_up(at_alice_);
+  expect_no_legs();
+  EXPECT_TRUE(std::filesystem::is_empty(offers_));
+}
+
+TEST_F(RekeyOverAKill, WhereItsOfferIsLostAliceIsToOfferAgain) {
+  offer_and_die();
+  const Text back = take(alice);
+  EXPECT_EQ(back.status(), 491);
+  EXPECT_EQ(back.body(), "");
+  EXPECT_EQ(back.raw.find("Contact"), std::string::npos);
+  const Text ack = take(centre);
+  EXPECT_EQ(ack.method(), "ACK");
+  EXPECT_EQ(ack.one("CSeq"), "2 ACK");
+  EXPECT_EQ(ack.one("To"), offer_.one("To"));
+  EXPECT_NE(log.back().find("srtp_keys_lost"), std::string::npos);
+  EXPECT_EQ(counted("media_srtp_keys_lost"), 1u);
+  to_lan(alice, by_caller("INVITE", at_alice_, alice, 3, secured(kPhoneSdp, kSecond)));
+  const Text again = take(centre);
+  to_wan(centre, reply(again, 200, "OK", "", contact(centre), secured(kFarSdp, kFarAgain)));
+  EXPECT_EQ(take(alice).status(), 100);
+  EXPECT_EQ(key_in(take(alice).body()).size(), 40u);
+  hang_up(at_alice_);
   expect_no_legs();
 }
 
