@@ -243,7 +243,10 @@ void Daemon::Parts::drain(bool on) {
 }
 
 void Daemon::Parts::look_whether_drained() {
-  if (proxy_->is_drained()) {
+  // A call from before we started has its legs, whether it has said anything since or not.
+  const sip::AnchorSnapshot media = anchor_->snapshot();
+  const bool calls_of_before = media.state == sip::AnchorState::syncing || !media.adopted.empty();
+  if (proxy_->is_drained() && !calls_of_before) {
     log_line(LogLevel::info, "drained: the last call has ended");
     loop_->stop();
     return;

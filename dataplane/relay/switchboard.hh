@@ -106,8 +106,8 @@ class Switchboard {
     return (filter.last_port - filter.first_port + 1u) / 2;
   }
 
-  // table[address][pair of UDP ports]: the local port is the handle. Any lcore reads; the leg's owner
-  // writes, as it installs and removes it.
+  // table[address][pair of UDP ports]: the local port is the handle. Any lcore reads; the leg's
+  // owner writes, as it installs and removes it.
   LegIndex leg_at(uint32_t address_index, uint16_t udp_port) const {
     const AddressTable& table = by_address_[address_index];
     return __atomic_load_n(&table.legs[table.pair_of(udp_port)], __ATOMIC_RELAXED);

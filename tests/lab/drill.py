@@ -58,11 +58,15 @@ class Branch(Office):
 
     def say(self, *words):
         """The operator's command, its --json answer."""
+        return json.loads(self.operate(*words, "--json"))
+
+    def operate(self, *words):
+        """The operator's command, what it prints."""
         command = [HOLDFAST, "--socket", f"{self.box.LAB_STATE}/dataplane.sock",
-                   "--daemon-socket", f"{self.box.LAB_STATE}/holdfastd.sock", *map(str, words), "--json"]
+                   "--daemon-socket", f"{self.box.LAB_STATE}/holdfastd.sock", *map(str, words)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return done.stdout
 
     def branch_phone(self, user, **options):
         return self.phone(user, **{"expires": EXPIRES_S, **options})

@@ -13,6 +13,7 @@ from office import CENTRES
 AUDIO_BACK_WITHIN_S = 1
 MINUTES_WITHIN_S = 10  # of a call's end: the collector asks every 5 s
 SETTLE_S = 0.5
+DRAIN_LOOKS_S = 0.6  # longer than until holdfastd looks once more whether all calls have ended
 # caller, callee, who changes the session after the restart. A TCP phone speaks first: its connection died with us,
 # and nobody can reach it before it has made another (RFC 3261 section 18.2.2 knows no way back to an ephemeral port).
 CALLS = (("1010", "3011", ("3011", "1010")), ("3012", "1011", ("1011", "3012")), ("1013", "1012", ("1013", "1012")))
@@ -49,6 +50,10 @@ def test_holdfastd_dies_in_mid_call(branch, tmp_path):
         shown = branch.say("calls")["live"]
         assert {(call["from_before_restart"], call["phase"], bool(call["from"])) for call in shown} == {
             (True, "answered", True)}, shown
+        branch.operate("drain")
+        time.sleep(DRAIN_LOOKS_S)
+        assert branch.say("status")["holdfastd"]["draining"], "it ended before calls that live"
+        branch.operate("drain", "--off")
         for caller, callee, speakers in CALLS:
             for speaker in speakers:
                 other = callee if speaker == caller else caller
