@@ -80,6 +80,7 @@ void start_dpdk(const Options& options) {
     words.push_back(port_name(options, side) + port_arguments(options, side));
   }
   std::vector<char*> arguments;
+  arguments.reserve(words.size());
   for (std::string& word : words) arguments.push_back(word.data());
   if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) < 0)
     throw std::runtime_error(std::string("DPDK does not start: ") + rte_strerror(rte_errno));

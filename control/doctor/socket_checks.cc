@@ -67,8 +67,9 @@ std::map<std::string, Holder> holders_of(const Machine& machine, const std::set<
   for (const auto& pid : machine.list("/proc")) {
     if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
     const std::string folder = "/proc/" + pid;
-    for (const auto& fd : machine.list(folder + "/fd")) {
-      const std::string target = machine.link_target_name(folder + "/fd/" + fd);
+    const std::string open_files = folder + "/fd/";
+    for (const auto& fd : machine.list(open_files)) {
+      const std::string target = machine.link_target_name(std::string(open_files).append(fd));
       if (!target.starts_with(kSocketLink)) continue;
       const std::string inode =
           target.substr(kSocketLink.size(), target.size() - kSocketLink.size() - 1);

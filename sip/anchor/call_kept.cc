@@ -9,8 +9,6 @@
 namespace holdfast::sip {
 namespace {
 
-using media::Side;
-
 bool may_answer(const MediaMessage& message) {
   return message.status != 0 || message.method == Method::ack || message.method == Method::prack;
 }

@@ -63,7 +63,7 @@ TEST_F(CertificateTest, TheTextOfAKeyIsWiped) {
   const std::string line = text.substr(text.find('\n') + 1, 32);
   const std::string cut = files.file("cut.key", text.substr(0, text.size() / 2));
   test::FreedMemory freed{{line}};
-  { const std::string copy = text; }
+  { const std::string copy(text.data(), text.size()); }
   EXPECT_EQ(freed.seen(), 1U) << "or this test sees nothing";
   freed.forget();
   EXPECT_TRUE(read_key(files.key("edge")));

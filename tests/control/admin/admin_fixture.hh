@@ -76,7 +76,7 @@ class AdminServer : public testing::Test {
 
   void start() {
     Sources sources;
-    sources.sip = [this](Sources::Done done) {
+    sources.sip = [this](const Sources::Done& done) {
       if (busy) return false;
       if (!stuck) done(state_);
       return true;

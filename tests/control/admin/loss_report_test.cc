@@ -104,8 +104,9 @@ class LossReport : public AdminServer {
   }
   // What the command prints, and its status.
   std::pair<std::string, int> command(const std::string& arguments) const {
-    const std::string line = std::string(std::getenv("HOLDFAST")) + " --daemon-socket " +
-                             config_.socket + " " + arguments + " 2>&1";
+    const char* const program = std::getenv("HOLDFAST");
+    const std::string line = std::string(program != nullptr ? program : "holdfast") +
+                             " --daemon-socket " + config_.socket + " " + arguments + " 2>&1";
     FILE* pipe = ::popen(line.c_str(), "r");
     std::string out;
     char buffer[4096];
