@@ -147,9 +147,12 @@ def rows(pcap, display_filter):
         yield dict(zip(FIELDS, line.split("\t")))
 
 
-def frames_of(pcap, mac):
-    """The times of all frames that one interface sent, whatever is in them."""
-    return tshark(pcap, "-Y", f"eth.src == {mac}", "-T", "fields", "-e", "frame.time_epoch").splitlines()
+def frames_of(pcap, mac, since_ns=0):
+    """{hash of its bytes: how often}: the frames that one interface sent, whatever is in them, from a time on."""
+    lines = tshark(pcap, "-o", "frame.generate_md5_hash:TRUE", "-Y", f"eth.src == {mac}", "-T", "fields",
+                   "-e", "frame.time_epoch", "-e", "frame.md5_hash").splitlines()
+    pairs = (line.split("\t") for line in lines)
+    return collections.Counter(digest for epoch, digest in pairs if _ns(epoch) >= since_ns)
 
 
 def packets(pcap):
