@@ -137,6 +137,19 @@ class SrtpCall : public ::testing::Test {
     add.legs[1].remote = SocketAddress::parse("198.18.3.10:30000");
     return add;
   }
+  void begin(SrtpLife& life, const control::CallAdd& add) {
+    call = life.add(add);
+    for (size_t i = 0; i < 2; ++i)
+      if (add.legs[i].remote) life.rig.resolve(call.legs[i].leg);
+  }
+  // The phone protects with `mine` and hears with `ours`; the centre is as `add` says: plain.
+  void begin(SrtpLife& life, const SdesKey& mine, const SdesKey& ours,
+             control::CallAdd add = request()) {
+    add.legs[0].srtp = keys(mine, ours);
+    begin(life, add);
+    phone.use(mine, ours);
+  }
+  void begin(SrtpLife& life, SrtpSuite suite) { begin(life, key(suite), key(suite)); }
   // Every frame of `from` in one burst; what came out at the other side, in its order.
   std::vector<Bytes> pass(SrtpLife& life, const Endpoint& from, const std::vector<Bytes>& payloads,
                           bool rtcp = false) {
@@ -172,9 +185,6 @@ class SrtpCall : public ::testing::Test {
     for (size_t i = 0; i < count; ++i)
       packets.push_back(media::rtp_packet(ssrc, static_cast<uint16_t>(from + i), 160));
     return packets;
-  }
-  void resolve(SrtpLife& life) {
-    for (const control::LegReport& leg : call.legs) life.rig.resolve(leg.leg);
   }
   control::LegReport report(SrtpLife& life, size_t leg) {
     control::LegUpdate nothing;

@@ -14,11 +14,7 @@ TEST_F(SrtpCall, WhatComesBeyondTheLifetimeOfItsKeyIsDroppedByName) {
   SdesKey mine = key(SrtpSuite::aes_cm_128_hmac_sha1_80);
   mine.lifetime_packets = 40;
   const SdesKey ours = key(SrtpSuite::aes_cm_128_hmac_sha1_80);
-  control::CallAdd add = request();
-  add.legs[0].srtp = keys(mine, ours);
-  call = life.add(add);
-  resolve(life);
-  phone.use(mine, ours);
+  begin(life, mine, ours);
   const auto say_from = [&](uint16_t number, size_t count) {
     std::vector<Bytes> secure;
     for (const Bytes& packet : speech(number, count)) secure.push_back(phone.protect(packet));

@@ -53,13 +53,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_P(SrtpCallBy, PlainCentreAndSecurePhoneBySuite) {
   SrtpLife life({.engine = GetParam().make});
   for (const SrtpSuite suite : kSuites) {
-    const SdesKey mine = key(suite);
-    const SdesKey ours = key(suite);
-    control::CallAdd add = request();
-    add.legs[0].srtp = keys(mine, ours);
-    call = life.add(add);
-    resolve(life);
-    phone.use(mine, ours);
+    begin(life, suite);
     for (uint16_t burst = 0; burst < 4; ++burst) {
       say(life, phone, centre, speech(static_cast<uint16_t>(burst * 32), 32, 7));
       say(life, centre, phone, speech(static_cast<uint16_t>(500 + burst * 32), 32, 8));
@@ -89,17 +83,13 @@ TEST_P(SrtpCallBy, PlainCentreAndSecurePhoneBySuite) {
 TEST_F(SrtpCall, TwoSuitesMkiAndMux) {
   SrtpLife life({});
   control::CallAdd add = request();
-  const SdesKey phone_key = key(SrtpSuite::aes_cm_128_hmac_sha1_80, {0x1234, 2});
-  const SdesKey to_phone = key(SrtpSuite::aes_256_cm_hmac_sha1_80, {1, 1});
   const SdesKey centre_key = key(SrtpSuite::aead_aes_256_gcm, {9, 4});
   const SdesKey to_centre = key(SrtpSuite::aead_aes_128_gcm);
-  add.legs[0].srtp = keys(phone_key, to_phone);
   add.legs[1].srtp = keys(centre_key, to_centre);
   for (control::LegSpec& leg : add.legs) leg.rtcp_mux = true;
-  call = life.add(add);
-  resolve(life);
-  phone.use(phone_key, to_phone);
   centre.use(centre_key, to_centre);
+  begin(life, key(SrtpSuite::aes_cm_128_hmac_sha1_80, {0x1234, 2}),
+        key(SrtpSuite::aes_256_cm_hmac_sha1_80, {1, 1}), add);
   uint16_t number = 65500;  // over a roll-over
   for (int burst = 0; burst < 10; ++burst, number = static_cast<uint16_t>(number + 20)) {
     say(life, phone, centre, speech(number, 20, 7));
@@ -117,16 +107,10 @@ TEST_F(SrtpCall, TwoSuitesMkiAndMux) {
 TEST_F(SrtpCall, ForgedReplayedAndPlainPacketsGoNoFurther) {
   SrtpLife life({});
   for (const SrtpSuite suite : {SrtpSuite::aes_cm_128_hmac_sha1_80, SrtpSuite::aead_aes_128_gcm}) {
-    const SdesKey mine = key(suite);
-    const SdesKey ours = key(suite);
-    const SdesKey another = key(suite);
     control::CallAdd add = request();
-    add.legs[0].srtp = keys(mine, ours);
     add.legs[0].remote.reset();  // to be learned
-    call = life.add(add);
-    life.rig.resolve(call.legs[1].leg);
-    phone.use(mine, ours);
-    media::SrtpOracle thief(another, media::SrtpOracle::Role::sender);
+    begin(life, key(suite), key(suite), add);
+    media::SrtpOracle thief(key(suite), media::SrtpOracle::Role::sender);
     Endpoint elsewhere(0, "198.18.1.66:4000");
     const Bytes forged = thief.protect(media::rtp_packet(7, 1, 160), false);
     EXPECT_TRUE(pass(life, elsewhere, {forged, media::rtp_packet(7, 2, 160)}).empty());
@@ -160,13 +144,7 @@ TEST_F(SrtpCall, ForgedReplayedAndPlainPacketsGoNoFurther) {
 // A source that begins anew goes on under the next numbers, and the receiver hears it.
 TEST_F(SrtpCall, APlainSourceThatRestartsIsHeardOn) {
   SrtpLife life({});
-  const SdesKey mine = key(SrtpSuite::aead_aes_128_gcm);
-  const SdesKey ours = key(SrtpSuite::aead_aes_128_gcm);
-  control::CallAdd add = request();
-  add.legs[0].srtp = keys(mine, ours);
-  call = life.add(add);
-  resolve(life);
-  phone.use(mine, ours);
+  begin(life, SrtpSuite::aead_aes_128_gcm);
   uint16_t last = 0;
   std::set<uint16_t> numbers;
   for (const uint16_t from : std::initializer_list<uint16_t>{65000, 20000, 40000, 5}) {
@@ -187,8 +165,7 @@ TEST_P(SrtpCallBy, KeysChangeOneWayAtATime) {
   const SdesKey ours = key(SrtpSuite::aes_cm_128_hmac_sha1_80);
   control::CallAdd add = request();
   add.legs[0].srtp = std::make_shared<control::LegSrtp>();  // offered; keys come with the answer
-  call = life.add(add);
-  resolve(life);
+  begin(life, add);
   phone.use(mine, ours);
   EXPECT_TRUE(pass(life, phone, {phone.protect(media::rtp_packet(7, 1, 160))}).empty());
   EXPECT_TRUE(pass(life, centre, speech(1, 1)).empty());
@@ -256,8 +233,7 @@ TEST_P(SrtpCallBy, ANewKeyWithTheRocOfTheOneBefore) {
     media::restore(*state, before);
     if (key_number == 0) {
       add.legs[0].srtp = keys(mine, ours);
-      call = life.add(add);
-      resolve(life);
+      begin(life, add);
     } else {
       control::LegUpdate update;
       update.leg = call.legs[0].leg;
@@ -272,13 +248,7 @@ TEST_P(SrtpCallBy, ANewKeyWithTheRocOfTheOneBefore) {
 
 TEST_F(SrtpCall, TheTrailerCountsForTheMtu) {
   SrtpLife life({});
-  const SdesKey mine = key(SrtpSuite::aead_aes_128_gcm);
-  const SdesKey ours = key(SrtpSuite::aead_aes_128_gcm);
-  control::CallAdd add = request();
-  add.legs[0].srtp = keys(mine, ours);
-  call = life.add(add);
-  resolve(life);
-  phone.use(mine, ours);
+  begin(life, SrtpSuite::aead_aes_128_gcm);
   constexpr size_t kLongest = 1500 - 20 - 8 - 12 - 16;
   EXPECT_TRUE(pass(life, centre, {media::rtp_packet(8, 1, kLongest + 1)}).empty());
   say(life, centre, phone, {media::rtp_packet(8, 2, kLongest)});
@@ -324,13 +294,7 @@ TEST_F(SrtpCall, JoinedLegsDecipherForEachOther) {
 
 TEST_F(SrtpCall, CapturesHaveWhatWasOnTheWire) {
   SrtpLife life({});
-  const SdesKey mine = key(SrtpSuite::aead_aes_128_gcm);
-  const SdesKey ours = key(SrtpSuite::aead_aes_128_gcm);
-  control::CallAdd add = request();
-  add.legs[0].srtp = keys(mine, ours);
-  call = life.add(add);
-  resolve(life);
-  phone.use(mine, ours);
+  begin(life, SrtpSuite::aead_aes_128_gcm);
   CaptureDesk desk(life.rig.board(), {life.lines[0].get()}, *life.book);
   control::CaptureStart start;
   start.legs = {call.legs[0].leg};
@@ -361,14 +325,12 @@ TEST_F(SrtpCall, CapturesHaveWhatWasOnTheWire) {
   }
 }
 
-// Many legs of all kinds in one burst, on lcores that run by themselves.
 // Both sides have keys that only they know: what they say passes as it is, SRTCP too.
 TEST_F(SrtpCall, WhatIsSealedPassesUnread) {
   SrtpLife life({});
   control::CallAdd add = request();
   add.legs[0].sealed = add.legs[1].sealed = true;
-  call = life.add(add);
-  resolve(life);
+  begin(life, add);
   const auto reports = [&] {
     std::vector<Bytes> made;
     for (int i = 0; i < 40; ++i) made.push_back(media::random_rtcp(random, 7));
@@ -419,6 +381,7 @@ TEST(SrtpChange, IsWipedWhereItWas) {
   EXPECT_EQ(std::count(memory.begin(), memory.end(), 0xa7), 0);
 }
 
+// Many legs of all kinds in one burst, on lcores that run by themselves.
 TEST_F(SrtpCall, BurstsOfAllKindsAllocateNothing) {
   SrtpLife life({.cores = 2, .max_legs = 32});
   struct Pair {

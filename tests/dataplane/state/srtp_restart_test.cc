@@ -58,9 +58,14 @@ class SrtpRestart : public SrtpCall {
     }
     return refusals;
   }
-  void begin(SrtpLife& life, control::CallAdd& add) {
-    call = life.add(add);
-    resolve(life);
+  // A request in which the phone has keys, which it uses from now on.
+  control::CallAdd secure(const std::string& name = "a") {
+    const SdesKey mine = key(SrtpSuite::aead_aes_128_gcm);
+    const SdesKey ours = key(SrtpSuite::aead_aes_128_gcm);
+    control::CallAdd add = request(name);
+    add.legs[0].srtp = keys(mine, ours);
+    phone.use(mine, ours);
+    return add;
   }
   // Both ways, and the SRTP index of each that left for the phone: never one twice.
   void talk(SrtpLife& life, size_t packets) {
@@ -95,20 +100,12 @@ class SrtpRestart : public SrtpCall {
   std::set<uint32_t> rtcp_indices;
 };
 
-control::CallAdd secure(control::CallAdd add, const SdesKey& mine, const SdesKey& ours) {
-  add.legs[0].srtp = keys(mine, ours);
-  return add;
-}
-
 // Whether the keys come leg by leg, or before the calls do.
 class SrtpHandover : public SrtpRestart, public testing::WithParamInterface<bool> {};
 INSTANTIATE_TEST_SUITE_P(Brought, SrtpHandover, testing::Bool());
 
 TEST_P(SrtpHandover, ASuccessorGoesOnWithTheFile) {
-  const SdesKey mine = key(SrtpSuite::aead_aes_128_gcm);
-  const SdesKey ours = key(SrtpSuite::aead_aes_128_gcm);
-  control::CallAdd add = secure(request(), mine, ours);
-  phone.use(mine, ours);
+  control::CallAdd add = secure();
   auto file = std::make_unique<StateFile>(make());
   auto life = live(*file);
   begin(*life, add);
@@ -138,10 +135,7 @@ TEST_P(SrtpHandover, ASuccessorGoesOnWithTheFile) {
 }
 
 TEST_F(SrtpRestart, WithoutTheFileACheckpointIsEnough) {
-  const SdesKey mine = key(SrtpSuite::aead_aes_128_gcm);
-  const SdesKey ours = key(SrtpSuite::aead_aes_128_gcm);
-  control::CallAdd add = secure(request(), mine, ours);
-  phone.use(mine, ours);
+  control::CallAdd add = secure();
   auto life = std::make_unique<SrtpLife>(RigOptions{.max_legs = 8});
   begin(*life, add);
   std::string kept;
@@ -168,11 +162,8 @@ TEST_F(SrtpRestart, WithoutTheFileACheckpointIsEnough) {
 
 // A key that is newer than the checkpoint: SRTCP jumps, with each loss anew, and so does RTP.
 TEST_F(SrtpRestart, ACheckpointOfTheKeyBeforeDoesNotCount) {
-  const SdesKey mine = key(SrtpSuite::aead_aes_128_gcm);
-  const SdesKey ours = key(SrtpSuite::aead_aes_128_gcm);
   auto life = std::make_unique<SrtpLife>(RigOptions{.max_legs = 8});
-  control::CallAdd add = secure(request(), mine, ours);
-  phone.use(mine, ours);
+  control::CallAdd add = secure();
   begin(*life, add);
   talk(*life, 60);  // the ROC is 1
   std::string kept = checkpoints(*life).at(0).checkpoint;
@@ -196,10 +187,7 @@ TEST_F(SrtpRestart, ACheckpointOfTheKeyBeforeDoesNotCount) {
 }
 
 TEST_F(SrtpRestart, LossesBeforeTheFirstCheckpointRepeatNothing) {
-  const SdesKey mine = key(SrtpSuite::aead_aes_128_gcm);
-  const SdesKey ours = key(SrtpSuite::aead_aes_128_gcm);
-  control::CallAdd add = secure(request(), mine, ours);
-  phone.use(mine, ours);
+  control::CallAdd add = secure();
   std::string kept;
   for (int life_number = 0; life_number < 3; ++life_number) {
     SrtpLife life(RigOptions{.max_legs = 8});
@@ -213,10 +201,7 @@ TEST_F(SrtpRestart, LossesBeforeTheFirstCheckpointRepeatNothing) {
 
 // A damaged state is no key; the call stays, and goes on when it is given keys again.
 TEST_P(SrtpHandover, ADamagedStateIsRefused) {
-  const SdesKey mine = key(SrtpSuite::aead_aes_128_gcm);
-  const SdesKey ours = key(SrtpSuite::aead_aes_128_gcm);
-  control::CallAdd add = secure(request(), mine, ours);
-  phone.use(mine, ours);
+  control::CallAdd add = secure();
   auto file = std::make_unique<StateFile>(make());
   auto life = live(*file);
   begin(*life, add);
@@ -244,10 +229,7 @@ TEST_P(SrtpHandover, ADamagedStateIsRefused) {
 }
 
 TEST_F(SrtpRestart, ACallKeepsItsNumberAndWhatNobodyKeepsIsWiped) {
-  const SdesKey mine = key(SrtpSuite::aead_aes_128_gcm);
-  const SdesKey ours = key(SrtpSuite::aead_aes_128_gcm);
-  control::CallAdd add = secure(request(), mine, ours);
-  phone.use(mine, ours);
+  control::CallAdd add = secure();
   StateFile file = make();
   const auto life = live(file);
   life->add(request("plain"));
@@ -289,9 +271,7 @@ TEST_F(SrtpRestart, PlainLegsTakeNoMemoryAndTheEndWipesKeys) {
   const auto empty = blocks();
   life->add(request("plain"));
   EXPECT_EQ(blocks(), empty);
-  control::CallAdd add =
-      secure(request(), key(SrtpSuite::aead_aes_128_gcm), key(SrtpSuite::aead_aes_128_gcm));
-  begin(*life, add);
+  begin(*life, secure());
   EXPECT_GE(blocks(), empty + 8);
   EXPECT_LE(blocks(), empty + 32);
   SrtpLeg& srtp = file.core(0).srtp[(call.legs[0].leg - 1)];
@@ -305,17 +285,14 @@ TEST_F(SrtpRestart, PlainLegsTakeNoMemoryAndTheEndWipesKeys) {
 
 TEST_F(SrtpRestart, WithoutMemoryOrEngineItIsRefused) {
   SrtpLife full({.max_legs = 8}, {}, [](LegIndex) { return false; });
-  const control::CallAdd add =
-      secure(request(), key(SrtpSuite::aead_aes_128_gcm), key(SrtpSuite::aead_aes_128_gcm));
   const Running running(full.rig);
-  const auto refused = full.book->add(add);
+  const auto refused = full.book->add(secure());
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, control::ErrorCode::kNoSrtp);
   EXPECT_TRUE(full.book->add(request())) << "its places are free";
   SrtpSetup none({nullptr, "no library works"}, [](LegIndex) { return true; });
   full.book->set_srtp(&none);
-  const auto without = full.book->add(
-      secure(request("b"), key(SrtpSuite::aead_aes_128_gcm), key(SrtpSuite::aead_aes_128_gcm)));
+  const auto without = full.book->add(secure("b"));
   ASSERT_FALSE(without);
   EXPECT_NE(without.error().message.find("no library works"), std::string::npos);
   full.book->set_srtp(&full.setup);
