@@ -51,9 +51,11 @@ TEST(Doctor, OfDriversThatNobodyNamesStopsNoStart) {
   EXPECT_FALSE(can_start(examine(made.machine(), &site)));
 }
 
+using Spoil = std::function<void(MadeUpMachine&)>;
+
 struct Case {
   const char* name;
-  std::function<void(MadeUpMachine&)> spoil;
+  Spoil spoil;
   std::string config;
   std::string group, row, wanted;
   bool starts;
@@ -77,31 +79,50 @@ TEST_P(DoctorFinds, AndSays) {
 }
 
 void nothing(MadeUpMachine&) {}
+Spoil without(const char* path) {
+  return [=](MadeUpMachine& made) { made.remove(path); };
+}
+Spoil with(const char* path, const char* text) {
+  return [=](MadeUpMachine& made) { made.write(path, text); };
+}
+Spoil all(std::initializer_list<Spoil> spoils) {
+  return [each = std::vector(spoils)](MadeUpMachine& made) {
+    for (const Spoil& spoil : each) spoil(made);
+  };
+}
 
-constexpr const char* kTaken = "  sl  local\n  1: 020112C6:13C4 0:0 07 0:0 0:0 0 0 0 4711 2 0 0\n";
+// A process, and the socket that it has open.
+Spoil process(int pid, const char* name, int socket = 0) {
+  return [=](MadeUpMachine& made) {
+    const std::string at = "/proc/" + std::to_string(pid);
+    made.write(at + "/comm", name);
+    if (socket != 0) made.link(at + "/fd/4", "socket:[" + std::to_string(socket) + "]");
+  };
+}
+const Spoil kTaken =
+    with("/proc/net/udp", "  sl  local\n  1: 020112C6:13C4 0:0 07 0:0 0:0 0 0 0 4711 2 0 0\n");
+const Spoil kPidFile = with("/var/lib/holdfast/holdfastd.pid", "3\n");
 
 const Case kCases[] = {
-    {"no_device", [](auto& m) { m.remove("/sys/class/net/eth1"); }, kShared, "interface wan",
-     "device", "not usable: there is no network device eth1", false},
-    {"down", [](auto& m) { m.write("/sys/class/net/eth0/flags", "0x1002"); }, kShared,
-     "interface lan", "link", "not usable: eth0 is down", false},
-    {"down_but_owned", [](auto& m) { m.write("/sys/class/net/eth0/flags", "0x1002"); },
-     owned("device = \"eth0\"\n"), "interface lan", "link",
-     "ok: eth0 is down; the dataplane brings it up", true},
-    {"no_carrier", [](auto& m) { m.write("/sys/class/net/eth0/carrier", "0"); }, kShared,
-     "interface lan", "link", "warning: eth0 has no carrier", true},
-    {"small_mtu", [](auto& m) { m.write("/sys/class/net/eth0/mtu", "1400"); }, kShared,
-     "interface lan", "mtu", "not usable: eth0 has 1400, mtu says 1500", false},
-    {"queues", [](auto& m) { m.write("/sys/class/net/eth0/queues/rx-1/x", ""); }, kShared,
-     "interface lan", "queues", "not usable: 2 receive queues, of which queues = 1 is served",
-     false},
+    {"no_device", without("/sys/class/net/eth1"), kShared, "interface wan", "device",
+     "not usable: there is no network device eth1", false},
+    {"down", with("/sys/class/net/eth0/flags", "0x1002"), kShared, "interface lan", "link",
+     "not usable: eth0 is down", false},
+    {"down_but_owned", with("/sys/class/net/eth0/flags", "0x1002"), owned("device = \"eth0\"\n"),
+     "interface lan", "link", "ok: eth0 is down; the dataplane brings it up", true},
+    {"no_carrier", with("/sys/class/net/eth0/carrier", "0"), kShared, "interface lan", "link",
+     "warning: eth0 has no carrier", true},
+    {"small_mtu", with("/sys/class/net/eth0/mtu", "1400"), kShared, "interface lan", "mtu",
+     "not usable: eth0 has 1400, mtu says 1500", false},
+    {"queues", with("/sys/class/net/eth0/queues/rx-1/x", ""), kShared, "interface lan", "queues",
+     "not usable: 2 receive queues, of which queues = 1 is served", false},
     {"second_address_forgotten", nothing,
      owned("device = \"eth0\"\n[[interface]]\nname = \"b\"\ndevice = \"eth1\"\n"
            "media-addresses = [\"198.18.1.3\", \"2001:db8:1::2\", \"2001:db8:1::3\", "
            "\"198.18.2.2\"]\n"),
      "interface b", "addresses",
      "warning: the kernel has not got 198.18.1.3, 2001:db8:1::3: nobody finds the way to it", true},
-    {"owned_addresses_are_the_taps", [](auto& m) { m.write("/proc/net/fib_trie", "Local:"); },
+    {"owned_addresses_are_the_taps", with("/proc/net/fib_trie", "Local:"),
      owned("device = \"eth0\"\n"), "interface lan", "addresses",
      "warning: the kernel has not got 198.18.1.2: nobody finds the way to it", true},
     {"generic_xdp", [](auto& m) { m.links["eth0"].driver = "r8169"; }, kShared, "interface lan",
@@ -111,8 +132,8 @@ const Case kCases[] = {
     {"gro_before_af_packet", nothing, owned("driver = \"af_packet\"\ndevice = \"eth0\"\n"),
      "interface lan", "offloads",
      "warning: GRO merges TCP segments to frames that are too long for the port", true},
-    {"no_tun", [](auto& m) { m.remove("/dev/net/tun"); }, owned("device = \"eth0\"\n"), "kernel",
-     "taps", "not usable: there is no /dev/net/tun for the exception taps", false},
+    {"no_tun", without("/dev/net/tun"), owned("device = \"eth0\"\n"), "kernel", "taps",
+     "not usable: there is no /dev/net/tun for the exception taps", false},
     {"memif_server_absent", nothing, owned("driver = \"memif\"\ndevice = \"/run/m.sock\"\n"),
      "interface lan", "socket", "not usable: nothing is at /run/m.sock", false},
     {"vhost_folder_absent", nothing, owned("driver = \"vhost\"\ndevice = \"/run/v/m.sock\"\n"),
@@ -128,58 +149,45 @@ const Case kCases[] = {
      owned("driver = \"pci\"\ndevice = \"03:00.0\"\n"), "driver", "pci",
      "warning: owned: IOMMU and vfio-pci are there; no card has been tried with Holdfast", true},
     {"strict_reverse_path",
-     [](auto& m) {
-       m.write("/proc/sys/net/ipv4/conf/eth1/rp_filter", "1");
-       m.write("/proc/sys/net/ipv4/conf/all/rp_filter", "0");
-     },
+     all({with("/proc/sys/net/ipv4/conf/eth1/rp_filter", "1"),
+          with("/proc/sys/net/ipv4/conf/all/rp_filter", "0")}),
      kShared, "kernel", "rp_filter", "warning: eth1 drops SIP whose way back is another interface",
      true},
-    {"few_neighbours",
-     [](auto& m) { m.write("/proc/sys/net/ipv6/neigh/default/gc_thresh3", "128"); }, kShared,
+    {"few_neighbours", with("/proc/sys/net/ipv6/neigh/default/gc_thresh3", "128"), kShared,
      "kernel", "neighbours", "warning: ipv6: the kernel keeps 128 neighbours, for 4096 legs", true},
-    {"no_root", [](auto& m) { m.write("/proc/self/status", "Uid:\t7\t7\nCapEff:\t0\n"); }, kShared,
-     "memory", "rights", "warning: this is not root, as the dataplane must be; some rows see less",
-     true},
-    {"root_of_a_container",
-     [](auto& m) { m.write("/proc/self/status", "Uid:\t0\t0\nCapEff:\t0000000000003000\n"); },
+    {"no_root", with("/proc/self/status", "Uid:\t7\t7\nCapEff:\t0\n"), kShared, "memory", "rights",
+     "warning: this is not root, as the dataplane must be; some rows see less", true},
+    {"root_of_a_container", with("/proc/self/status", "Uid:\t0\t0\nCapEff:\t0000000000003000\n"),
      kShared, "memory", "rights",
      "warning: root without CAP_IPC_LOCK, CAP_SYS_ADMIN, as in a container", true},
-    {"locked_memory",
-     [](auto& m) { m.write("/proc/self/status", "Uid:\t0\t0\nCapEff:\t0000000000003000\n"); },
-     kShared, "memory", "locked memory",
+    {"locked_memory", with("/proc/self/status", "Uid:\t0\t0\nCapEff:\t0000000000003000\n"), kShared,
+     "memory", "locked memory",
      "warning: the limit is 8388608 bytes here; af_xdp locks all packet buffers", true},
-    {"few_huge_pages",
-     [](auto& m) { m.write("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "10"); },
+    {"few_huge_pages", with("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "10"),
      kShared, "memory", "huge pages",
      "warning: 10 of 512 pages of 2 MiB are free, 512 MiB are wanted; ordinary pages are used",
      true},
     {"few_huge_pages_that_must_be",
-     [](auto& m) { m.write("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "10"); },
+     with("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "10"),
      dataplane("huge-pages = \"yes\""), "memory", "huge pages",
      "not usable: 10 of 512 pages of 2 MiB are free, 512 MiB are wanted", false},
     {"huge_pages_of_the_running_dataplane",
-     [](auto& m) {
-       m.write("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "0");
-       m.write("/proc/9/comm", "holdfast-datapl");
-     },
+     all({with("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "0"),
+          process(9, "holdfast-datapl")}),
      dataplane("huge-pages = \"yes\""), "memory", "huge pages",
      "ok: 0 of 512 pages of 2 MiB are free, 512 MiB are wanted; the dataplane that runs may have "
      "the others",
      true},
-    {"old_cpu", [](auto& m) { m.write("/proc/cpuinfo", "flags : fpu sse aes\n"); }, kShared, "cpu",
-     "instructions", "not usable: no SSE4.2, which this build needs", false},
-    {"slow_clock",
-     [](auto& m) {
-       m.write("/sys/devices/system/clocksource/clocksource0/current_clocksource", "hpet");
-     },
+    {"old_cpu", with("/proc/cpuinfo", "flags : fpu sse aes\n"), kShared, "cpu", "instructions",
+     "not usable: no SSE4.2, which this build needs", false},
+    {"slow_clock", with("/sys/devices/system/clocksource/clocksource0/current_clocksource", "hpet"),
      kShared, "cpu", "clock source", "warning: hpet: each reading of the time costs a system call",
      true},
     {"cpu_absent", nothing, dataplane("cpus = [0, 9]"), "cpu", "cpus",
      "not usable: there is no CPU 9", false},
     {"cpu_shared", nothing, dataplane("cpus = [1]"), "cpu", "isolation",
      "warning: other work may run on CPU 1", true},
-    {"governor",
-     [](auto& m) { m.write("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave"); },
+    {"governor", with("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave"),
      kShared, "cpu", "frequency", "warning: CPU 0 is governed by powersave", true},
     {"wrong_year", [](auto& m) { m.machine().now_s = 0; }, kShared, "clock", "time of day",
      "warning: the clock cannot be right: certificates will not be believed", true},
@@ -211,65 +219,35 @@ const Case kCases[] = {
      [](auto& m) { m.machine().free_bytes = [](const std::string&) { return uint64_t{1} << 28; }; },
      kShared, "folder", "records", "warning: /var/lib/holdfast: 256 MiB free, fewer than 1024",
      true},
-    {"sip_port_taken",
-     [](auto& m) { m.write("/proc/net/udp", "  sl  local\n  1: 020112C6:13C4 0:0 07 0:0\n"); },
+    {"sip_port_taken", with("/proc/net/udp", "  sl  local\n  1: 020112C6:13C4 0:0 07 0:0\n"),
      kShared, "port", "SIP UDP 198.18.1.2:5060", "not usable: another program has it", false},
     {"sip_port_taken_on_all_addresses",
-     [](auto& m) {
-       m.write("/proc/net/tcp6",
-               "  sl\n  1: 00000000000000000000000000000000:13C4 00000000:0000 0A 0:0\n");
-     },
+     with("/proc/net/tcp6",
+          "  sl\n  1: 00000000000000000000000000000000:13C4 00000000:0000 0A 0:0\n"),
      kShared, "port", "SIP TCP 198.18.2.2:5060", "not usable: another program has it", false},
     {"sip_port_of_another_address",
-     [](auto& m) { m.write("/proc/net/udp", "  sl  local\n  1: 030112C6:13C4 0:0 07 0:0\n"); },
-     kShared, "port", "SIP UDP 198.18.1.2:5060", "ok: free", true},
-    {"sip_port_is_ours",
-     [](auto& m) {
-       m.write("/proc/net/udp", kTaken);
-       m.write("/proc/8/comm", "holdfastd");
-       m.link("/proc/8/fd/4", "socket:[4711]");
-     },
-     kShared, "port", "SIP UDP 198.18.1.2:5060", "ok: taken by holdfastd (pid 8)", true},
+     with("/proc/net/udp", "  sl  local\n  1: 030112C6:13C4 0:0 07 0:0\n"), kShared, "port",
+     "SIP UDP 198.18.1.2:5060", "ok: free", true},
+    {"sip_port_is_ours", all({kTaken, process(8, "holdfastd", 4711)}), kShared, "port",
+     "SIP UDP 198.18.1.2:5060", "ok: taken by holdfastd (pid 8)", true},
     {"sip_port_of_a_holdfastd_in_a_container_is_ours",
-     [](auto& m) {
-       m.write("/proc/net/udp", kTaken);
-       m.write("/proc/8/comm", "holdfastd");
-       m.write("/proc/8/status", "Name:\tholdfastd\nNSpid:\t8\t3\n");
-       m.link("/proc/8/fd/4", "socket:[4711]");
-       m.write("/var/lib/holdfast/holdfastd.pid", "3\n");
-     },
+     all({kTaken, process(8, "holdfastd", 4711), kPidFile,
+          with("/proc/8/status", "Name:\tholdfastd\nNSpid:\t8\t3\n")}),
      kShared, "port", "SIP UDP 198.18.1.2:5060", "ok: taken by holdfastd (pid 8)", true},
     {"sip_port_of_another_holdfastd",
-     [](auto& m) {
-       m.write("/proc/net/udp", kTaken);
-       m.write("/proc/8/comm", "holdfastd");
-       m.write("/proc/8/status", "Name:\tholdfastd\nNSpid:\t8\n");
-       m.link("/proc/8/fd/4", "socket:[4711]");
-       m.write("/var/lib/holdfast/holdfastd.pid", "3\n");
-     },
+     all({kTaken, process(8, "holdfastd", 4711), kPidFile,
+          with("/proc/8/status", "Name:\tholdfastd\nNSpid:\t8\n")}),
      kShared, "port", "SIP UDP 198.18.1.2:5060",
      "not usable: another holdfastd (pid 8) has it, not that of /var/lib/holdfast/holdfastd.pid",
      false},
     {"sip_port_of_another_program_beside_holdfastd",
-     [](auto& m) {
-       m.write("/proc/net/udp", kTaken);
-       m.write("/proc/8/comm", "holdfastd");
-       m.link("/proc/8/fd/4", "socket:[4712]");
-       m.write("/proc/9/comm", "socat");
-       m.link("/proc/9/fd/5", "socket:[4711]");
-     },
-     kShared, "port", "SIP UDP 198.18.1.2:5060",
-     "not usable: another program has it: socat (pid 9)", false},
-    {"sip_port_of_whom_is_not_seen",
-     [](auto& m) {
-       m.write("/proc/net/udp", kTaken);
-       m.write("/proc/8/comm", "holdfastd");
-     },
-     kShared, "port", "SIP UDP 198.18.1.2:5060",
-     "warning: taken; whether holdfastd has it is not seen", true},
+     all({kTaken, process(8, "holdfastd", 4712), process(9, "socat", 4711)}), kShared, "port",
+     "SIP UDP 198.18.1.2:5060", "not usable: another program has it: socat (pid 9)", false},
+    {"sip_port_of_whom_is_not_seen", all({kTaken, process(8, "holdfastd")}), kShared, "port",
+     "SIP UDP 198.18.1.2:5060", "warning: taken; whether holdfastd has it is not seen", true},
     {"sockets_list_is_garbage",
-     [](auto& m) { m.write("/proc/net/udp", "\n:\nx 0:\n1: zz0112C6:13C4\n1: 020112C6:zz\n"); },
-     kShared, "port", "SIP UDP 198.18.1.2:5060", "ok: free", true},
+     with("/proc/net/udp", "\n:\nx 0:\n1: zz0112C6:13C4\n1: 020112C6:zz\n"), kShared, "port",
+     "SIP UDP 198.18.1.2:5060", "ok: free", true},
 };
 INSTANTIATE_TEST_SUITE_P(Spoiled, DoctorFinds, testing::ValuesIn(kCases),
                          [](const auto& one) { return std::string(one.param.name); });
