@@ -38,6 +38,9 @@ class MediaAnchor::Core {
         offers_(config_.offers_directory),
         streams_(loop, table_config(config_), counts_, logger_),
         parts_{config_, loop, streams_, offers_, counts_, logger_, {}} {
+    if (!offers_.problem().empty())
+      logger_(LogLevel::warning,
+              "media: offers are not known again after a restart: " + offers_.problem());
     streams_.on_abandoned([this](uint64_t key) { call_ended(key, [](const auto&) {}); });
     sweep_timer_ = loop.after(kSweepMs, [this] { sweep(); });
   }

@@ -137,18 +137,24 @@ std::optional<KeptOffer> read(std::string_view text) {
 
 OfferFiles::OfferFiles(std::string directory) : directory_(std::move(directory)) {
   if (directory_.empty()) return;
-  if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) {
-    directory_.clear();
-    return;
-  }
   std::error_code failed;
+  if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST)
+    failed.assign(errno, std::generic_category());
+  else
+    take_over(failed);
+  if (failed) problem_ = directory_ + ": " + failed.message();
+}
+
+void OfferFiles::take_over(std::error_code& failed) {
   const auto now = fs::file_time_type::clock::now();
-  for (const auto& each : fs::directory_iterator(directory_, failed)) {
-    const std::string name = each.path().filename();
+  for (fs::directory_iterator at(directory_, failed), end; !failed && at != end;
+       at.increment(failed)) {
+    const std::string name = at->path().filename();
     if (!name.starts_with("offer-")) continue;
-    const auto written = fs::last_write_time(each.path(), failed);
-    if (failed || now - written > kLongest)
-      ::unlink(each.path().c_str());
+    std::error_code gone;
+    const auto written = fs::last_write_time(at->path(), gone);
+    if (gone || now - written > kLongest)
+      ::unlink(at->path().c_str());
     else
       names_.insert(name);
   }

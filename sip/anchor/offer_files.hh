@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "media/media_stream.hh"
 #include "media/wipe.hh"
@@ -38,6 +39,8 @@ class OfferFiles {
   // Makes the directory, and deletes what lies there for longer than any offer waits. Empty:
   // nothing is kept.
   explicit OfferFiles(std::string directory);
+  // Why the directory could not be made or read to its end, for the operator; empty: it could.
+  const std::string& problem() const { return problem_; }
 
   // Both names of an offer: the call's key, and what names its dialog or branch there. False: not
   // kept, and what was kept under that name is gone.
@@ -50,7 +53,10 @@ class OfferFiles {
   void forget(uint64_t call_key);
 
  private:
-  std::string directory_;
+  // What the process before us has left.
+  void take_over(std::error_code& failed);
+
+  std::string directory_, problem_;
   std::set<std::string> names_;  // of the files that are there
 };
 

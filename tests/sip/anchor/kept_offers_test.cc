@@ -1,11 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // Offers that outlive this process: their answers are followed by the next, with the keys of SRTP.
+#include <dirent.h>
+#include <dlfcn.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 
+#include "base/file_rights.hh"
 #include "tests/sip/anchor/srtp_rig.hh"
+
+// In the C library's place for the whole program; an error after so many entries, if not below 0.
+static int entries_left = -1;
+extern "C" dirent* read_entry(DIR* folder) asm("readdir");
+extern "C" dirent* read_entry(DIR* folder) {
+  static const auto next = reinterpret_cast<dirent* (*)(DIR*)>(::dlsym(RTLD_NEXT, "readdir"));
+  if (entries_left == 0) {
+    errno = EIO;
+    return nullptr;
+  }
+  if (entries_left > 0) --entries_left;
+  return next(folder);
+}
 
 namespace holdfast::sip {
 namespace {
@@ -158,6 +175,33 @@ TEST_F(KeptOffers, WhatCameToNothingOrIsOverIsDeleted) {
                       fs::file_time_type::clock::now() - std::chrono::hours(1));
   restart();
   EXPECT_TRUE(files().empty());
+}
+
+TEST_F(KeptOffers, ADirectoryThatCannotBeReadIsNamedAndCallsGoOn) {
+  const std::string warning = "media: offers are not known again after a restart: " + directory_;
+  talk();
+  const std::string offer = offer_again();
+  entries_left = 2;  // . and .. alone
+  restart();
+  entries_left = -1;
+  EXPECT_NE(logged.find(warning + ": Input/output error\n"), std::string::npos) << logged;
+  restart();
+  expect_new_keys(offer, answer_again());
+
+  fs::permissions(directory_, fs::perms::none);
+  {
+    const RightsOfDaemon rights;
+    restart();
+    fs::permissions(directory_, fs::perms::owner_all);
+  }
+  EXPECT_NE(logged.find(warning + ": Permission denied\n"), std::string::npos) << logged;
+
+  fs::remove_all(directory_);
+  std::ofstream(directory_) << "a file";
+  restart();
+  EXPECT_NE(logged.find(warning + ": Not a directory\n"), std::string::npos) << logged;
+  offer_again();
+  EXPECT_EQ(count("offers_not_kept"), 1u);
 }
 
 }  // namespace
