@@ -7,21 +7,36 @@
 #include <cstring>
 
 #include "media/endian.hh"
-#include "media/rtcp_packet.hh"
 #include "media/rtcp_xr.hh"
 
 namespace holdfast::media {
 namespace {
 
-constexpr size_t kHighestAt = 8;        // in a report block
-constexpr uint8_t kGenericNack = 1;     // FMT of RTPFB
+constexpr size_t kHighestAt = 8;     // in a report block
+constexpr uint8_t kGenericNack = 1;  // FMT of RTPFB
+constexpr uint8_t kCongestion = 11;
 constexpr size_t kMediaSourceAt = 8;    // in feedback: the stream that it is about
 constexpr size_t kFeedbackHeader = 12;  // before the entries
 constexpr size_t kNackBytes = 4;        // PID and BLP
+// Congestion control feedback: blocks of SSRC, begin_seq, num_reports and so many metrics, filled
+// to 32 bits, and behind them all the time of the report. There is no source in front of them.
+constexpr size_t kCongestionBlocksAt = 8;
+constexpr size_t kCongestionTimeBytes = 4;
+constexpr size_t kCongestionBeginAt = 4;
+constexpr size_t kCongestionCountAt = 6;
+constexpr size_t kCongestionBlockHeader = 8;
 // Of the four XR blocks: SSRC, begin_seq, end_seq behind the header.
 constexpr size_t kXrSsrcAt = 4;
 constexpr size_t kXrBeginAt = 8;
 constexpr size_t kXrEndAt = 10;
+
+// The block that stands first, with its metrics; empty: there is none that ends in time.
+std::span<uint8_t> congestion_block(std::span<uint8_t> rest) {
+  if (rest.size() < kCongestionBlockHeader) return {};
+  const size_t metrics = load_be16(rest.data() + kCongestionCountAt);
+  const size_t bytes = kCongestionBlockHeader + (metrics + 1) / 2 * 4;
+  return bytes <= rest.size() ? rest.first(bytes) : std::span<uint8_t>();
+}
 
 class Renumbering {
  public:
@@ -31,6 +46,7 @@ class Renumbering {
   void packet(std::span<uint8_t> packet, const RtcpPacket& view) {
     for (size_t i = 0; i < view.report_count(); ++i) report(packet.data() + view.report_at(i));
     if (view.is(RtcpType::rtpfb) && view.count() == kGenericNack) nack(packet);
+    if (view.is(RtcpType::rtpfb) && view.count() == kCongestion) congestion(packet);
     if (view.is(RtcpType::xr)) xr(packet, view);
   }
   unsigned changed() const { return changed_; }
@@ -64,6 +80,24 @@ class Renumbering {
     ++changed_;
   }
 
+  void congestion(std::span<uint8_t> packet) {
+    const auto blocks =
+        packet.first(packet.size() - kCongestionTimeBytes).subspan(kCongestionBlocksAt);
+    for (auto rest = blocks; !rest.empty();) {
+      const size_t bytes = congestion_block(rest).size();
+      if (bytes == 0) return;
+      rest = rest.subspan(bytes);
+    }
+    for (auto rest = blocks; !rest.empty();) {
+      const auto block = congestion_block(rest);
+      rest = rest.subspan(block.size());
+      const RtpShift* const shift = find(load_be32(block.data()));
+      if (shift == nullptr) continue;
+      back_16(block.data() + kCongestionBeginAt, shift->added);
+      ++changed_;
+    }
+  }
+
   void xr(std::span<uint8_t> packet, const RtcpPacket& view) {
     XrBlocks blocks(view);
     while (const auto block = blocks.next()) {
@@ -87,13 +121,12 @@ class Renumbering {
 
 }  // namespace
 
-unsigned renumber_rtcp(std::span<uint8_t> compound, std::span<const RtpShift> shifts) {
-  const auto checked = parse_rtcp(compound);
-  if (!checked || shifts.empty()) return 0;
+unsigned renumber_rtcp(const RtcpCompound& compound, std::span<uint8_t> bytes,
+                       std::span<const RtpShift> shifts) {
   Renumbering renumbering(shifts);
-  for (const RtcpPacket view : *checked) {
-    const auto at = static_cast<size_t>(view.bytes().data() - compound.data());
-    renumbering.packet(compound.subspan(at, view.bytes().size()), view);
+  for (const RtcpPacket view : compound) {
+    const auto at = static_cast<size_t>(view.bytes().data() - bytes.data());
+    renumbering.packet(bytes.subspan(at, view.bytes().size()), view);
   }
   return renumbering.changed();
 }

@@ -152,7 +152,7 @@ class RelayCore {
   void open_held(uint64_t now_ns);
   void protect_held();
   void run_srtp(size_t count);
-  void renumber_rtcp(const Work& work);
+  void renumber_rtcp(const Work& work, const media::RtcpCompound& compound);
   void refuse(const Work& work, const Leg& leg, media::SrtpVerdict verdict);
   template <typename State>
   void take_over(State& state, media::SrtpFingerprint& key, const State& from,

@@ -94,7 +94,7 @@ inline DropReason RelayCore::accept(const Work& work, Arrival& arrival, uint64_t
     const auto compound = media::parse_rtcp(payload);
     if (!compound) return dataplane::drop_of(compound.error());
     ++leg.counters.rtcp_rx_packets;
-    if (leg.setup.payload == PayloadKind::srtp) renumber_rtcp(work);
+    if (leg.setup.payload == PayloadKind::srtp) renumber_rtcp(work, *compound);
     read_rtcp(leg, *compound, now_ns);
   }
   if (arrival.was_open && leg.paths[static_cast<size_t>(arrival.path)].source.is_none())

@@ -104,12 +104,13 @@ void RelayCore::run_srtp(size_t count) {
 }
 
 // What its endpoint says of packets that we sent to it, it says in the numbers that we gave them;
-// their source is told in its own. The RTCP is checked.
-void RelayCore::renumber_rtcp(const Work& work) {
+// their source is told in its own.
+void RelayCore::renumber_rtcp(const Work& work, const media::RtcpCompound& compound) {
   media::SrtpShifts room;
   const auto shifts = media::shifts_of(srtp_of(*work.leg).out, room);
   if (shifts.empty()) return;
-  media::renumber_rtcp({payload_of(work.frame, work.view), work.view.payload_size}, shifts);
+  media::renumber_rtcp(compound, {payload_of(work.frame, work.view), work.view.payload_size},
+                       shifts);
 }
 
 // `leg`: the one whose SRTP it is.

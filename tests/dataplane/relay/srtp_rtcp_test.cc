@@ -26,13 +26,16 @@ Bytes halves(uint16_t first, uint16_t second) {
   return word(uint32_t{first} << 16 | second);
 }
 
-// RR, generic NACK and XR in one compound, of the numbers that the listener names.
+// RR, generic NACK, congestion control feedback and XR in one compound, of the numbers that the
+// listener names.
 Bytes about(uint32_t source, uint32_t highest) {
   const auto number = static_cast<uint16_t>(highest);
   const auto before = [number](uint16_t back) { return static_cast<uint16_t>(number - back); };
   Bytes rtcp{0x81, 201, 0, 7};
   rtcp << word(kListener) << word(source) << word(0) << word(highest) << Bytes(12);
   rtcp << Bytes{0x81, 205, 0, 3} << word(kListener) << word(source) << halves(before(4), 3);
+  rtcp << Bytes{0x8b, 205, 0, 5} << word(kListener) << word(source) << halves(before(1), 2)
+       << halves(0x8001, 0x8000) << word(0);
   rtcp << Bytes{0x80, 207, 0, 15} << word(kListener);
   rtcp << Bytes{1, 0, 0, 3} << word(source) << halves(before(9), number) << Bytes{0x7f, 0xff, 0, 0};
   rtcp << Bytes{6, 0, 0, 9} << word(source) << halves(before(9), number) << Bytes(28);
