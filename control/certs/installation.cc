@@ -253,6 +253,12 @@ Look look_at(const Place& place, int64_t now_s) {
   return look;
 }
 
+std::string authority_fault(const Place& place, const std::string& ca, int64_t now_s) {
+  const RightsOfDaemon rights;
+  const auto chain = tls::read_certificates(place.certificate);
+  return chain ? ca_fault(*chain, ca, now_s) : chain.error();
+}
+
 Look look_at_authorities(const std::string& file, int64_t now_s) {
   const RightsOfDaemon rights;
   Look look;

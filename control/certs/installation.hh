@@ -49,6 +49,8 @@ struct Look {
   bool key_waits = false;
 };
 Look look_at(const Place& place, int64_t now_s);
+// Why the chain in place does not come from the CAs in `ca` (path); empty: it does.
+std::string authority_fault(const Place& place, const std::string& ca, int64_t now_s);
 // Of a file of CAs, in no order.
 Look look_at_authorities(const std::string& file, int64_t now_s);
 

@@ -129,6 +129,21 @@ nlohmann::json document_of(const std::string& interface, const certs::Place& pla
   return row;
 }
 
+// Those by TLS to whom the interface's certificate is shown, and whether it comes from the CA that
+// signs theirs. Many take nothing else, but nobody here knows whom they believe: it is no fault.
+nlohmann::json peers_of(const config::DaemonConfig& daemon, const std::string& interface,
+                        const certs::Place& place, int64_t now_s) {
+  auto peers = nlohmann::json::array();
+  const auto add = [&](const std::string& name, const auto& peer) {
+    if (peer.interface != interface || peer.transport != sip::Transport::tls) return;
+    const std::string fault = certs::authority_fault(place, peer.ca, now_s);
+    peers.push_back({{"peer", name}, {"ca", peer.ca}, {"same_ca", fault.empty()}, {"why", fault}});
+  };
+  add("centre", daemon.centre);
+  for (const auto& gateway : daemon.gateways) add("gateway " + gateway.name, gateway);
+  return peers;
+}
+
 nlohmann::json document_of(const std::string& file, const certs::Look& look, int64_t now_s) {
   auto all = nlohmann::json::array();
   for (const tls::CertificateFacts& facts : look.chain) all.push_back(dates_of(facts, now_s));
@@ -187,6 +202,11 @@ void print_rows(const nlohmann::json& rows) {
     add("key", "key_type");
     add("sha256", "sha256");
     add("sha1", "sha1");
+    for (const auto& peer : row["peers"])
+      table.add({"to " + peer["peer"].get<std::string>(),
+                 peer["same_ca"].get<bool>()
+                     ? "it comes from " + peer["ca"].get<std::string>() + ", as theirs"
+                     : peer["why"].get<std::string>() + "; the peer may want that"});
     add("certificate", "certificate");
     add("key file", "key");
     if (row["key_waits"].get<bool>()) table.add({"waiting", "a new key, for its certificate"});
@@ -204,7 +224,10 @@ void run_status(Context& context, const Asked& asked) {
     const certs::Place place = place_of(*daemon, listener);
     const certs::Look look = certs::look_at(place, now_s);
     if (!look.wrong.empty()) context.status = kDidNotHold;
-    rows.push_back(document_of(listener.interface, place, look, now_s));
+    auto row = document_of(listener.interface, place, look, now_s);
+    row["peers"] = look.wrong.empty() ? peers_of(*daemon, listener.interface, place, now_s)
+                                      : nlohmann::json::array();
+    rows.push_back(std::move(row));
   }
   auto authorities = nlohmann::json::array();
   for (const std::string& file : authorities_of(*daemon)) {

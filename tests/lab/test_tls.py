@@ -168,3 +168,5 @@ def test_cert_status_tells_what_is_served(branch):
     assert set(rows) == {"lan", "wan"} and rows["lan"]["state"] == "good"
     assert rows["lan"]["subject"] == "CN=lab edge-lan" and rows["lan"]["issuer"] == "CN=lab line-ca"
     assert "IP:198.18.1.2" in rows["lan"]["names"] and rows["lan"]["days_left"] in (29, 30)
+    assert [(peer["peer"], peer["same_ca"]) for peer in rows["wan"]["peers"]] == [("centre", True)]
+    assert rows["lan"]["peers"] == []

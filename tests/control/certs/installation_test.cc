@@ -221,6 +221,18 @@ TEST_F(InstallationTest, WhatStandsInPlaceIsLookedAt) {
   EXPECT_EQ(look_at(place, std::time(nullptr)).wrong, place.key + ": is not its key");
 }
 
+TEST_F(InstallationTest, WhomItComesFromIsTold) {
+  const int64_t now_s = std::time(nullptr);
+  const std::string line = files.certificate("line-ca"), other = files.certificate("other-ca");
+  EXPECT_NE(authority_fault(place, line, now_s).find("No such file"), std::string::npos);
+  EXPECT_EQ(put(signed_by("line-ca", request())), "");
+  EXPECT_EQ(authority_fault(place, line, now_s), "");
+  EXPECT_EQ(authority_fault(place, other, now_s),
+            "it does not come from " + other + ": unable to get local issuer certificate");
+  EXPECT_NE(authority_fault(place, "/nowhere.pem", now_s).find("holds no certificate of a CA"),
+            std::string::npos);
+}
+
 TEST_F(InstallationTest, AFolderThatIsNotThereIsSaid) {
   place.key = "/nowhere/wan.key";
   std::string pem;
