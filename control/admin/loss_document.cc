@@ -24,10 +24,8 @@ std::string ssrc_text(uint32_t ssrc) {
   return text;
 }
 
-// Came to the call's port, but from somebody else: the call lost nothing with it.
-bool is_foreign(const control::NamedCount& drop) {
-  return drop.name == "wrong_source";
-}
+// Of packets that came to a call's port from another source than its media: no loss of ours.
+constexpr std::string_view kWrongSource = "wrong_source";
 
 double percent(uint64_t lost, uint64_t expected) {
   return expected == 0 ? 0 : 100.0 * static_cast<double>(lost) / static_cast<double>(expected);
@@ -39,7 +37,7 @@ json ticks_to_ms(uint32_t ticks, uint32_t clock_hz) {
 
 struct Totals {
   uint64_t streams = 0, expected = 0, received = 0, lost = 0, lost_beyond = 0, dropped_by_us = 0;
-  uint64_t lost_by_us = 0, foreign = 0;
+  uint64_t lost_by_us = 0, wrong_source = 0;
 
   // Of no stream there is no loss to tell: null, not 0.
   json to_json() const {
@@ -50,7 +48,7 @@ struct Totals {
             {"loss_percent", streams == 0 ? json() : json(percent(lost, expected))},
             {"lost_beyond", lost_beyond},
             {"dropped_by_us", dropped_by_us},
-            {"foreign", foreign},
+            {kWrongSource, wrong_source},
             {"lost_by_us", lost_by_us}};
   }
   void add(const Totals& other) {
@@ -60,7 +58,7 @@ struct Totals {
     lost += other.lost;
     lost_beyond += other.lost_beyond;
     dropped_by_us += other.dropped_by_us;
-    foreign += other.foreign;
+    wrong_source += other.wrong_source;
     lost_by_us += other.lost_by_us;
   }
 };
@@ -145,7 +143,7 @@ void CallMedia::add(const std::string& name, const control::LegReport& leg) {
     json row = where;
     row.update({{"reason", drop.name}, {"packets", drop.count}});
     drops.push_back(std::move(row));
-    (is_foreign(drop) ? totals.foreign : totals.dropped_by_us) += drop.count;
+    (drop.name == kWrongSource ? totals.wrong_source : totals.dropped_by_us) += drop.count;
   }
 }
 
@@ -216,10 +214,12 @@ json loss_document(const SipSnapshot& sip, const LossInput& input, size_t limit)
         {"xr",
          "what the far end says in RTCP XR of how it hears the stream: its own measurement, after "
          "its jitter buffer and from end to end"},
-        {"dropped_by_us", "came to us for this call and went no further; drops has the reasons"},
-        {"foreign",
-         "came to the call's ports from where none of its media comes: in drops as wrong_source, "
-         "and in no loss"},
+        {"dropped_by_us",
+         "came to us for this call and went no further; drops has the reasons. Without "
+         "wrong_source"},
+        {kWrongSource,
+         "came to the call's ports from another address or port than its media: dropped, and in no "
+         "stream"},
         {"lost_by_us",
          "counted at our port: missed while the dataplane was down, between the last packet before "
          "and the first one after; what the network lost in that time cannot be told from it"}}}};

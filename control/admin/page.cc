@@ -27,8 +27,9 @@ constexpr const char* kMarkup = R"page(<!DOCTYPE html>
 <h2>Calls and what they lost</h2>
 <p class="note"><em>lost</em> was counted at our port, on the way to us. <em>beyond</em> is what the
 far end's RTCP says of its way from us; a dash: it sends no reports. <em>by us</em> came to us and
-went no further, or was missed while the dataplane was down; what strangers sent to the call's ports is
-not in it. <em>lost</em> is a dash for a call of whose media nothing came to us.</p>
+went no further, or was missed while the dataplane was down; what came to the call's ports from another
+address or port than its media (<em>wrong_source</em>) is not in it. <em>lost</em> is a dash for a call of
+whose media nothing came to us.</p>
 <table id="calls"></table>
 <h2>Losses per minute</h2><table id="minutes"></table>
 <script src="/page.js"></script>

@@ -250,8 +250,8 @@ void print_report(const json& calls, bool minutes) {
       "\nLOST was counted at our port, on the way to us. BEYOND US, and what is measured by the "
       "far end's\nRTCP, was lost on the way from us; - stands where it sends no reports. BY US "
       "came to us and went\nno further, or was missed while the dataplane was down; without "
-      "wrong_source, which was sent by\nsomebody else and is nothing of the call. LOST and LOSS % "
-      "are - for a call of whose media nothing\ncame to us.\n");
+      "wrong_source, which came from\nanother address or port than the call's media. LOST and LOSS "
+      "% are - for a call of whose media\nnothing came to us.\n");
   print_ends(calls);
 }
 

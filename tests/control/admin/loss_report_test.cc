@@ -124,7 +124,7 @@ TEST_F(LossReport, OfCallsThatLiveAndThatHaveEnded) {
     EXPECT_EQ(call["totals"]["lost"], 11) << call;
     EXPECT_EQ(call["totals"]["lost_beyond"], 5);
     EXPECT_EQ(call["totals"]["dropped_by_us"], 3);
-    EXPECT_EQ(call["totals"]["foreign"], 45) << "nothing that the call lost";
+    EXPECT_EQ(call["totals"]["wrong_source"], 45);
     EXPECT_EQ(call["totals"]["lost_by_us"], 51);
     EXPECT_EQ(call["totals"]["expected"], 1458 + 11 + 51);
     EXPECT_EQ(call["totals"]["received"], 1458);
