@@ -7,6 +7,7 @@
 #include "control/cli/command.hh"
 #include "control/cli/table.hh"
 #include "control/config/site_config.hh"
+#include "control/config/srtp_warnings.hh"
 
 namespace holdfast::cli {
 namespace {
@@ -118,6 +119,8 @@ void run_check(Context& context, const std::string& path) {
   print_interfaces(site->dataplane);
   if (site->daemon) print_sip(*site->daemon);
   if (site->provision) print_provision(*site->provision);
+  for (const auto& each : config::srtp_warnings_of(*site))
+    print("\nwarning: " + each.to_string() + "\n");
   if (names_certificates(*site))
     print("\nCertificates and keys that are named are not looked at here: holdfast doctor does.\n");
 }

@@ -16,6 +16,7 @@
 #include "base/privileges.hh"
 #include "base/state_file.hh"
 #include "control/admin/server.hh"
+#include "control/config/srtp_warnings.hh"
 #include "control/daemon/bindings_keeper.hh"
 #include "control/daemon/keys.hh"
 #include "control/daemon/open_records.hh"
@@ -142,7 +143,8 @@ std::string Daemon::Parts::open_state() {
 std::string Daemon::Parts::open_sip() {
   loop_ = sip::SofiaLoop::make();
   if (!loop_) return "the kernel gives no descriptors for the SIP loop";
-  for (const std::string& line : srtp_warnings_of(site_)) log_line(LogLevel::warning, line);
+  for (const auto& each : config::srtp_warnings_of(site_))
+    log_line(LogLevel::warning, each.to_string());
   anchor_ = std::make_unique<sip::MediaAnchor>(*loop_, anchor_config_of(site_), log_line);
   const auto put = [this](store::Item item) { return writer_->put(std::move(item)); };
   recorder_ = std::make_unique<records::Recorder>(

@@ -3,10 +3,10 @@
 #include "control/daemon/setup.hh"
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <map>
 
+#include "control/config/srtp_warnings.hh"
 #include "media/srtp/trailer.hh"
 #include "sip/anchor/stream_name.hh"
 
@@ -45,38 +45,15 @@ sip::TlsConfig tls_of(const config::DaemonConfig& config) {
   return tls;
 }
 
-media::SrtpInterface srtp_of(const config::InterfaceConfig& interface) {
-  return {interface.srtp, interface.srtp_suites, interface.srtp_without_tls};
-}
-
 sip::MediaRules media_rules_of(const config::SiteConfig& site) {
   sip::MediaRules rules;
   rules.policy = site.daemon->media.policy;
   for (const auto& interface : site.dataplane.interfaces) {
-    rules.srtp[interface.name] = srtp_of(interface);
+    rules.srtp[interface.name] = config::srtp_of(interface);
     rules.addresses.insert(rules.addresses.end(), interface.media_addresses.begin(),
                            interface.media_addresses.end());
   }
   return rules;
-}
-
-// Transports of SIP at the interface over which keys of SRTP may be told, or may not: "UDP and
-// TCP".
-std::string transports_at(const config::DaemonConfig& config,
-                          const config::InterfaceConfig& interface, bool may_tell_keys) {
-  const media::SrtpInterface srtp = srtp_of(interface);
-  std::string names;
-  for (const auto transport : config::kTransports) {
-    const bool taken =
-        std::any_of(config.listeners.begin(), config.listeners.end(), [&](const auto& listener) {
-          return listener.interface == interface.name && listener.has(transport);
-        });
-    if (!taken || srtp.rules(transport == sip::Transport::tls).may_tell_keys != may_tell_keys)
-      continue;
-    names += names.empty() ? "" : " and ";
-    for (const char c : sip::name_of(transport)) names += static_cast<char>(std::toupper(c));
-  }
-  return names;
 }
 
 uint32_t srtp_trailer_bytes_of(const control::LegReport& leg) {
@@ -146,33 +123,6 @@ sip::AnchorConfig anchor_config_of(const config::SiteConfig& site) {
   anchor.hold_timeout_s = site.daemon->media.hold_timeout_s;
   anchor.max_calls = site.daemon->sip.max_calls;
   return anchor;
-}
-
-std::vector<std::string> srtp_warnings_of(const config::SiteConfig& site) {
-  std::vector<std::string> lines;
-  for (const auto& interface : site.dataplane.interfaces) {
-    if (!interface.srtp_without_tls) continue;
-    lines.push_back("interface " + interface.name +
-                    ": srtp-without-tls is on: keys of SRTP are told over SIP that is not "
-                    "encrypted, and whoever reads it can listen to the calls");
-  }
-  std::vector<std::string> open;
-  bool keys_come = false;
-  for (const auto& interface : site.dataplane.interfaces) {
-    if (interface.srtp != media::SrtpPolicy::pass_through) continue;
-    const bool told = !transports_at(*site.daemon, interface, true).empty();
-    keys_come |= told;
-    const std::string plain = transports_at(*site.daemon, interface, false);
-    if (plain.empty()) continue;
-    open.push_back("interface " + interface.name + ": srtp is pass-through, and SIP over " + plain +
-                   " is taken there" + (told ? " too" : "") +
-                   ": whoever speaks that is told no keys of SRTP that come over TLS, such calls "
-                   "go on in plain RTP, and those with RTP/SAVP alone are refused "
-                   "(srtp_needs_tls). Where all speak TLS, have transports = [\"tls\"] in that "
-                   "interface's [[sip-listener]]");
-  }
-  if (keys_come) lines.insert(lines.end(), open.begin(), open.end());
-  return lines;
 }
 
 std::vector<sip::LiveCall> live_calls_of(const std::vector<control::CallReport>& listed) {

@@ -16,9 +16,6 @@ namespace holdfast::daemon {
 sip::ProxyConfig proxy_config_of(const config::SiteConfig& site, const Keys& keys);
 sip::AnchorConfig anchor_config_of(const config::SiteConfig& site);
 
-// What the log says at the start of interfaces whose SRTP protects little: a line for each.
-std::vector<std::string> srtp_warnings_of(const config::SiteConfig& site);
-
 // The calls of the anchor in the dataplane's list.
 std::vector<sip::LiveCall> live_calls_of(const std::vector<control::CallReport>& listed);
 

@@ -23,6 +23,8 @@ void check_addresses(const Machine& machine, const config::InterfaceConfig& inte
 // Certificates, keys and CAs that the configuration names, as the daemons will read them.
 void check_certificates(const Machine& machine, const config::SiteConfig& site,
                         std::vector<Row>& rows);
+// Interfaces whose configuration lets SRTP protect little.
+void check_srtp(const config::SiteConfig& site, std::vector<Row>& rows);
 // The ports that the daemons listen on.
 void check_sockets(const Machine& machine, const config::SiteConfig& site, std::vector<Row>& rows);
 // Folders and room for what the daemons write.

@@ -18,6 +18,7 @@ std::vector<Row> examine(const Machine& machine, const config::SiteConfig* site)
   check_places(machine, site, rows);
   if (site == nullptr) return rows;
   check_certificates(machine, *site, rows);
+  check_srtp(*site, rows);
   check_sockets(machine, *site, rows);
   return rows;
 }

@@ -360,6 +360,14 @@ TEST_F(Cli, ChecksAConfiguration) {
                          "media-addresses = [\"198.18.1.2\"]\n";
   EXPECT_EQ(run("check-config " + file).status, 0);
   EXPECT_NE(run("check-config " + file).out.find(" is good: at most 4096 legs"), std::string::npos);
+  std::ofstream(file)
+      << "[[interface]]\nname = \"lan\"\ndevice = \"eth0\"\nsrtp-without-tls = true\n"
+         "media-addresses = [\"198.18.1.2\"]\n[[sip-listener]]\ninterface = \"lan\"\n"
+         "faces = \"both\"\n[centre]\nservers = [\"198.18.3.2\"]\n"
+         "domain = \"lab.voip\"\ninterface = \"lan\"\n";
+  EXPECT_NE(
+      run("check-config " + file).out.find("\nwarning: interface lan: srtp-without-tls is on"),
+      std::string::npos);
   std::ofstream(file) << "[[interface]]\nvlna = 1\n";
   const auto bad = run("check-config " + file + " 2>&1");
   EXPECT_EQ(bad.status, 1);

@@ -195,50 +195,6 @@ TEST(Setup, TellsTheProxyWhatTheFileSays) {
   EXPECT_EQ(proxy.route.media.srtp.at("lan").policy, media::SrtpPolicy::pass_through);
   EXPECT_EQ(proxy.route.media.srtp.at("wan").suites, anchor.media.srtp.at("wan").suites);
   EXPECT_TRUE(proxy.route.media.srtp.at("wan").without_tls);
-  const auto warnings = srtp_warnings_of(*site);
-  ASSERT_EQ(warnings.size(), 1U);
-  EXPECT_NE(warnings[0].find("interface wan: srtp-without-tls is on"), std::string::npos);
-}
-
-TEST(Setup, SaysWhereKeysFromTlsAreNotTold) {
-  config::SiteConfig site;
-  site.dataplane.interfaces.resize(2);
-  site.dataplane.interfaces[0].name = "lan";
-  site.dataplane.interfaces[1].name = "wan";
-  site.daemon.emplace().listeners.resize(2);
-  const auto speaks = [&](size_t i, std::initializer_list<sip::Transport> transports) {
-    config::SipListenerConfig& listener = site.daemon->listeners[i];
-    listener.interface = site.dataplane.interfaces[i].name;
-    listener.transports = 0;
-    for (const auto each : transports) listener.transports |= 1U << static_cast<unsigned>(each);
-  };
-  const auto named = [&] {
-    std::string names;
-    for (const std::string& line : srtp_warnings_of(site))
-      names += line.substr(0, line.find(" and ")) + ";";
-    return names;
-  };
-  const std::string lan = "interface lan: srtp is pass-through,;";
-  const std::string wan = "interface wan: srtp is pass-through,;";
-  using sip::Transport;
-  speaks(0, {Transport::udp, Transport::tcp});
-  speaks(1, {Transport::udp});
-  EXPECT_EQ(named(), "") << "no TLS";
-  speaks(0, {Transport::tls});
-  EXPECT_EQ(named(), wan);
-  speaks(0, {Transport::udp, Transport::tls});
-  EXPECT_EQ(named(), lan + wan);
-  speaks(0, {Transport::udp, Transport::tcp, Transport::tls});
-  const auto told = srtp_warnings_of(site);
-  EXPECT_NE(told[0].find("SIP over UDP and TCP is taken there too: "), std::string::npos)
-      << told[0];
-  EXPECT_NE(told[1].find("SIP over UDP is taken there: "), std::string::npos) << told[1];
-  speaks(0, {Transport::tls});
-  speaks(1, {Transport::tls});
-  EXPECT_EQ(named(), "") << "all TLS";
-  speaks(1, {Transport::udp});
-  site.dataplane.interfaces[1].srtp = media::SrtpPolicy::forbid;
-  EXPECT_EQ(named(), "") << "the policy says it";
 }
 
 }  // namespace

@@ -22,6 +22,9 @@ std::string owned(const std::string& lines) {
   return "[[interface]]\nname = \"lan\"\ntake = \"owned\"\nmedia-addresses = [\"198.18.1.2\"]\n" +
          lines;
 }
+std::string with_lan(const std::string& line) {
+  return std::string(kShared).insert(std::string_view(kShared).find("device"), line + "\n");
+}
 std::string dataplane(const std::string& line) {
   return "[dataplane]\n" + line + "\n" + kShared;
 }
@@ -129,6 +132,10 @@ const Case kCases[] = {
      "xdp", "warning: r8169 does not run XDP programs: the kernel does it, and copies", true},
     {"lro", [](auto& m) { m.links["eth0"].lro = true; }, kShared, "interface lan", "offloads",
      "warning: LRO merges TCP segments to frames that are too long for the port", true},
+    {"srtp_in_the_clear", nothing, with_lan("srtp-without-tls = true"), "interface lan", "srtp",
+     "warning: srtp-without-tls is on: keys are told over SIP that is not encrypted, and "
+     "whoever reads it can listen",
+     true},
     {"gro_before_af_packet", nothing, owned("driver = \"af_packet\"\ndevice = \"eth0\"\n"),
      "interface lan", "offloads",
      "warning: GRO merges TCP segments to frames that are too long for the port", true},
