@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one thread that writes holdfast.db: a bounded queue, a commit at once, or 50 ms after the
+// The one thread that writes holdfast.db: a bounded queue, a commit at once, or 20 ms after the
 // last.
 //
 // put() never waits, whatever the disk does: what finds the queue full is counted and forgotten.
