@@ -198,7 +198,7 @@ std::optional<CallNumber> CallBook::seat(uint32_t core, std::string_view key, ui
   write_down(call, key, started_ms);
   for (size_t i = 0; i < 2; ++i) {
     const LegSnapshot* before = left == nullptr ? nullptr : &left->legs[i];
-    const bool is_there = left != nullptr && left->srtp[i] != nullptr && srtp[i] == nullptr;
+    const bool is_there = left != nullptr && legs_[legs[i]].srtp && srtp[i] == nullptr;
     const bool installed =
         lines_[core]->install(legs[i], setups[i], before, srtp[i].get(), is_there);
     if (srtp[i]) wipe(*srtp[i]);

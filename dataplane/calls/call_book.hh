@@ -64,8 +64,8 @@ class CallBook {
   // Goes on with a call of the process before, on the same ports: sources, counters and streams are
   // as they were left. Empty, or why it cannot be, in one line. Best before the lcores run, by
   // lines that are served here: of thousands of calls the waiting for lcores would be the longest
-  // part.
-  std::string restore(const LeftCall& left);
+  // part. `in_place`: its legs keep their numbers, as all calls' do.
+  std::string restore(const LeftCall& left, bool in_place = false);
   // After that: its other ports rest as they would have with it.
   void rest_again(std::span<const LeftPort> ports) { ports_.rest_again(ports); }
 
@@ -116,7 +116,8 @@ class CallBook {
   };
 
   Answer<control::CallReport> resume(const control::CallAdd& request, CallNumber call);
-  void keep_number(uint32_t core, CallNumber call);
+  std::optional<uint32_t> core_of(CallNumber call) const;
+  bool keep_number(uint32_t core, CallNumber call);
   std::string plan_left(const LeftCall& left, std::array<LegSetup, 2>& setups) const;
   std::optional<uint32_t> core_for_left(const std::array<LegSetup, 2>& setups) const;
   std::optional<CallNumber> seat(uint32_t core, std::string_view key, uint64_t started_ms,

@@ -58,13 +58,14 @@ void CallBook::set_valid(CallNumber call, bool valid) {
   std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 
-std::string CallBook::restore(const LeftCall& left) {
+std::string CallBook::restore(const LeftCall& left, bool in_place) {
   if (find(left.key)) return "it is there already";
   std::array<LegSetup, 2> setups;
   if (std::string why = plan_left(left, setups); !why.empty()) return why;
-  const auto core = core_for_left(setups);
+  const CallNumber number = call_of(left.legs[0].index);
+  const auto core = in_place ? core_of(number) : core_for_left(setups);
   if (!core) return "max-legs are in use";
-  keep_number(*core, call_of(left.legs[0].index));
+  if (!keep_number(*core, number) && in_place) return "its place is taken";
   SrtpChanges srtp;
   if (std::string why = plan_left_srtp(left, free_calls_[*core].front(), srtp); !why.empty())
     return why;
@@ -75,15 +76,22 @@ std::string CallBook::restore(const LeftCall& left) {
   return {};
 }
 
+// The lcore whose legs they are; none where there are not so many.
+std::optional<uint32_t> CallBook::core_of(CallNumber call) const {
+  if (!(call < serials_.size())) return std::nullopt;
+  return board_.owner_of_leg(legs_of(call)[0]);
+}
+
 // The call is the next free one, if it is free and the lcore's. Calls come in the order of their
-// numbers: those between them go to the end once.
-void CallBook::keep_number(uint32_t core, CallNumber call) {
-  if (!(call < serials_.size()) || board_.owner_of_leg(legs_of(call)[0]) != core) return;
+// numbers: those between them go to the end once. Whether it is.
+bool CallBook::keep_number(uint32_t core, CallNumber call) {
+  if (core_of(call) != core) return false;
   std::deque<CallNumber>& free = free_calls_[core];
   for (size_t left = free.size(); left > 0 && free.front() < call; --left) {
     free.push_back(free.front());
     free.pop_front();
   }
+  return !free.empty() && free.front() == call;
 }
 
 // The setups as they were, on the interfaces of the same name.

@@ -38,10 +38,10 @@ Answer<std::unique_ptr<SrtpChange>> CallBook::plan_srtp(LegIndex leg, const Srtp
 // Empty, or why the call cannot go on.
 std::string CallBook::plan_left_srtp(const LeftCall& left, CallNumber call, SrtpChanges& srtp) {
   for (size_t i = 0; i < 2; ++i) {
-    if (left.srtp[i] == nullptr) continue;
+    if (left.legs[i].leg.setup.payload != PayloadKind::srtp) continue;
     if (srtp_ == nullptr) return "this dataplane has no SRTP";
     const LegIndex leg = legs_of(call)[i];
-    if (auto why = srtp_->take_over(leg, left.legs[i].index, *left.srtp[i], srtp[i]); !why.empty())
+    if (auto why = srtp_->take_over(leg, left.legs[i].index, left.srtp[i], srtp[i]); !why.empty())
       return why;
   }
   return {};

@@ -73,7 +73,7 @@ std::optional<Error> SrtpSetup::plan(LegIndex leg, const SrtpLegSummary& has,
   return Error{ErrorCode::kNoSrtp, "the SRTP library failed to take a key"};
 }
 
-std::string SrtpSetup::take_over(LegIndex leg, LegIndex was, const SrtpLeg& left,
+std::string SrtpSetup::take_over(LegIndex leg, LegIndex was, const SrtpLeg* left,
                                  std::unique_ptr<SrtpChange>& change) {
   change.reset();
   if (chosen_.engine == nullptr) return "there is no engine for its SRTP: " + chosen_.why;
@@ -82,7 +82,7 @@ std::string SrtpSetup::take_over(LegIndex leg, LegIndex was, const SrtpLeg& left
   change = std::make_unique<SrtpChange>();
   change->in = change->out = change->with_refused = true;
   // Its flags may be none: it is judged by adopt().
-  std::memcpy(&change->state, &left, sizeof left);
+  if (left != nullptr) std::memcpy(&change->state, left, sizeof *left);
   return {};
 }
 

@@ -35,9 +35,9 @@ class SrtpSetup {
   std::optional<control::Error> plan(LegIndex leg, const SrtpLegSummary& has,
                                      const control::LegSrtp& wanted, std::string_view checkpoint,
                                      SrtpChange& change);
-  // The same of what another process left of its leg `was`: no change where it is brought. Empty,
-  // or why it cannot be.
-  std::string take_over(LegIndex leg, LegIndex was, const SrtpLeg& left,
+  // The same of what another process left of its leg `was`: no change where it is brought. Null: it
+  // is lost, and the leg has no keys until it is told some. Empty, or why it cannot be.
+  std::string take_over(LegIndex leg, LegIndex was, const SrtpLeg* left,
                         std::unique_ptr<SrtpChange>& change);
 
   control::SrtpEngineStatus status() const;

@@ -152,6 +152,7 @@ template <typename State>
 void RelayCore::adopt_or_wipe(State& state, media::SrtpFingerprint& key) {
   if (key != media::kNoSrtpKey && engine_->adopt(state)) return;
   key = media::kNoSrtpKey;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
   media::wipe(std::span(reinterpret_cast<uint8_t*>(&state), sizeof state));
 }
 
@@ -165,9 +166,11 @@ void RelayCore::adopt_srtp(const Leg& leg) {
 void RelayCore::end_srtp(const Leg& leg) {
   if (engine_ == nullptr || leg.setup.payload != PayloadKind::srtp) return;
   SrtpLeg& srtp = srtp_of(leg);
+  srtp.in_key = srtp.out_key = media::kNoSrtpKey;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
   engine_->release(srtp.in);
   engine_->release(srtp.out);
-  media::wipe(std::span(reinterpret_cast<uint8_t*>(&srtp), sizeof srtp));
+  wipe(srtp);
 }
 
 void RelayCore::check(std::span<const LegIndex> legs,

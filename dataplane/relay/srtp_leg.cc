@@ -4,6 +4,7 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
 #include <new>
 
 #include "media/srtp/master_key.hh"
@@ -17,6 +18,13 @@ SrtpLegSummary summary_of(const SrtpLeg& leg) {
 media::SrtpLegCheckpoint checkpoint_of(const SrtpLeg& leg) {
   return {media::mark_of(leg.in_key), media::mark_of(leg.out_key), media::checkpoint_of(leg.in),
           media::checkpoint_of(leg.out)};
+}
+
+// A process may die at any store: what has no fingerprint is not gone on with.
+void wipe(SrtpLeg& leg) {
+  leg.in_key = leg.out_key = media::kNoSrtpKey;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  media::wipe(std::span(reinterpret_cast<uint8_t*>(&leg), sizeof leg));
 }
 
 SrtpChange::~SrtpChange() {

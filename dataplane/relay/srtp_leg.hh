@@ -50,6 +50,8 @@ struct SrtpLegSummary {
 };
 SrtpLegSummary summary_of(const SrtpLeg& leg);
 media::SrtpLegCheckpoint checkpoint_of(const SrtpLeg& leg);
+// All zeros; in an order that leaves no half of a key to a successor.
+void wipe(SrtpLeg& leg);
 
 // New state for a leg, of the directions named, in the place of what it has: opened by an engine of
 // another thread, or left by another life; with kNoSrtpKey the leg has no key any more.

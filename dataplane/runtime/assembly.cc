@@ -175,13 +175,15 @@ Ground prepare(const config::DataplaneConfig& config) {
       shape.ports.push_back({ip, interface.media_ports.first, interface.media_ports.pairs()});
   }
   Ground ground;
-  if (auto made = StateFile::create(state_path(config), shape); made) {
+  std::string unsaid;  // until the calls are taken over
+  auto left = LeftState::open(state_path(config), steady_ns(), unsaid);
+  auto made = StateFile::create(state_path(config), shape, left ? &*left : nullptr);
+  if (made) {
     ground.state = std::make_unique<StateFile>(std::move(made).value());
-    ground.bringing =
-        std::async(std::launch::async, [&state = *ground.state, path = state_path(config)] {
-          std::string why;
-          if (const auto left = LeftState::open(path, steady_ns(), why)) state.bring_srtp(*left);
-        });
+    if (ground.state->is_in_place())
+      ground.bringing =
+          std::async(std::launch::async,
+                     [&state = *ground.state, left = std::move(*left)] { state.bring_srtp(left); });
   } else {
     ground.why_no_state = made.error();
   }
@@ -207,10 +209,11 @@ void take_over(const config::DataplaneConfig& config, Assembly& parts) {
   const auto left = LeftState::open(state_path(config), steady_ns(), why);
   if (!why.empty()) parts.warnings.push_back(why);
   if (left && !left->calls_are_over()) {
+    const bool in_place = parts.state != nullptr && parts.state->is_in_place();
     auto& resumed = parts.resumed.emplace();
     resumed.down_ms = left->silent_ns() / 1'000'000;
     left->for_each([&](const LeftCall& call) {
-      const std::string refused = parts.book->restore(call);
+      const std::string refused = parts.book->restore(call, in_place);
       ++(refused.empty() ? resumed.calls : resumed.refused);
       if (!refused.empty() && resumed.refused <= kMaxRefusalWarnings)
         parts.warnings.push_back("call " + call.key + " does not go on: " + refused);
@@ -223,9 +226,10 @@ void take_over(const config::DataplaneConfig& config, Assembly& parts) {
   for (const auto& line : parts.lines) line->serve_here(false);
 }
 
-// From here on it is this process that a successor goes on from.
-void publish(Assembly& parts) {
-  if (parts.state == nullptr) return;
+// From here on it is this process that a successor goes on from, or none: what the one before left
+// tells less and less of the calls, and its SRTP would give out numbers again.
+void publish(const config::DataplaneConfig& config, Assembly& parts) {
+  if (parts.state == nullptr) return remove_state(state_path(config));
   if (std::string error = parts.state->publish(); !error.empty())
     parts.warnings.push_back("calls will not outlive this process: " + error);
 }
@@ -421,8 +425,8 @@ std::string build(const config::DataplaneConfig& config, Assembly& parts) {
   if (std::string error = start_ports(config, parts); !error.empty()) return error;
   if (ground.bringing.valid()) ground.bringing.get();
   take_over(config, parts);
+  publish(config, parts);
   if (std::string error = launch(parts); !error.empty()) return error;
-  publish(parts);
   drop_unused_early(parts);
   return {};
 }

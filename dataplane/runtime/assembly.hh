@@ -68,7 +68,8 @@ Result<std::unique_ptr<Assembly>, std::string> assemble(const config::DataplaneC
 // installed one.
 std::string xdp_program_path(const config::DataplaneConfig& config);
 
-// The memory file of the lcores' tables: beside the control socket.
+// The memory file of the lcores' tables: beside the control socket. What else is of it has names
+// that begin with this.
 std::string state_path(const config::DataplaneConfig& config);
 
 }  // namespace holdfast::dataplane

@@ -2,8 +2,6 @@
 // Looks for what a dataplane leaves in the kernel, and takes it away.
 #include "dataplane/runtime/footprint.hh"
 
-#include <filesystem>
-
 #include "dataplane/kernel/guards.hh"
 #include "dataplane/kernel/instance_lock.hh"
 #include "dataplane/kernel/link.hh"
@@ -45,8 +43,7 @@ std::string release(const config::DataplaneConfig& config) {
     if (!outcome) errors += (errors.empty() ? "" : "; ") + outcome.error();
   };
   note(remove_guards());
-  std::error_code unknown;
-  std::filesystem::remove(state_path(config), unknown);
+  remove_state(state_path(config));
   for (const InterfaceConfig& interface : config.interfaces) {
     const bool owned = interface.take == Take::kOwned;
     if (owned) note(remove_tap(interface.tap));

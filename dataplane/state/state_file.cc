@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,7 +22,7 @@ namespace holdfast::dataplane {
 namespace {
 
 // Raised whenever a structure in the file changes its meaning without its size.
-constexpr uint32_t kLayout = 8;
+constexpr uint32_t kLayout = 9;
 constexpr std::array<char, 8> kMagic = {'h', 'f', 's', 't', 'a', 't', 'e', '\n'};
 constexpr size_t kMaxCores = 16;
 constexpr size_t kMaxInterfaces = 16;
@@ -33,9 +32,8 @@ constexpr size_t kBootId = 36;
 constexpr uint32_t kMaxLegsPerCore = 1u << 20;
 constexpr uint32_t kPortNumbers = 1u << 16;
 constexpr size_t kPage = 4096;
-// Legs whose SRTP is reserved and copied in one go: what the kernel has cleared is in the cache
-// yet.
-constexpr uint32_t kBroughtAtOnce = 128;
+// Legs whose SRTP is made ready in one go: meanwhile no other thread can map memory.
+constexpr uint32_t kBroughtAtOnce = 1024;
 
 struct Header {
   std::array<char, 8> magic;
@@ -50,6 +48,7 @@ struct Header {
   std::array<std::array<char, kMaxName>, kMaxInterfaces> names;
   std::array<char, kBootId> boot_id;
   uint32_t port_ranges;
+  uint32_t srtp_name;
   uint64_t alive_ns;
   std::array<MarkedPorts, kMaxRanges> ranges;
 };
@@ -66,8 +65,7 @@ size_t pairs_of(const StateShape& shape) {
   return pairs;
 }
 
-// Offsets of the tables: header, calls, marks of ports, then each core's legs and slots; and behind
-// all that each core's SRTP.
+// Offsets of the tables: header, calls, marks of ports, then each core's legs and slots.
 struct Layout {
   explicit Layout(const StateShape& shape)
       : legs_bytes(pages(size_t{shape.legs_per_core} * sizeof(Leg))),
@@ -76,21 +74,15 @@ struct Layout {
         mark_count(pairs_of(shape)),
         marks_at(kPage + pages(call_count * sizeof(SavedCall))),
         first_core(marks_at + pages(mark_count * sizeof(PortMark))),
-        srtp_bytes(pages(size_t{shape.legs_per_core} * sizeof(SrtpLeg))),
-        dense_size(first_core + shape.cores * (legs_bytes + slots_bytes)),
-        size(dense_size + shape.cores * srtp_bytes) {}
+        size(first_core + shape.cores * (legs_bytes + slots_bytes)) {}
   size_t legs_at(uint32_t core) const { return first_core + core * (legs_bytes + slots_bytes); }
   size_t slots_at(uint32_t core) const { return legs_at(core) + legs_bytes; }
-  size_t srtp_at(uint32_t core) const { return dense_size + core * srtp_bytes; }
 
-  size_t legs_bytes, slots_bytes, call_count, mark_count, marks_at, first_core, srtp_bytes,
-      dense_size, size;
+  size_t legs_bytes, slots_bytes, call_count, mark_count, marks_at, first_core, size;
 };
 
-// Where the SRTP of a leg lies in the file.
-size_t srtp_offset(const StateShape& shape, LegIndex leg) {
-  return Layout(shape).srtp_at((leg - 1) / shape.legs_per_core) +
-         (leg - 1) % shape.legs_per_core * sizeof(SrtpLeg);
+size_t leg_count(const StateShape& shape) {
+  return size_t{shape.cores} * shape.legs_per_core;
 }
 
 std::array<char, kBootId> boot_id() {
@@ -112,11 +104,7 @@ std::string_view text_of(const std::array<char, N>& text) {
           static_cast<size_t>(std::find(text.begin(), text.end(), '\0') - text.begin())};
 }
 
-std::string problem(const std::string& path, const char* what) {
-  return path + ": " + what + ": " + std::strerror(errno);
-}
-
-Header header_of(const StateShape& shape) {
+Header header_of(const StateShape& shape, uint32_t srtp_name) {
   Header header{};
   header.magic = kMagic;
   header.layout = kLayout;
@@ -132,6 +120,7 @@ Header header_of(const StateShape& shape) {
     std::copy_n(name.begin(), std::min(name.size(), kMaxName), header.names[i].begin());
   }
   header.boot_id = boot_id();
+  header.srtp_name = srtp_name;
   assert(shape.ports.size() <= kMaxRanges);
   header.port_ranges = static_cast<uint32_t>(shape.ports.size());
   std::copy(shape.ports.begin(), shape.ports.end(), header.ranges.begin());
@@ -141,7 +130,7 @@ Header header_of(const StateShape& shape) {
 bool is_sane(const Header& header) {
   if (header.cores == 0 || header.cores > kMaxCores || header.legs_per_core == 0 ||
       header.legs_per_core > kMaxLegsPerCore || header.interfaces > kMaxInterfaces ||
-      header.port_ranges > kMaxRanges)
+      header.port_ranges > kMaxRanges || header.srtp_name >= kSrtpNames)
     return false;
   return std::all_of(header.ranges.begin(), header.ranges.begin() + header.port_ranges,
                      [](const MarkedPorts& range) {
@@ -185,206 +174,203 @@ std::string why_not(const Header& header, size_t size) {
   return {};
 }
 
+uint32_t other_name(uint32_t name) {
+  return kSrtpNames - 1 - name;
+}
+
+// Where a process has the SRTP of its legs.
+struct SrtpPlace {
+  std::optional<SrtpFile> file;  // none: errno
+  uint32_t name = 0;
+  bool is_left = false;  // by the process before
+};
+
+SrtpPlace place_srtp(const std::string& path, const StateShape& shape, const LeftState* left) {
+  SrtpPlace place;
+  // Without one that can be read here, a name that is free: what is there may be another version's,
+  // and this start may fail.
+  place.name =
+      left != nullptr ? left->srtp_name() : ::access(srtp_path(path, 0).c_str(), F_OK) != 0;
+  if (left != nullptr && !left->calls_are_over() && left->shape().cores == shape.cores &&
+      left->shape().legs_per_core == shape.legs_per_core)
+    place.file = SrtpFile::go_on(srtp_path(path, place.name), leg_count(shape));
+  place.is_left = place.file.has_value();
+  if (place.is_left) return place;
+  place.name = other_name(place.name);
+  place.file = SrtpFile::make(srtp_path(path, place.name), leg_count(shape));
+  return place;
+}
+
 }  // namespace
 
 std::string_view SavedCall::name() const {
   return text_of(key);
 }
 
-Result<StateFile, std::string> StateFile::create(const std::string& path, const StateShape& shape) {
+Result<StateFile, std::string> StateFile::create(const std::string& path, const StateShape& shape,
+                                                 const LeftState* left) {
   const std::string fresh = path + ".new";
-  ::unlink(fresh.c_str());
-  const int fd = ::open(fresh.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return problem(fresh, "cannot be made");
   const Layout layout(shape);
-  const size_t size = layout.dense_size;
-  const size_t srtp_size = layout.size - size;
-  constexpr int kAccess = PROT_READ | PROT_WRITE;
+  const OwnFile file = OwnFile::make(fresh);
+  if (!file) return file_problem(fresh, "cannot be made");
   // Reserved now: a store into a page that the file system has no room for would end the process.
-  // The rest is reserved leg by leg.
-  const int full = ::posix_fallocate(fd, 0, static_cast<off_t>(size));
-  const bool room = full == 0 && ::ftruncate(fd, static_cast<off_t>(layout.size)) == 0;
-  void* memory =
-      !room ? MAP_FAILED : ::mmap(nullptr, size, kAccess, MAP_SHARED | MAP_POPULATE, fd, 0);
-  void* srtp_memory = memory == MAP_FAILED ? MAP_FAILED
-                                           : ::mmap(nullptr, srtp_size, kAccess, MAP_SHARED, fd,
-                                                    static_cast<off_t>(size));
-  if (srtp_memory == MAP_FAILED) {
-    if (full != 0) errno = full;
-    std::string error = problem(fresh, "has no room");
-    if (memory != MAP_FAILED) ::munmap(memory, size);
-    ::close(fd);
-    ::unlink(fresh.c_str());
-    return error;
+  if (const int full = ::posix_fallocate(file.fd(), 0, static_cast<off_t>(layout.size)); full != 0)
+    errno = full;
+  else if (Mapping memory(file, layout.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE);
+           memory) {
+    // Where the kernel has them for files.
+    static_cast<void>(::madvise(memory.memory(), memory.bytes(), MADV_HUGEPAGE));
+    if (SrtpPlace place = place_srtp(path, shape, left); place.file)
+      return StateFile(path, std::move(memory), std::move(*place.file), place.name, place.is_left,
+                       shape);
   }
-  static_cast<void>(::madvise(memory, size, MADV_HUGEPAGE));  // where the kernel has them for files
-  static_cast<void>(::madvise(srtp_memory, srtp_size, MADV_DONTDUMP));
-  return StateFile(path, fd, memory, size, srtp_memory, shape);
+  std::string error = file_problem(fresh, "has no room");
+  ::unlink(fresh.c_str());
+  return error;
 }
 
-StateFile::StateFile(std::string path, int fd, void* memory, size_t size, void* srtp_memory,
-                     const StateShape& shape)
+StateFile::StateFile(std::string path, Mapping memory, SrtpFile srtp, uint32_t srtp_name,
+                     bool in_place, const StateShape& shape)
     : path_(std::move(path)),
-      fd_(fd),
-      memory_(memory),
-      size_(size),
-      srtp_memory_(srtp_memory),
+      memory_(std::move(memory)),
+      srtp_(std::move(srtp)),
+      srtp_name_(srtp_name),
+      in_place_(in_place),
       shape_(shape),
-      srtp_reserved_(size_t{shape.cores} * shape.legs_per_core + 1),
+      srtp_reserved_(leg_count(shape) + 1),
       srtp_brought_(srtp_reserved_.size()) {
   const Layout layout(shape_);
-  new (memory_) Header(header_of(shape_));
-  std::uninitialized_value_construct_n(at<SavedCall>(memory_, kPage), layout.call_count);
-  std::uninitialized_value_construct_n(at<PortMark>(memory_, layout.marks_at), layout.mark_count);
+  void* const at_0 = memory_.memory();
+  new (at_0) Header(header_of(shape_, srtp_name_));
+  std::uninitialized_value_construct_n(at<SavedCall>(at_0, kPage), layout.call_count);
+  std::uninitialized_value_construct_n(at<PortMark>(at_0, layout.marks_at), layout.mark_count);
   for (uint32_t core = 0; core < shape_.cores; ++core) {
-    std::uninitialized_value_construct_n(at<Leg>(memory_, layout.legs_at(core)),
-                                         shape_.legs_per_core);
-    std::uninitialized_value_construct_n(at<StreamSlot>(memory_, layout.slots_at(core)),
+    std::uninitialized_value_construct_n(at<Leg>(at_0, layout.legs_at(core)), shape_.legs_per_core);
+    std::uninitialized_value_construct_n(at<StreamSlot>(at_0, layout.slots_at(core)),
                                          stream_slots(shape_.legs_per_core));
   }
 }
 
-StateFile::StateFile(StateFile&& other) noexcept
-    : path_(std::move(other.path_)),
-      fd_(std::exchange(other.fd_, -1)),
-      memory_(std::exchange(other.memory_, nullptr)),
-      size_(other.size_),
-      srtp_memory_(std::exchange(other.srtp_memory_, nullptr)),
-      shape_(std::move(other.shape_)),
-      srtp_reserved_(std::move(other.srtp_reserved_)),
-      srtp_brought_(std::move(other.srtp_brought_)),
-      published_(other.published_) {}
+StateFile::StateFile(StateFile&& other) noexcept = default;
 
 StateFile::~StateFile() {
-  if (memory_ == nullptr) return;
-  ::munmap(memory_, size_);
-  ::munmap(srtp_memory_, Layout(shape_).size - size_);
-  ::close(fd_);
-  if (!published_) ::unlink((path_ + ".new").c_str());
+  if (!memory_ || published_) return;
+  ::unlink((path_ + ".new").c_str());
+  if (!in_place_) ::unlink(srtp_path(path_, srtp_name_).c_str());
 }
 
 CoreMemory StateFile::core(uint32_t core) {
   const Layout layout(shape_);
-  return {{at<Leg>(memory_, layout.legs_at(core)), shape_.legs_per_core},
-          {at<StreamSlot>(memory_, layout.slots_at(core)), stream_slots(shape_.legs_per_core)},
-          {at<SrtpLeg>(srtp_memory_, layout.srtp_at(core) - size_), shape_.legs_per_core}};
+  void* const at_0 = memory_.memory();
+  const uint32_t legs = shape_.legs_per_core;
+  return {{at<Leg>(at_0, layout.legs_at(core)), legs},
+          {at<StreamSlot>(at_0, layout.slots_at(core)), stream_slots(legs)},
+          srtp_.legs().subspan(size_t{core} * legs, legs)};
 }
 
 bool StateFile::reserve_srtp(LegIndex leg) {
-  return srtp_reserved_[leg] || reserve_srtp(leg, 1);
+  if (!srtp_reserved_[leg]) srtp_reserved_[leg] = srtp_.reserve(leg, 1);
+  return srtp_reserved_[leg];
 }
 
-// Of legs of one lcore. Pages that a neighbour has already are reserved once more, which does
-// nothing to them. (What posix_fallocate() does where the file system cannot would: it writes.)
-bool StateFile::reserve_srtp(LegIndex first, uint32_t count) {
-  const size_t start = srtp_offset(shape_, first);
-  const size_t page = start / kPage * kPage;
-  const size_t bytes = pages(start + count * sizeof(SrtpLeg)) - page;
-  if (::fallocate(fd_, 0, static_cast<off_t>(page), static_cast<off_t>(bytes)) != 0) return false;
-  // Where the kernel can, here and not at the lcore's first store.
-  static_cast<void>(
-      ::madvise(at<std::byte>(srtp_memory_, page - size_), bytes, MADV_POPULATE_WRITE));
+bool StateFile::bring_srtp(LegIndex first, uint32_t count) {
+  if (!srtp_.reserve(first, count)) return false;
   std::fill_n(srtp_reserved_.begin() + first, count, true);
+  std::fill_n(srtp_brought_.begin() + first, count, true);
   return true;
 }
 
-SrtpLeg* StateFile::srtp_of(LegIndex leg) {
-  return at<SrtpLeg>(srtp_memory_, srtp_offset(shape_, leg) - size_);
-}
-
 void StateFile::bring_srtp(const LeftState& left) {
-  if (left.shape().cores != shape_.cores || left.shape().legs_per_core != shape_.legs_per_core)
-    return;
-  left.for_each_srtp(kBroughtAtOnce, [this](LegIndex first, std::span<const SrtpLeg> legs) {
-    if (!reserve_srtp(first, static_cast<uint32_t>(legs.size()))) return;
-    std::memcpy(srtp_of(first), legs.data(), legs.size_bytes());
-    std::fill_n(srtp_brought_.begin() + first, legs.size(), true);
+  if (!in_place_) return;
+  left.for_each_srtp(kBroughtAtOnce, [this](LegIndex first, uint32_t count) {
+    if (bring_srtp(first, count)) return;
+    for (uint32_t i = 0; i < count; ++i) bring_srtp(first + i, 1);
   });
+  const auto end = static_cast<LegIndex>(srtp_brought_.size());
+  for (LegIndex leg = 1; leg < end; ++leg) {
+    const LegIndex first = leg;
+    while (leg < end && !srtp_brought_[leg]) ++leg;
+    if (leg > first) srtp_.give_back(first, leg - first);
+  }
 }
 
 void StateFile::wipe_brought_srtp(const std::function<bool(LegIndex)>& is_kept) {
   for (LegIndex leg = 1; leg < srtp_brought_.size(); ++leg) {
-    if (!srtp_brought_[leg]) continue;
+    if (srtp_brought_[leg] && !is_kept(leg)) wipe(srtp_.legs()[leg - 1]);
     srtp_brought_[leg] = false;
-    if (!is_kept(leg)) media::wipe({reinterpret_cast<uint8_t*>(srtp_of(leg)), sizeof(SrtpLeg)});
   }
 }
 
 std::span<SavedCall> StateFile::calls() {
-  return {at<SavedCall>(memory_, kPage), Layout(shape_).call_count};
+  return {at<SavedCall>(memory_.memory(), kPage), Layout(shape_).call_count};
 }
 
 std::span<PortMark> StateFile::port_marks() {
   const Layout layout(shape_);
-  return {at<PortMark>(memory_, layout.marks_at), layout.mark_count};
+  return {at<PortMark>(memory_.memory(), layout.marks_at), layout.mark_count};
 }
 
 void StateFile::beat(uint64_t now_ns) {
-  at<Header>(memory_, 0)->alive_ns = now_ns;
+  at<Header>(memory_.memory(), 0)->alive_ns = now_ns;
 }
 
+// Where it fails, the file before must not be gone on from any more: its legs' SRTP is used here,
+// or copied, and an index would be given out twice.
 std::string StateFile::publish() {
-  if (::rename((path_ + ".new").c_str(), path_.c_str()) != 0)
-    return problem(path_, "cannot be put in place");
-  published_ = true;
-  return {};
+  published_ = ::rename((path_ + ".new").c_str(), path_.c_str()) == 0;
+  if (published_) {
+    ::unlink(srtp_path(path_, other_name(srtp_name_)).c_str());
+    return {};
+  }
+  std::string error = file_problem(path_, "cannot be put in place");
+  remove_state(path_);
+  return error;
+}
+
+void remove_state(const std::string& path) {
+  for (const std::string& each : {path, path + ".new"}) ::unlink(each.c_str());
+  for (uint32_t name = 0; name < kSrtpNames; ++name) ::unlink(srtp_path(path, name).c_str());
 }
 
 std::optional<LeftState> LeftState::open(const std::string& path, uint64_t now_ns,
                                          std::string& why) {
-  why.clear();
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) {
-    if (errno != ENOENT) why = problem(path, "cannot be read");
+  const OwnFile file = OwnFile::open(path, O_RDONLY, why);
+  if (!file) return std::nullopt;
+  if (file.size() < kPage) {
+    why = path + " is not used: it is damaged";
     return std::nullopt;
   }
-  struct stat about {};
-  const bool known = ::fstat(fd, &about) == 0;
-  const auto size = static_cast<size_t>(about.st_size);
-  if (!known || about.st_uid != ::geteuid() || (about.st_mode & 0077) != 0 || size < kPage) {
-    why = path + " is not used: it is damaged, or not ours alone";
-    ::close(fd);
+  Mapping memory(file, file.size(), PROT_READ, MAP_PRIVATE);
+  if (!memory) {
+    why = file_problem(path, "cannot be mapped");
     return std::nullopt;
   }
-  const void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-  ::close(fd);
-  if (memory == MAP_FAILED) {
-    why = problem(path, "cannot be mapped");
-    return std::nullopt;
-  }
-  const Header header = *at<Header>(memory, 0);
-  LeftState state(memory, size, header.alive_ns, now_ns - header.alive_ns);
-  why = why_not(header, size);
+  const Header header = *at<Header>(memory.memory(), 0);
+  why = why_not(header, file.size());
   if (why.empty() && header.alive_ns > now_ns) why = "its clock is not ours";
   if (!why.empty()) {
     why = path + " is not used: " + why;
     return std::nullopt;
   }
+  LeftState state(std::move(memory), header.alive_ns, now_ns - header.alive_ns);
   state.shape_ = shape_of(header);
+  state.srtp_name_ = header.srtp_name;
   if (state.calls_are_over()) {
     why = "the calls of " + path + " are over: it is older than " +
           std::to_string(kMaxSilenceNs / 1'000'000'000) + " s";
+    return state;
   }
+  state.srtp_ = LeftSrtp::open(srtp_path(path, header.srtp_name), leg_count(state.shape_), why);
+  if (!state.srtp_) why += "; calls with SRTP wait for their keys";
   return state;
 }
 
-LeftState::LeftState(const void* memory, size_t size, uint64_t alive_ns, uint64_t silent_ns)
-    : memory_(memory), size_(size), alive_ns_(alive_ns), silent_ns_(silent_ns) {}
-
-LeftState::LeftState(LeftState&& other) noexcept
-    : memory_(std::exchange(other.memory_, nullptr)),
-      size_(other.size_),
-      shape_(std::move(other.shape_)),
-      alive_ns_(other.alive_ns_),
-      silent_ns_(other.silent_ns_) {}
-
-LeftState::~LeftState() {
-  if (memory_ != nullptr) ::munmap(const_cast<void*>(memory_), size_);
-}
+LeftState::LeftState(Mapping memory, uint64_t alive_ns, uint64_t silent_ns)
+    : memory_(std::move(memory)), alive_ns_(alive_ns), silent_ns_(silent_ns) {}
 
 void LeftState::for_each(const std::function<void(const LeftCall&)>& on_call) const {
   if (calls_are_over()) return;
-  const std::span calls(at<SavedCall>(memory_, kPage), Layout(shape_).call_count);
+  const std::span calls(at<SavedCall>(memory(), kPage), Layout(shape_).call_count);
   const auto call = std::make_unique<LeftCall>();
   for (CallNumber number = 0; number < calls.size(); ++number) {
     const SavedCall& saved = calls[number];
@@ -395,7 +381,7 @@ void LeftState::for_each(const std::function<void(const LeftCall&)>& on_call) co
 // What was lent when the process ended has had no media since. A time that has not come is damage.
 std::vector<LeftPort> LeftState::ports() const {
   std::vector<LeftPort> found;
-  const PortMark* mark = at<PortMark>(memory_, Layout(shape_).marks_at);
+  const PortMark* mark = at<PortMark>(memory(), Layout(shape_).marks_at);
   for (const MarkedPorts& range : shape_.ports) {
     for (uint32_t pair = 0; pair < range.pairs; ++pair, ++mark) {
       const bool was_lent = mark->lent != 0;
@@ -416,7 +402,7 @@ bool LeftState::read(CallNumber number, const SavedCall& saved, LeftCall& call) 
     const LegIndex leg = legs_of(number)[i];
     if (!read_leg(leg, call.legs[i])) return false;
     const bool is_secure = call.legs[i].leg.setup.payload == PayloadKind::srtp;
-    call.srtp[i] = is_secure ? srtp_of(leg) : nullptr;
+    call.srtp[i] = is_secure && srtp_ ? &srtp_->of(leg) : nullptr;
     const size_t interface = call.legs[i].leg.setup.port;
     if (interface >= shape_.interfaces.size()) return false;
     call.interfaces[i] = shape_.interfaces[interface];
@@ -424,27 +410,21 @@ bool LeftState::read(CallNumber number, const SavedCall& saved, LeftCall& call) 
   return true;
 }
 
-const SrtpLeg* LeftState::srtp_of(LegIndex leg) const {
-  return at<SrtpLeg>(memory_, srtp_offset(shape_, leg));
-}
-
 bool LeftState::has_srtp(LegIndex index) const {
   const uint32_t core = (index - 1) / shape_.legs_per_core;
   const Leg& leg =
-      at<Leg>(memory_, Layout(shape_).legs_at(core))[(index - 1) % shape_.legs_per_core];
+      at<Leg>(memory(), Layout(shape_).legs_at(core))[(index - 1) % shape_.legs_per_core];
   return left_set(leg.in_use) && leg.setup.payload == PayloadKind::srtp;
 }
 
 void LeftState::for_each_srtp(uint32_t most, const OnSrtp& on_srtp) const {
   if (calls_are_over()) return;
-  const LegIndex last = shape_.cores * shape_.legs_per_core;
-  for (LegIndex leg = 1; leg <= last;) {
+  const auto end = static_cast<LegIndex>(leg_count(shape_)) + 1;
+  for (LegIndex leg = 1; leg < end;) {
     const LegIndex first = leg;
-    const LegIndex end = (first - 1) / shape_.legs_per_core * shape_.legs_per_core +
-                         shape_.legs_per_core + 1;  // of the lcore's share
     while (leg < end && leg - first < most && has_srtp(leg)) ++leg;
     if (leg > first) {
-      on_srtp(first, {srtp_of(first), leg - first});
+      on_srtp(first, leg - first);
     } else {
       ++leg;
     }
@@ -455,13 +435,13 @@ bool LeftState::read_leg(LegIndex index, LegSnapshot& out) const {
   if (index == kNoLeg || index > shape_.cores * shape_.legs_per_core) return false;
   const Layout layout(shape_);
   const uint32_t core = (index - 1) / shape_.legs_per_core;
-  const Leg& leg = at<Leg>(memory_, layout.legs_at(core))[(index - 1) % shape_.legs_per_core];
+  const Leg& leg = at<Leg>(memory(), layout.legs_at(core))[(index - 1) % shape_.legs_per_core];
   if (!left_set(leg.in_use)) return false;
   out.index = index;
   std::memcpy(&out.leg, &leg, sizeof leg);
   mend_flags(out.leg);
   out.stream_count = 0;
-  const auto* slots = at<StreamSlot>(memory_, layout.slots_at(core));
+  const auto* slots = at<StreamSlot>(memory(), layout.slots_at(core));
   // The list may have been cut in the middle of a move: what is still linked is taken, once each.
   uint32_t slot = leg.streams;
   const uint32_t count = std::min<uint32_t>(leg.stream_count, kMaxStreamsPerLeg);

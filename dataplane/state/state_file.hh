@@ -4,9 +4,9 @@
 //
 // The file is mapped and written by plain stores: what was stored is there for the successor,
 // whatever ended the process. Nothing in it is trusted further than its bounds: a process dies
-// between any two stores. It lies on a memory file system, root only (0600): beside the addresses
-// and counters of the live calls it has the keys of those with SRTP. Their part of the file has
-// holes where no leg has keys.
+// between any two stores. It lies on a memory file system, root only (0600): it has the addresses
+// and counters of the live calls. The keys of those with SRTP lie in a file beside it
+// (srtp_file.hh), which the next process goes on with where it lies.
 #pragma once
 
 #include <array>
@@ -19,7 +19,9 @@
 #include <vector>
 
 #include "dataplane/relay/core_memory.hh"
+#include "dataplane/state/own_file.hh"
 #include "dataplane/state/port_mark.hh"
+#include "dataplane/state/srtp_file.hh"
 #include "media/result.hh"
 
 namespace holdfast::dataplane {
@@ -67,8 +69,11 @@ class LeftState;
 // the one before.
 class StateFile {
  public:
-  // One line on an error. `path` should be on a memory file system.
-  static Result<StateFile, std::string> create(const std::string& path, const StateShape& shape);
+  // One line on an error. `path` should be on a memory file system. `left`: what is there of a
+  // process that lives no more, if it can be used. Where its tables are divided in the same way its
+  // SRTP is gone on with in place, else it stays as it is until publish().
+  static Result<StateFile, std::string> create(const std::string& path, const StateShape& shape,
+                                               const LeftState* left);
   StateFile(StateFile&& other) noexcept;
   StateFile& operator=(StateFile&&) = delete;
   ~StateFile();  // the file stays; one that was not published goes
@@ -76,9 +81,11 @@ class StateFile {
   CoreMemory core(uint32_t core);
   // Before a leg gets keys: memory for its SRTP, which stays. False: there is none. Slow thread.
   bool reserve_srtp(LegIndex leg);
-  // Copies the SRTP of the legs of `left` to the legs of the same numbers, as it lies there: memory
-  // for thousands takes the kernel long. Nothing where tables are divided otherwise. Of any thread,
-  // while no other uses the file's SRTP.
+  // Whether SRTP is gone on with in place. Then each call of `left` has to keep its number.
+  bool is_in_place() const { return in_place_; }
+  // In place: makes the SRTP of the legs of `left` ready to be touched, which takes the kernel long
+  // for thousands, and gives back what others had. Of any thread, while no other uses the file's
+  // SRTP.
   void bring_srtp(const LeftState& left);
   bool has_brought_srtp(LegIndex leg) const { return srtp_brought_[leg]; }
   // What was brought is wiped where `is_kept` says no. Slow thread, before the lcores run.
@@ -88,32 +95,37 @@ class StateFile {
   // Says that the process lives, and what the steady clock shows; a successor measures from there
   // how long nobody counted.
   void beat(uint64_t now_ns);
-  std::string publish();  // empty, or an error in one line
+  // Before the first packet: from here on this file is the one that a successor goes on from. After
+  // an error, in one line, there is none.
+  std::string publish();
 
  private:
-  StateFile(std::string path, int fd, void* memory, size_t size, void* srtp_memory,
+  StateFile(std::string path, Mapping memory, SrtpFile srtp, uint32_t srtp_name, bool in_place,
             const StateShape& shape);
-  bool reserve_srtp(LegIndex first, uint32_t count);
-  SrtpLeg* srtp_of(LegIndex leg);
+  bool bring_srtp(LegIndex first, uint32_t count);
 
   std::string path_;
-  int fd_;
-  void* memory_;
-  size_t size_;  // of what has no holes
-  void* srtp_memory_;
+  Mapping memory_;
+  SrtpFile srtp_;
+  uint32_t srtp_name_;
+  bool in_place_;
   StateShape shape_;
   std::vector<bool> srtp_reserved_;  // by leg
   std::vector<bool> srtp_brought_;
   bool published_ = false;
 };
 
+// Takes away what a dataplane left at `path` and beside it.
+void remove_state(const std::string& path);
+
 // A call of the process before, as it was left.
 struct LeftCall {
   std::string key;
   uint64_t started_ms = 0;
   std::array<std::string, 2> interfaces;
-  std::array<LegSnapshot, 2> legs;       // `index` as it was there
-  std::array<const SrtpLeg*, 2> srtp{};  // of those with SRTP, unchecked, in the file; else null
+  std::array<LegSnapshot, 2> legs;  // `index` as it was there
+  // Of those with SRTP, unchecked, in the file; null where that is lost, and of others.
+  std::array<const SrtpLeg*, 2> srtp{};
 };
 
 // The file of the process before, read only.
@@ -122,35 +134,32 @@ class LeftState {
   // After so long the calls are over: endpoints hang up without media.
   static constexpr uint64_t kMaxSilenceNs = 120'000'000'000;
 
-  // None when there is no file, or one that cannot be used. `why` says so, or that its calls are
-  // over, if that is worth saying. `now_ns`: the steady clock, which runs from boot to boot; a file
-  // of another boot is not used.
+  // None when there is no file, or one that cannot be used. `why` says so, or that its SRTP is lost
+  // or its calls are over, if that is worth saying. `now_ns`: the steady clock, which runs from
+  // boot to boot; a file of another boot is not used.
   static std::optional<LeftState> open(const std::string& path, uint64_t now_ns, std::string& why);
-  LeftState(LeftState&& other) noexcept;
-  LeftState& operator=(LeftState&&) = delete;
-  ~LeftState();
-
   uint64_t silent_ns() const { return silent_ns_; }  // since the process before gave its last sign
   bool calls_are_over() const { return silent_ns_ > kMaxSilenceNs; }
   // Each call whose two legs are whole. The reference is good until the next one.
   void for_each(const std::function<void(const LeftCall&)>& on_call) const;
   // Each pair of ports that had a call.
   std::vector<LeftPort> ports() const;
-  // Runs of legs with SRTP, of at most `most`, each within an lcore's share: the first, how many,
-  // and what they have, unchecked.
-  using OnSrtp = std::function<void(LegIndex first, std::span<const SrtpLeg> legs)>;
+  // Runs of legs with SRTP, of at most `most`.
+  using OnSrtp = std::function<void(LegIndex first, uint32_t count)>;
   void for_each_srtp(uint32_t most, const OnSrtp& on_srtp) const;
   const StateShape& shape() const { return shape_; }
+  uint32_t srtp_name() const { return srtp_name_; }
 
  private:
-  LeftState(const void* memory, size_t size, uint64_t alive_ns, uint64_t silent_ns);
+  LeftState(Mapping memory, uint64_t alive_ns, uint64_t silent_ns);
   bool read(CallNumber number, const SavedCall& saved, LeftCall& call) const;
   bool read_leg(LegIndex index, LegSnapshot& out) const;
   bool has_srtp(LegIndex leg) const;
-  const SrtpLeg* srtp_of(LegIndex leg) const;
+  const void* memory() const { return memory_.memory(); }
 
-  const void* memory_;
-  size_t size_;
+  Mapping memory_;
+  std::optional<LeftSrtp> srtp_;
+  uint32_t srtp_name_ = 0;
   StateShape shape_;
   uint64_t alive_ns_;
   uint64_t silent_ns_;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 
 #include "media/endian.hh"
@@ -89,8 +90,12 @@ bool IpsecMbEngine::set_keys(SrtpKeys& keys, const SrtpMasterKey& master, bool /
 bool IpsecMbEngine::adopt_keys(SrtpKeys& keys, bool /*outbound*/) {
   if (keys.form == form()) return true;
   if ((keys.form & kForm) == 0) return false;
+  // A process may die at any store: until both are whole they are of no CPU, and filled once more.
+  keys.form = kForm;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
   refill_slot(*mgr_, keys.suite, keys.rtp);
   refill_slot(*mgr_, keys.suite, keys.rtcp);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
   keys.form = form();
   return true;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state file of another life, any bytes or a good one with patches: refused in one line, or
-// calls whose legs and streams a new life can go on with.
+// The state file of another life and its SRTP, any bytes or good ones with patches: refused in one
+// line, or calls whose legs and streams a new life can go on with, in place too.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -103,8 +104,7 @@ class Place {
     char name[] = "/dev/shm/hf-fuzz-XXXXXX";
     folder_ = ::mkdtemp(name);
     path_ = folder_ + "/state";
-    auto created = StateFile::create(
-        path_, {1, kLegs, {"lan", "wan"}, {{*IpAddress::parse("198.18.1.2"), 20000, 8}}});
+    auto created = StateFile::create(path_, shape(), nullptr);
     must(created.ok());
     StateFile file = std::move(created).value();
     file.beat(kNow);
@@ -112,25 +112,43 @@ class Place {
     file.port_marks()[0].lent = 1;
     file.port_marks()[1].end(kNow);
     must(file.publish().empty());
-    fd_ = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
-    good_.resize(static_cast<size_t>(::lseek(fd_, 0, SEEK_END)));
-    must(::pread(fd_, good_.data(), good_.size(), 0) == static_cast<ssize_t>(good_.size()));
+    read(path_);
+    tables_ = good_.size();
+    read(srtp_path(path_, 0));
   }
   ~Place() {
-    ::close(fd_);
-    ::unlink(path_.c_str());
+    remove_state(path_);
     ::rmdir(folder_.c_str());
   }
+  static StateShape shape() {
+    return {1, kLegs, {"lan", "wan"}, {{*IpAddress::parse("198.18.1.2"), 20000, 8}}};
+  }
   const std::string& path() const { return path_; }
+  // Of both files, one behind the other.
   const std::vector<uint8_t>& good() const { return good_; }
-  void write(const std::vector<uint8_t>& bytes) const {
-    must(::ftruncate(fd_, static_cast<off_t>(bytes.size())) == 0);
-    must(::pwrite(fd_, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
+  void write_tables(std::span<const uint8_t> bytes) const { write(path_, bytes); }
+  void write(std::span<const uint8_t> bytes) const {
+    write(path_, bytes.first(tables_));
+    write(srtp_path(path_, 0), bytes.subspan(tables_));
   }
 
  private:
+  void read(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const size_t before = good_.size();
+    good_.resize(before + static_cast<size_t>(::lseek(fd, 0, SEEK_END)));
+    const size_t size = good_.size() - before;
+    must(::pread(fd, &good_[before], size, 0) == static_cast<ssize_t>(size));
+    ::close(fd);
+  }
+  static void write(const std::string& path, std::span<const uint8_t> bytes) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    must(::write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
+    ::close(fd);
+  }
+
   std::string folder_, path_;
-  int fd_ = -1;
+  size_t tables_ = 0;
   std::vector<uint8_t> good_;
 };
 
@@ -191,20 +209,48 @@ void go_on(const SrtpLeg& left) {
   }
 }
 
+bool is_zero(const SrtpLeg& leg) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(&leg);
+  return std::all_of(bytes, bytes + sizeof leg, [](uint8_t byte) { return byte == 0; });
+}
+
+// Whatever the tables say, a leg has what was left of its SRTP, or nothing.
+void go_on_in_place(const std::string& path, const LeftState& left) {
+  auto created = StateFile::create(path, Place::shape(), &left);
+  must(created.ok());
+  StateFile file = std::move(created).value();
+  if (!file.is_in_place()) return;
+  file.bring_srtp(left);
+  const std::span srtp = file.core(0).srtp;
+  for (LegIndex leg = 1; leg <= kLegs; ++leg) {
+    if (file.has_brought_srtp(leg))
+      go_on(srtp[leg - 1]);
+    else
+      must(is_zero(srtp[leg - 1]));
+    must(file.reserve_srtp(leg));
+  }
+  file.wipe_brought_srtp([](LegIndex) { return false; });
+  must(std::all_of(srtp.begin(), srtp.end(), is_zero));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const Place place;
   if (size == 0) return 0;
-  place.write(data[0] % 8 == 0 ? std::vector<uint8_t>(data + 1, data + size)
-                               : patched(place.good(), data + 1, size - 1));
+  if (data[0] % 8 == 0) {
+    place.write(place.good());
+    place.write_tables({data + 1, size - 1});
+  } else {
+    place.write(patched(place.good(), data + 1, size - 1));
+  }
   std::string why;
   const auto left = LeftState::open(place.path(), kNow + 1, why);
   if (!left) {
     must(!why.empty() && why.find('\n') == std::string::npos);
     return 0;
   }
-  must(why.empty() != left->calls_are_over());
+  must(!why.empty() || !left->calls_are_over());
   for (const LeftPort& port : left->ports())
     must(port.rtp_port % 2 == 0 && port.ended_ns < kNow + 1 + PortMark::kTickNs);
   left->for_each([](const LeftCall& call) {
@@ -215,5 +261,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       if (srtp != nullptr) go_on(*srtp);
     }
   });
+  go_on_in_place(place.path(), *left);
   return 0;
 }

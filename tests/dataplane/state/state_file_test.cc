@@ -33,7 +33,7 @@ class StateFileTest : public ::testing::Test {
   ~StateFileTest() override { std::filesystem::remove_all(directory); }
 
   StateFile make(const StateShape& shape = {1, 8, {"lan", "wan"}}) {
-    auto file = StateFile::create(path, shape);
+    auto file = StateFile::create(path, shape, nullptr);
     if (!file) throw std::runtime_error(file.error());
     file->beat(kNow);
     return std::move(file).value();
@@ -222,7 +222,7 @@ TEST_F(StateFileTest, CallsEndWithTheSilenceAndTheirPortsAreStillKnown) {
 }
 
 TEST_F(StateFileTest, NoRoomIsAnErrorAndNoSignal) {
-  const auto file = StateFile::create(directory + "/none/dataplane.state", {1, 8, {}});
+  const auto file = StateFile::create(directory + "/none/dataplane.state", {1, 8, {}}, nullptr);
   ASSERT_FALSE(file);
   EXPECT_NE(file.error().find("cannot be made"), std::string::npos);
 }
