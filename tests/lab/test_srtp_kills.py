@@ -122,19 +122,21 @@ def test_either_daemon_is_killed_in_encrypted_calls(site, request, tmp_path):
 
 
 @pytest.mark.drill
-def test_the_state_of_srtp_is_lost_and_comes_from_checkpoints(site, tmp_path):
-    """No memory file: keys and checkpoints come from holdfastd. Indices jump ahead, and none is used twice; it dies
-    again before a new checkpoint was taken, too."""
+@pytest.mark.parametrize("lost", ("dataplane.state", "dataplane.state.srtp?"))
+def test_the_state_of_srtp_is_lost_and_comes_from_checkpoints(site, lost, tmp_path):
+    """No memory file, or no SRTP beside it: keys and checkpoints come from holdfastd. Indices jump ahead, and none is
+    used twice; it dies again before a new checkpoint was taken, too."""
     calls = range(CALLS)
     with captured(site, tmp_path, calls, lambda: speak(site, seconds=60), SNAP) as wires:
         for pause_s in itertools.chain([4], [0.6] * 2, [4] * 3):
             time.sleep(pause_s)
-            spoil(site.state, "missing")
+            path, = site.state.parent.glob(lost)
+            spoil(path, "missing")
             site.kill("holdfast-dataplane")
         time.sleep(3)
     ends = Ends(site, wires)
     back = gaps_after(dataplane_starts(site)[1:], ends.right)
-    print(f"without the memory file sound was back {spread(back)} after the start")
+    print(f"without {lost} sound was back {spread(back)} after the start")
     ends.judge()
     assert len(back) == 6 and max(back[0], *back[3:]) <= FROM_HOLDFASTD_WITHIN_S
     one_record_each(site, calls)
