@@ -129,8 +129,7 @@ void Proxy::Core::acknowledge(const Message& answer, const ResponseView& view,
                               const Origin& origin) {
   auto ack = make_in_dialog("ACK", answer, answer, view, config_.route);
   if (!ack) return count("late_2xx_without_contact");
-  send_alone(std::move(ack->message),
-             {origin.address, origin.transport, origin.interface, tls_name_at(origin.address.ip)});
+  send_alone(std::move(ack->message), {origin.address, origin.transport, origin.interface, {}});
 }
 
 }  // namespace holdfast::sip

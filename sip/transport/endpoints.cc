@@ -22,11 +22,12 @@ constexpr size_t kMaxHandshakesPerPeer = 16;
 constexpr unsigned kBehindPercent = 50;
 constexpr unsigned kCaughtUpPercent = 12;
 
-std::string link_key(const SocketAddress& peer, Transport transport, const std::string& interface) {
-  return peer.to_string() + '/' + std::string(name_of(transport)) + '%' + interface;
-}
-std::string link_key(const Origin& peer) {
-  return link_key(peer.address, peer.transport, peer.interface);
+// A TLS connection that we began is apart from one that a peer began from the same address and
+// port: only the first one's certificate was checked for a name.
+std::string link_key(const Origin& peer, bool we_began) {
+  const char apart = we_began && peer.transport == Transport::tls ? '!' : '%';
+  return peer.address.to_string() + '/' + std::string(name_of(peer.transport)) + apart +
+         peer.interface;
 }
 
 }  // namespace
@@ -114,7 +115,13 @@ const Listener* Endpoints::listener_towards(const NextHop& hop) const {
 
 bool Endpoints::is_connected(const SocketAddress& peer, Transport transport,
                              const std::string& interface) const {
-  return links_.contains(link_key(peer, transport, interface));
+  return find_link({peer, transport, interface}, true) != nullptr;
+}
+
+std::shared_ptr<Endpoints::Link> Endpoints::find_link(const Origin& peer, bool any) const {
+  auto found = links_.find(link_key(peer, true));
+  if (found == links_.end() && any) found = links_.find(link_key(peer, false));
+  return found == links_.end() ? nullptr : found->second;
 }
 
 std::optional<SocketAddress> Endpoints::sole_connection(const IpAddress& ip, Transport transport,
@@ -132,8 +139,8 @@ std::optional<SocketAddress> Endpoints::sole_connection(const IpAddress& ip, Tra
 
 bool Endpoints::send(const NextHop& hop, std::string_view bytes) {
   if (hop.transport != Transport::udp) {
-    const auto found = links_.find(link_key(hop.address, hop.transport, hop.interface));
-    if (found != links_.end()) return send_on(found->second, bytes);
+    const auto link = find_link({hop.address, hop.transport, hop.interface}, hop.tls_name.empty());
+    if (link != nullptr) return send_on(link, bytes);
   }
   const Socket* socket = socket_towards(hop);
   if (socket == nullptr || hop.address.port == 0) {
@@ -151,8 +158,8 @@ bool Endpoints::send(const NextHop& hop, std::string_view bytes) {
 }
 
 std::shared_ptr<Endpoints::Link> Endpoints::connect(const NextHop& hop, const Listener& listener) {
-  const auto found = links_.find(link_key(hop.address, hop.transport, listener.interface));
-  if (found != links_.end()) return found->second;
+  const Origin peer{hop.address, hop.transport, listener.interface};
+  if (auto found = find_link(peer, hop.tls_name.empty())) return found;
   const bool is_tls = hop.transport == Transport::tls;
   if (is_tls && hop.tls_name.empty()) {
     count(TransportCount::tls_gone);
@@ -172,8 +179,7 @@ std::shared_ptr<Endpoints::Link> Endpoints::connect(const NextHop& hop, const Li
     count(TransportCount::no_socket);
     return nullptr;
   }
-  return adopt(std::move(fd).value(), {hop.address, hop.transport, listener.interface}, true,
-               std::move(tls));
+  return adopt(std::move(fd).value(), peer, true, std::move(tls));
 }
 
 std::shared_ptr<Endpoints::Link> Endpoints::adopt(Descriptor fd, const Origin& peer, bool we_began,
@@ -185,7 +191,7 @@ std::shared_ptr<Endpoints::Link> Endpoints::adopt(Descriptor fd, const Origin& p
   link->watch = loop_.watch(link->connection.fd(), events,
                             [this, link](unsigned seen) { ready(link, seen); });
   if (link->watch == 0) return nullptr;
-  auto& slot = links_[link_key(peer)];
+  auto& slot = links_[link_key(peer, we_began)];
   const auto before = std::exchange(slot, link);
   // The same peer from the same port: the old one is dead, though nobody has told us.
   if (before != nullptr && !std::exchange(before->is_closed, true)) {
@@ -362,7 +368,7 @@ void Endpoints::forget(Link& link) {
   loop_.after(0, [this, peer, alive = std::weak_ptr<bool>(alive_)] {
     if (!alive.expired()) user_.failed(peer.address, peer.transport, SendFailure::transport_error);
   });
-  links_.erase(link_key(peer));
+  links_.erase(link_key(peer, link.we_began));
 }
 
 void Endpoints::leave_place(Link& link) {

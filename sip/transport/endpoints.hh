@@ -83,8 +83,9 @@ class Endpoints {
   std::string reload_certificates() { return tls_.load(); }
   const TlsContexts& tls() const { return tls_; }
 
-  // False: it cannot leave, and never will. True: it has left, or waits for its connection. A TLS
-  // connection is begun only to a hop that has a tls_name to check.
+  // False: it cannot leave, and never will. True: it has left, or waits for its connection. To a
+  // hop that has a tls_name only by a TLS connection that we began and checked for it; to one that
+  // has none by any that stands.
   bool send(const NextHop& hop, std::string_view bytes);
   // Whether a connection to exactly that peer stands.
   bool is_connected(const SocketAddress& peer, Transport transport,
@@ -131,6 +132,8 @@ class Endpoints {
   std::shared_ptr<Link> adopt(Descriptor fd, const Origin& peer, bool we_began,
                               std::unique_ptr<TlsSession> tls);
   std::shared_ptr<Link> connect(const NextHop& hop, const Listener& listener);
+  // `any`: also a TLS connection that the peer began.
+  std::shared_ptr<Link> find_link(const Origin& peer, bool any) const;
   void ready(const std::shared_ptr<Link>& link, unsigned events);
   bool come_about(Link& link, unsigned events);
   void take_messages(const std::shared_ptr<Link>& link);
@@ -149,7 +152,7 @@ class Endpoints {
   uint8_t dscp_;
   User& user_;
   std::vector<Socket> sockets_;
-  // By peer, transport and interface.
+  // By peer, transport, interface and, with TLS, who began it.
   std::unordered_map<std::string, std::shared_ptr<Link>> links_;
   TlsContexts tls_;
   std::map<IpAddress, size_t> handshakes_;  // that peers began and are under way

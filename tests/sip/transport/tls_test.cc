@@ -318,6 +318,26 @@ TEST_F(TlsTest, AReloadIsForConnectionsToCome) {
   EXPECT_EQ(late.fault(), "wrong_name");
 }
 
+// Whoever has the centre's address could open one from the centre's port.
+TEST_F(TlsTest, AConnectionThatThePeerBeganIsNotTheOneToBeChecked) {
+  box = std::make_unique<Side>(loop, tls("box"), kBox);
+  ASSERT_EQ(box->open(), "");
+  Raw stranger(loop, *box, TLS1_3_VERSION);
+  ASSERT_TRUE(stranger.done);
+  const std::string ip = "127.0.5.66";
+  NextHop hop{{*IpAddress::parse(ip), stranger.peer.connection_port()}, Transport::tls, "wan", ""};
+  EXPECT_TRUE(box->endpoints.send(hop, kOptions));  // as an answer, or to a phone
+  loop.settle();
+  char bytes[1024];
+  ASSERT_EQ(SSL_read(stranger.ssl, bytes, sizeof bytes), static_cast<int>(kOptions.size()));
+  hop.tls_name = "centre.example";
+  EXPECT_TRUE(box->endpoints.send(hop, kOptions));  // by a new one, which nobody takes there
+  loop.settle();
+  EXPECT_LE(SSL_read(stranger.ssl, bytes, sizeof bytes), 0);
+  EXPECT_EQ(box->endpoints.counted(TransportCount::tcp_connect_failed), 1U);
+  EXPECT_TRUE(box->endpoints.is_connected(hop.address, Transport::tls, "wan"));
+}
+
 TEST_F(TlsTest, NobodyConnectsToAHopWithoutAName) {
   meet("centre");
   EXPECT_FALSE(box->endpoints.send(
