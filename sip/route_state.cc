@@ -34,6 +34,18 @@ uint16_t default_port(Transport transport) {
   return transport == Transport::tls ? kSipsPort : kSipPort;
 }
 
+const Gateway* gateway_at(const RouteConfig& config, const NextHop& hop) {
+  for (const Gateway& gateway : config.gateways)
+    if (gateway.address == hop.address && gateway.transport == hop.transport) return &gateway;
+  return nullptr;
+}
+
+const Gateway* gateway_of(const RouteConfig& config, const IpAddress& ip, Transport transport) {
+  for (const Gateway& gateway : config.gateways)
+    if (gateway.address.ip == ip && gateway.transport == transport) return &gateway;
+  return nullptr;
+}
+
 std::string tls_name_of(const Gateway& gateway) {
   return gateway.transport == Transport::tls ? "gateway " + gateway.name : "";
 }
@@ -44,10 +56,8 @@ std::string tls_name_of(const RouteConfig& config, const std::vector<Upstream>& 
       std::any_of(upstreams.begin(), upstreams.end(),
                   [&](const Upstream& upstream) { return upstream.address.ip == ip; });
   if (is_centre) return config.centre_domain;
-  for (const Gateway& gateway : config.gateways)
-    if (gateway.address.ip == ip && gateway.transport == Transport::tls)
-      return tls_name_of(gateway);
-  return otherwise;
+  const Gateway* gateway = gateway_of(config, ip, Transport::tls);
+  return gateway != nullptr ? tls_name_of(*gateway) : otherwise;
 }
 
 Peer peer_of(const RouteState& state, const Origin& origin) {

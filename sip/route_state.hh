@@ -104,6 +104,9 @@ const Listener* listener_for(const RouteConfig& config, std::string_view interfa
 Uri uri_of(const Listener& listener, Scheme scheme = Scheme::sip);
 
 uint16_t default_port(Transport transport);
+// The gateway that listens there, or the first of that IP address and transport. Null: none does.
+const Gateway* gateway_at(const RouteConfig& config, const NextHop& hop);
+const Gateway* gateway_of(const RouteConfig& config, const IpAddress& ip, Transport transport);
 // What stands for a gateway as NextHop::tls_name; no host can be called so. Empty: not by TLS.
 std::string tls_name_of(const Gateway& gateway);
 // The name that a peer's certificate is to be for: the centre's domain for any of its servers, and

@@ -107,6 +107,13 @@ json warnings_of(const SipSnapshot& sip, const store::StoreStatus& store,
                          std::string(name_of(server.state)) + ": " + server.why);
   if (sip.proxy.upstreams.empty())
     warnings.push_back("no address of the centre is known: its name has never been resolved");
+  for (const auto& gateway : sip.proxy.gateways)
+    if (!gateway.why.empty())
+      warnings.push_back(
+          "gateway " + gateway.name + " (" + std::string(sip::name_of(gateway.transport)) + " " +
+          gateway.address.to_string() + ") could not be reached by the last request, " +
+          std::to_string(seconds_since(sip.proxy.now_ms, gateway.failed_ms)) +
+          " s ago: " + gateway.why);
   for (const std::string& complaint : sip.proxy.certificate_complaints)
     warnings.push_back(complaint);
   if (sip.anchor.state != sip::AnchorState::up)

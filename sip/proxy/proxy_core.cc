@@ -18,6 +18,7 @@ Proxy::Core::Core(Loop& the_loop, ProxyConfig the_config, MediaFilter* the_media
       endpoints_(the_loop, config_.limits, config_.dscp, config_.tls, *this),
       health_(the_loop.now_ms(), config_.health,
               [this] { return static_cast<uint32_t>(random()); }),
+      gateways_(config_.route.gateways),
       book_(links_of(config_.route)),
       rules_(config_.route.media),
       admission_(book_, rules_, the_media,
@@ -95,6 +96,7 @@ ProxySnapshot Proxy::Core::snapshot() const {
   out.health_since_ms = health_.since_ms();
   for (const Upstream& upstream : upstreams_)
     out.upstreams.push_back({upstream, health_.member_state(upstream), why_not(upstream)});
+  out.gateways = gateways_.status();
   out.transitions.assign(transitions_.begin(), transitions_.end());
   out.health_counters = health_.counters();
   for (const Binding* binding : bindings_.list(out.now_ms)) out.bindings.push_back(*binding);
@@ -200,19 +202,33 @@ std::optional<Upstream> Proxy::Core::upstream_at(const NextHop& hop) const {
   return std::nullopt;
 }
 
+void Proxy::Core::gateway_told(const Gateway& gateway, Evidence evidence) {
+  const std::string line = gateways_.told(loop.now_ms(), gateway, evidence);
+  if (!line.empty()) log(is_good(evidence) ? LogLevel::info : LogLevel::warning, line);
+}
+
 NextHop Proxy::Core::hop_now(const Target& target) const {
   NextHop hop = target.hop;
   if (hop.transport == Transport::udp || !target.route.empty() || upstream_at(hop)) return hop;
   // A URI does not say behind which interface its phone is.
   if (const Listener* listener = endpoints_.listener_towards(hop); listener != nullptr)
     hop.interface = listener->interface;
-  if (endpoints_.is_connected(hop.address, hop.transport, hop.interface)) return hop;
-  if (const auto again = endpoints_.sole_connection(hop.address.ip, hop.transport, hop.interface))
-    hop.address = *again;
-  else if (const auto ip = IpAddress::parse(target.request_uri.host);
-           ip && hop.transport == Transport::tcp)
+  // By a connection of ours: by TLS, that is the one whose certificate was checked.
+  if (gateway_at(config_.route, hop) != nullptr) return hop;
+  const bool connected = endpoints_.is_connected(hop.address, hop.transport, hop.interface);
+  const auto sole = connected
+                        ? hop.address
+                        : endpoints_.sole_connection(hop.address.ip, hop.transport, hop.interface);
+  if (sole) {  // whoever began it
+    hop.address = *sole;
+    hop.tls_name.clear();
+  } else if (const Gateway* gateway = gateway_of(config_.route, hop.address.ip, hop.transport)) {
+    hop.address = gateway->address;  // started anew, it listens no more where its Contact says
+  } else if (const auto ip = IpAddress::parse(target.request_uri.host);
+             ip && hop.transport == Transport::tcp) {
     hop.address = {
         *ip, target.request_uri.port != 0 ? target.request_uri.port : default_port(hop.transport)};
+  }
   return hop;
 }
 

@@ -16,6 +16,7 @@
 
 #include "sip/proxy/admission_filter.hh"
 #include "sip/proxy/call_table.hh"
+#include "sip/proxy/gateway_watch.hh"
 #include "sip/proxy/live_call.hh"
 #include "sip/proxy/proxy.hh"
 #include "sip/proxy/response_context.hh"
@@ -54,6 +55,7 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   void forget(const std::string& branch, std::string_view method) override;
   void send_alone(Message request, const NextHop& hop) override;
   std::optional<Upstream> upstream_at(const NextHop& hop) const override;
+  void gateway_told(const Gateway& gateway, Evidence evidence) override;
   std::string tls_name_at(const IpAddress& ip) const override;
   NextHop hop_now(const Target& target) const override;
   std::optional<NextHop> resolve_hop(const Uri& uri) const override;
@@ -141,6 +143,7 @@ class Proxy::Core final : public Wire, public Endpoints::User {
   ProxyConfig config_;
   Endpoints endpoints_;
   UpstreamHealth health_;
+  GatewayWatch gateways_;
   AdmissionBook book_;
   // What is inside the branch: our addresses, the gateways, and the phones as of that version.
   MediaRules rules_;

@@ -27,6 +27,15 @@ struct UpstreamStatus {
   std::string why;  // for a person: what spoke against it last; empty when it is up
 };
 
+struct GatewayStatus {
+  std::string name;
+  SocketAddress address;
+  Transport transport = Transport::udp;
+  std::string why;  // for a person: why the last request could not reach it; empty: it did, or
+                    // there was none yet
+  uint64_t failed_ms = 0;  // monotonic; when `why` was seen
+};
+
 enum class CallPhase : uint8_t { trying, ringing, answered, ending };
 std::string_view name_of(CallPhase phase);
 
@@ -76,6 +85,7 @@ struct ProxySnapshot {
   HealthState health = HealthState::suspect;
   uint64_t health_since_ms = 0;
   std::vector<UpstreamStatus> upstreams;
+  std::vector<GatewayStatus> gateways;
   std::vector<Transition> transitions;  // the last kKeptTransitions, oldest first
   HealthCounters health_counters;
   std::vector<Binding> bindings;

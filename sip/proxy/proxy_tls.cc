@@ -20,6 +20,7 @@ void Proxy::Core::tls_failed(const Origin& peer, bool we_began, const TlsFault& 
                            (fault.detail.empty() ? "" : ": " + fault.detail);
   if (we_began && is_upstream(peer.address)) against_[peer.address].tls = what;
   const uint64_t now = loop.now_ms();
+  if (we_began) gateways_.tls_failed(now, peer.address, what);
   const std::pair key(peer.address.ip, fault.failure);
   const auto before = told_.find(key);
   if (before != told_.end() && now - before->second < kTellAgainMs) return;

@@ -21,6 +21,9 @@ struct ResponseContext::Branch {
   const Branch* first = nullptr;  // whose failure had us try its target once more
   NextHop hop;
   std::optional<Upstream> upstream;  // when the hop is a server of the centre
+  const Gateway* gateway = nullptr;  // when it is one
+  // It goes by a connection from before, which the gateway may have forgotten without our knowing.
+  bool may_resend = false;
   Message sent = Message::request({}, {});
   media::WipedString bytes;
   std::string ack_bytes, cancel_bytes;

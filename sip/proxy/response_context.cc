@@ -129,6 +129,7 @@ void ResponseContext::launch(size_t index, const Branch* first) {
   branch.first = first;
   branch.hop = wire_.hop_now(target);
   branch.upstream = wire_.upstream_at(branch.hop);
+  branch.gateway = gateway_at(wire_.config.route, branch.hop);
   const Listener* listener = wire_.endpoints.listener_towards(branch.hop);
   if (listener == nullptr) {
     wire_.count("no_socket_for_hop");
@@ -154,6 +155,9 @@ void ResponseContext::launch(size_t index, const Branch* first) {
 void ResponseContext::send(Branch& branch) {
   branch.bytes = branch.sent.serialise();
   branch.sent_ms = wire_.loop.now_ms();
+  branch.may_resend =
+      branch.gateway != nullptr && branch.hop.transport != Transport::udp &&
+      wire_.endpoints.is_connected(branch.hop.address, branch.hop.transport, branch.hop.interface);
   const auto failed = [this, &branch](SendFailure failure) { on_sending_failed(branch, failure); };
   ClientTransaction::Owner owner;
   owner.send_request = [this, &branch] {
@@ -174,7 +178,7 @@ void ResponseContext::send(Branch& branch) {
   wire_.expect(start_.forward.targets[branch.target].branch, start_.view.method_name,
                {peer_key(branch.hop.address, branch.hop.transport),
                 [this, &branch](const Arrived& arrived) { on_response(branch, arrived); }, failed});
-  if (branch.upstream)
+  if (branch.upstream || branch.gateway != nullptr)
     branch.overdue.start(kOverdueMs, [this, &branch] { told(branch, Evidence::response_overdue); });
   branch.transaction->start();
   if (is_invite()) say_trying();
@@ -187,6 +191,7 @@ void ResponseContext::say_trying() {
 }
 
 void ResponseContext::told(const Branch& branch, Evidence evidence) {
+  if (branch.gateway != nullptr) return wire_.gateway_told(*branch.gateway, evidence);
   if (!branch.upstream) return;
   wire_.health.observed(wire_.loop.now_ms(), *branch.upstream, evidence, branch.sent_ms);
   wire_.health_told();
@@ -196,6 +201,9 @@ void ResponseContext::on_sending_failed(Branch& branch, SendFailure failure) {
   if (branch.transaction == nullptr || branch.transaction->has_any_answer() ||
       branch.transaction->is_over())
     return;
+  // By a new connection; who has had the request knows it again by its branch.
+  if (std::exchange(branch.may_resend, false) && wire_.endpoints.send(branch.hop, branch.bytes))
+    return wire_.count("sent_by_new_connection");
   branch.overdue.stop();
   branch.transaction->abort();
   told(branch, failure == SendFailure::icmp_unreachable ? Evidence::icmp_unreachable

@@ -57,6 +57,7 @@ std::string_view phrase_for(int status) {
 void ResponseContext::on_response(Branch& branch, const Arrived& arrived) {
   const int status = arrived.message.status();
   branch.overdue.stop();
+  if (branch.gateway != nullptr) told(branch, Evidence::good_response);
   if (status >= 200 && branch.upstream && branch.transaction->wants_final()) {
     wire_.health.answered(wire_.loop.now_ms(), *branch.upstream, arrived.view.response,
                           branch.sent_ms);

@@ -54,6 +54,8 @@ class Wire {
   virtual void send_alone(Message request, const NextHop& hop) = 0;
   // The server of the centre that listens there, if one does.
   virtual std::optional<Upstream> upstream_at(const NextHop& hop) const = 0;
+  // What a request to a gateway has shown.
+  virtual void gateway_told(const Gateway& gateway, Evidence evidence) = 0;
   // What the certificate of a hop at that address is to be for, if we may connect to it by TLS.
   virtual std::string tls_name_at(const IpAddress& ip) const = 0;
   // The hop of a target as things stand: a phone's connection may have gone, with our restart or

@@ -45,6 +45,13 @@ TEST_F(AdminServer, ServesDocuments) {
 
 TEST_F(AdminServer, WarnsInWordsThatSayWhy) {
   state_->proxy.upstreams[0].why = "TLS expired: the peer's certificate has expired";
+  state_->proxy.gateways = {
+      {"pstn",
+       {*IpAddress::parse("198.18.1.20"), 5061},
+       sip::Transport::tls,
+       "TLS wrong_name: it is for DNS:x",
+       88'000},
+      {"pstn-b", {*IpAddress::parse("198.18.1.21"), 5060}, sip::Transport::udp, "", 0}};
   state_->anchor.state = sip::AnchorState::away;
   state_->anchor.last_failure = "holdfast-dataplane is not running: /run/x: Connection refused";
   start();
@@ -52,6 +59,8 @@ TEST_F(AdminServer, WarnsInWordsThatSayWhy) {
             json::array({"the centre is lost, and the branch works without it (state survival)",
                          "server centre.example (udp 198.18.3.10:5060) is down: TLS expired: the "
                          "peer's certificate has expired",
+                         "gateway pstn (tls 198.18.1.20:5061) could not be reached by the last "
+                         "request, 12 s ago: TLS wrong_name: it is for DNS:x",
                          "holdfast-dataplane is not running: /run/x: Connection refused; new "
                          "calls go unanchored"}));
   EXPECT_EQ(body_of(get("/api/upstreams"))["servers"][0]["why"], state_->proxy.upstreams[0].why);
