@@ -77,7 +77,7 @@ EOT
 # Gives what is to be started in the array command: its standard input is a FIFO that it keeps open itself.
 prepare_linphone() { # BY TRANSPORT ANSWER EXPIRES ADDRESS SRTP RTCP_MUX
   local answers=()
-  [ "$1" != none ] && [ "$user" != gateway ] || die 2 "linphone registers always"
+  if [ "$1" = none ] || is_gateway; then die 2 "linphone registers always"; fi
   [ "$7" = no ] || die 2 "linphone has no --rtcp-mux"
   [ "$3" = manual ] || answers=(-a)
   linphone_route "$5" || die 1 "cannot give phone $user a route"

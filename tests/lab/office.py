@@ -100,7 +100,8 @@ class Office:
         """Starts a phone (options of lab/phone start) and waits until it has registered."""
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         self.box.run("phone", "start", user, *words)
-        _, place, host = accounts().get(user, ("", "branch", int(self.box.GATEWAY4.rpartition(".")[2])))
+        gateway = self.box.GATEWAY4 if user == "gateway" else self.box.GATEWAY_B4
+        _, place, host = accounts().get(user, ("", "branch", int(gateway.rpartition(".")[2])))
         nets = {("branch", 4): self.box.PHONE_NET4 + ".", ("branch", 6): self.box.PHONE_NET6 + ":",
                 ("hq", 4): self.box.HQ_NET4 + ".", ("hq", 6): self.box.HQ_NET6 + ":"}
         address = f"{nets[place, options.get('family', 4)]}{host}"
@@ -109,7 +110,7 @@ class Office:
         else:
             phone = Phone(self.box, user, place, host, address)
         self.phones[user] = phone
-        if registers and user != "gateway" and options.get("by") != "none":
+        if registers and not user.startswith("gateway") and options.get("by") != "none":
             phone.wait_until_registered(REGISTER_TIMEOUT_S)
         return phone
 

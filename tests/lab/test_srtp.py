@@ -8,23 +8,34 @@ import time
 import lossy
 import pytest
 import wire
-from drill import SOON, Branch, both_heard, wait_until
+from drill import GATEWAY, SOON, Branch, both_heard, wait_until
 
 PLAIN_BYTES = 12 + 160  # an RTP header and 20 ms of G.711
 SRTP_BYTES = PLAIN_BYTES + 10  # with the tag of AES_CM_128_HMAC_SHA1_80
 TALK_S = 1.3
-SETTINGS = {**SOON, "lan.srtp": '"offer"', "wan.srtp": '"forbid"'}
+GATEWAY_BY_TLS = {"gateway.transport": '"tls"', "gateway.address": '"198.18.1.20"',
+                  "gateway.tls-names": '["pstn.example"]', "gateway.ca": '"/run/holdfast-lab/tls/pstn-ca.pem"'}
+SETTINGS = {**SOON, **GATEWAY_BY_TLS, "lan.srtp": '"offer"', "wan.srtp": '"forbid"'}
 
 
 class SrtpBranch(Branch):
-    """A branch whose phones speak TLS to the appliance; certificates are made before anything starts."""
+    """A branch whose phones, and the gateway if it is told so, speak TLS to the appliance; certificates are made before
+    anything starts."""
     NAMES = "DNS:edge.branch.example,IP:198.18.1.2,IP:2001:db8:1::2"
+    NAME_OF_GATEWAY = "DNS:pstn.example"
 
     def centre(self, *words, server="a"):
         if words[0] == "start":
             for name in ("edge-lan", "edge-wan"):
                 self.box.run("certificate", name, "--names", self.NAMES)
+            self.box.run("certificate", GATEWAY, "--names", self.NAME_OF_GATEWAY, "--by", "pstn-ca")
         return super().centre(*words, server=server)
+
+    def gateway(self, certificate=GATEWAY):
+        """Starts the gateway that speaks TLS and SRTP, or starts it anew."""
+        if GATEWAY in self.phones:
+            self.drop(GATEWAY, "kill")
+        return self.phone(GATEWAY, transport="tls", certificate=certificate, srtp="only", trace="yes")
 
     def suites(self):
         """Of the legs of all calls, by interface: the suites on the way in and out, None for plain RTP."""
@@ -58,6 +69,7 @@ def branch_fixture():
         branch.branch_phone("1010", transport="tls", srtp="only")
         branch.branch_phone("1011", transport="tls", srtp="offer")
         branch.phone("3011")
+        branch.gateway()
         yield branch
     finally:
         branch.close()
@@ -100,6 +112,18 @@ def test_srtp_to_a_plain_phone_over_hold_and_to_another(branch, tmp_path):
     phones["1010"].hang_up()
     both_heard(phones["1010"], phones["1011"], TALK_S - 0.4)
     assert "inline:" not in branch.logs()
+
+
+def test_help_by_a_gateway_that_speaks_tls(branch):
+    """RTP/SAVP on both sides, and the gateway's certificate checked by its own CA; more in test_gateway_tls.py."""
+    phones, suite = branch.phones, "AES_CM_128_HMAC_SHA1_80"
+    phones["1011"].call("911")
+    time.sleep(0.8)
+    assert branch.suites() == [("lan", suite, suite)] * 2
+    phones["1011"].hang_up()
+    both_heard(phones["1011"], phones[GATEWAY], 0.4)
+    record = branch.say("calls")["records"][0]
+    assert (record["decision"], record["hop_transport"], record["hop"]) == ("emergency", "tls", "198.18.1.20:5061")
 
 
 def test_what_the_links_do_to_srtp_is_told_to_the_packet(branch, tmp_path):
