@@ -66,6 +66,7 @@ json names_json(const names::ResolverStatus& names) {
                     {"error", name.error}});
   }
   return {{"names", std::move(list)},
+          {"ourselves", names.ourselves},
           {"rounds", names.rounds},
           {"failed_rounds", names.failed_rounds},
           {"next_round_in_s", names.next_round_in_s}};
@@ -105,8 +106,12 @@ json warnings_of(const SipSnapshot& sip, const store::StoreStatus& store,
                          std::string(sip::name_of(server.upstream.transport)) + " " +
                          server.upstream.address.to_string() + ") is " +
                          std::string(name_of(server.state)) + ": " + server.why);
+  for (const std::string& line : names.ourselves)
+    warnings.push_back(line + ": " + std::string(names::kNotTaken));
   if (sip.proxy.upstreams.empty())
-    warnings.push_back("no address of the centre is known: its name has never been resolved");
+    warnings.push_back(names.ourselves.empty()
+                           ? "no address of the centre is known: its name has never been resolved"
+                           : "no address of the centre is known but our own");
   for (const auto& gateway : sip.proxy.gateways)
     if (!gateway.why.empty())
       warnings.push_back(

@@ -73,26 +73,10 @@ void check_ports(const SiteConfig& site, const DaemonPlaces& places, Faults& fau
   }
 }
 
-// The listener at which a request that is sent there would come back to us.
-const SipListenerConfig* ourselves(const DaemonConfig& daemon, sip::Transport transport,
-                                   const SocketAddress& hop) {
-  const bool tcp = transport != sip::Transport::udp;
-  for (const auto& listener : daemon.listeners) {
-    for (const auto own : kTransports) {
-      if (!listener.has(own) || (own != sip::Transport::udp) != tcp ||
-          listener.port_of(own) != hop.port)
-        continue;
-      for (const auto& ip : listener.addresses)
-        if (overlap(ip, hop.ip)) return &listener;
-    }
-  }
-  return nullptr;
-}
-
 void check_next_hops(const DaemonConfig& daemon, const DaemonPlaces& places, Faults& faults) {
   const auto check = [&](const Places& at, const char* key, sip::Transport transport,
                          const SocketAddress& hop, const char* wanted) {
-    const auto* listener = ourselves(daemon, transport, hop);
+    const auto* listener = own_listener_at(daemon, transport, hop);
     if (listener == nullptr) return;
     faults.add(at, key,
                hop.to_string() + " (" + std::string(sip::name_of(transport)) +
@@ -141,6 +125,21 @@ void check_unix_sockets(const SiteConfig& site, const DaemonPlaces& places, Faul
 }
 
 }  // namespace
+
+const SipListenerConfig* own_listener_at(const DaemonConfig& daemon, sip::Transport transport,
+                                         const SocketAddress& hop) {
+  const bool tcp = transport != sip::Transport::udp;
+  for (const auto& listener : daemon.listeners) {
+    for (const auto own : kTransports) {
+      if (!listener.has(own) || (own != sip::Transport::udp) != tcp ||
+          listener.port_of(own) != hop.port)
+        continue;
+      for (const auto& ip : listener.addresses)
+        if (overlap(ip, hop.ip)) return &listener;
+    }
+  }
+  return nullptr;
+}
 
 void check_apart(const SiteConfig& site, const DaemonPlaces& places, Faults& faults) {
   check_unix_sockets(site, places, faults);

@@ -11,4 +11,8 @@ namespace holdfast::config {
 // Of a site whose sections are complete, each for itself. `places` are those of its daemon.
 void check_apart(const SiteConfig& site, const DaemonPlaces& places, Faults& faults);
 
+// The listener at which a request that is sent there would come back to us; null: none of ours.
+const SipListenerConfig* own_listener_at(const DaemonConfig& daemon, sip::Transport transport,
+                                         const SocketAddress& hop);
+
 }  // namespace holdfast::config

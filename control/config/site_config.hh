@@ -91,6 +91,7 @@ struct StorageConfig {
   uint32_t max_calls = 1'000'000;
 
   std::string database() const { return directory + "/holdfast.db"; }
+  std::string names() const { return directory + "/names.json"; }  // answers of DNS
 };
 
 struct AdminConfig {

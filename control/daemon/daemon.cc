@@ -16,6 +16,7 @@
 #include "base/privileges.hh"
 #include "base/state_file.hh"
 #include "control/admin/server.hh"
+#include "control/config/apart_checks.hh"
 #include "control/config/srtp_warnings.hh"
 #include "control/daemon/bindings_keeper.hh"
 #include "control/daemon/keys.hh"
@@ -167,12 +168,16 @@ std::string Daemon::Parts::open_sip() {
       put, log_line);
 
   resolver_ = std::make_unique<names::Resolver>(
-      config_.centre, config_.dns, config_.storage.directory + "/names.json",
-      std::mt19937(random_seed()), log_line, [this](const names::Names& found) {
+      config_.centre, config_.dns, config_.storage.names(), std::mt19937(random_seed()), log_line,
+      [this](const names::Names& found) {
         loop_->post([this, found] {
           proxy_->set_upstreams(found.upstreams);
           proxy_->set_names(found.names);
         });
+      },
+      [this](const SocketAddress& address) {
+        const auto* own = config::own_listener_at(config_, config_.centre.transport, address);
+        return own == nullptr ? std::string() : own->interface;
       });
   proxy_->set_upstreams(resolver_->at_start().upstreams);
   proxy_->set_names(resolver_->at_start().names);

@@ -27,6 +27,8 @@ void check_certificates(const Machine& machine, const config::SiteConfig& site,
 void check_srtp(const config::SiteConfig& site, std::vector<Row>& rows);
 // The ports that the daemons listen on.
 void check_sockets(const Machine& machine, const config::SiteConfig& site, std::vector<Row>& rows);
+// The centre's names, by what holdfastd has kept of DNS.
+void check_names(const Machine& machine, const config::SiteConfig& site, std::vector<Row>& rows);
 // Folders and room for what the daemons write.
 void check_places(const Machine& machine, const config::SiteConfig* site, std::vector<Row>& rows);
 void check_clock(const Machine& machine, std::vector<Row>& rows);

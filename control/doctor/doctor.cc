@@ -20,6 +20,7 @@ std::vector<Row> examine(const Machine& machine, const config::SiteConfig* site)
   check_certificates(machine, *site, rows);
   check_srtp(*site, rows);
   check_sockets(machine, *site, rows);
+  check_names(machine, *site, rows);
   return rows;
 }
 

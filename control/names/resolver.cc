@@ -10,7 +10,7 @@
 #include <mutex>
 #include <thread>
 
-#include "control/names/name_cache.hh"
+#include "control/names/centre_names.hh"
 
 namespace holdfast::names {
 namespace {
@@ -45,13 +45,15 @@ bool is_no_service(const std::vector<SrvRecord>& servers) {  // RFC 2782: a targ
 class Resolver::Impl {
  public:
   Impl(const config::CentreConfig& centre, const DnsConfig& dns, std::string cache_path,
-       Random random, Logger logger, Changed changed, std::chrono::milliseconds second)
+       Random random, Logger logger, Changed changed, OwnListener own,
+       std::chrono::milliseconds second)
       : centre_(centre),
         dns_(dns),
         cache_path_(std::move(cache_path)),
         random_(std::move(random)),
         logger_(std::move(logger)),
         changed_(std::move(changed)),
+        own_(std::move(own)),
         second_(second),
         client_(dns) {
     cache_.load(cache_path_);
@@ -105,7 +107,7 @@ class Resolver::Impl {
   uint32_t round() {
     uint32_t ttl_s = dns_.max_ttl_s;
     bool failed = false;
-    if (!centre_.srv_name.empty()) failed |= !ask({srv()}, ttl_s);
+    if (!centre_.srv_name.empty()) failed |= !ask({srv_question_of(centre_)}, ttl_s);
     failed |= !ask(host_questions(), ttl_s);
     if (pollfd stop{client_.stop_descriptor(), POLLIN, 0}; ::poll(&stop, 1, 0) != 0) return 0;
     if (dirty_) dirty_ = !cache_.save(cache_path_);
@@ -160,53 +162,30 @@ class Resolver::Impl {
     return all_good;
   }
 
-  Question srv() const {
-    return {srv_question(centre_.srv_name, centre_.transport), RecordType::kSrv};
-  }
-
   // SRV targets as they were drawn; drawn anew only when the records change.
   std::vector<NamedServer> servers() {
-    std::vector<NamedServer> list;
-    if (centre_.srv_name.empty()) {
-      for (const auto& s : centre_.servers) list.push_back({s.host, s.port, 0});
-      return list;
-    }
-    const auto* good = cache_.find(srv());
-    if (good == nullptr) return list;
+    const auto* good = centre_.srv_name.empty() ? nullptr : cache_.find(srv_question_of(centre_));
+    if (good == nullptr) return servers_of(centre_, cache_);
     if (good->servers != drawn_from_) {
       drawn_from_ = good->servers;
       drawn_ = order_srv(good->servers, random_);
     }
+    std::vector<NamedServer> list;
     for (const auto& s : drawn_) list.push_back({s.target, s.port, s.priority});
     return list;
   }
 
   std::vector<Question> host_questions() {
-    std::vector<Question> questions;
-    for (const auto& server : servers()) {
-      if (IpAddress::parse(server.host)) continue;
-      for (const auto type : {RecordType::kAaaa, RecordType::kA}) {
-        const bool wanted =
-            centre_.families == config::AddressFamilies::kBoth ||
-            (centre_.families == config::AddressFamilies::kIpv4) == (type == RecordType::kA);
-        const bool known = std::any_of(questions.begin(), questions.end(), [&](const auto& q) {
-          return q.name == server.host && q.type == type;
-        });
-        if (wanted && !known) questions.push_back({server.host, type});
-      }
-    }
-    return questions;
+    return names::host_questions(servers(), centre_.families);
   }
 
   void assemble() {
-    std::map<std::string, std::vector<IpAddress>> addresses;
-    for (const auto& question : host_questions()) {
-      if (const auto* good = cache_.find(question)) {
-        auto& all = addresses[question.name];
-        all.insert(all.end(), good->addresses.begin(), good->addresses.end());
-      }
-    }
-    current_ = {upstreams_of(servers(), addresses, centre_.transport, centre_.families), {}};
+    CentreAddresses found = addresses_of(centre_, servers(), cache_, own_);
+    for (const std::string& line : found.ourselves)
+      if (std::find(ourselves_.begin(), ourselves_.end(), line) == ourselves_.end())
+        logger_(LogLevel::warning, "names: " + line + ": " + std::string(kNotTaken));
+    ourselves_ = std::move(found.ourselves);
+    current_ = {std::move(found.upstreams), {}};
     const auto add = [this](const std::string& host, const SocketAddress& address) {
       const bool known = std::any_of(current_.names.begin(), current_.names.end(),
                                      [&](const auto& n) { return n.host == host; });
@@ -219,9 +198,10 @@ class Resolver::Impl {
 
   void note_all() {
     std::vector<Question> questions = host_questions();
-    if (!centre_.srv_name.empty()) questions.insert(questions.begin(), srv());
+    if (!centre_.srv_name.empty()) questions.insert(questions.begin(), srv_question_of(centre_));
     const std::lock_guard lock(mutex_);
     status_.names.clear();
+    status_.ourselves = ourselves_;
     good_at_.clear();
     for (const auto& question : questions) {
       NameStatus name{question.name, std::string(name_of(question.type)), {}, {}, false, ""};
@@ -244,6 +224,7 @@ class Resolver::Impl {
   const Random random_;
   const Logger logger_;
   const Changed changed_;
+  const OwnListener own_;
   const std::chrono::milliseconds second_;
   DnsClient client_;
   Names at_start_;
@@ -253,6 +234,7 @@ class Resolver::Impl {
   std::map<std::string, Tried> tried_;
   std::vector<SrvRecord> drawn_from_, drawn_;
   Names current_;
+  std::vector<std::string> ourselves_;  // said once, as long as it is so
   bool dirty_ = false, failing_ = false;
   std::string last_error_;
 
@@ -264,9 +246,11 @@ class Resolver::Impl {
 };
 
 Resolver::Resolver(const config::CentreConfig& centre, const DnsConfig& dns, std::string cache_path,
-                   Random random, Logger logger, Changed changed, std::chrono::milliseconds second)
+                   Random random, Logger logger, Changed changed, OwnListener own,
+                   std::chrono::milliseconds second)
     : impl_(std::make_unique<Impl>(centre, dns, std::move(cache_path), std::move(random),
-                                   std::move(logger), std::move(changed), second)) {}
+                                   std::move(logger), std::move(changed), std::move(own), second)) {
+}
 Resolver::~Resolver() = default;
 const Names& Resolver::at_start() const {
   return impl_->at_start();

@@ -14,7 +14,7 @@
 
 #include "base/log.hh"
 #include "control/config/site_config.hh"
-#include "control/names/server_list.hh"
+#include "control/names/centre_names.hh"
 #include "sip/route_state.hh"
 
 namespace holdfast::names {
@@ -34,6 +34,8 @@ struct NameStatus {
 };
 struct ResolverStatus {
   std::vector<NameStatus> names;
+  // Addresses behind them that are not taken, since they are our own; for a person.
+  std::vector<std::string> ourselves;
   uint64_t rounds = 0, failed_rounds = 0;
   uint64_t next_round_in_s = 0;
 };
@@ -44,9 +46,11 @@ class Resolver {
   using Changed = std::function<void(const Names&)>;
 
   // Starts asking, if there is a name to ask for. `cache_path`: where the last good answers lie.
+  // `own`: addresses of ours, which are not taken as the centre's, whatever a name says. Called on
+  // the resolver's thread too.
   // `second`: how long a second of a TTL or a retry takes, for tests in a hurry.
   Resolver(const config::CentreConfig& centre, const DnsConfig& dns, std::string cache_path,
-           Random random, Logger logger, Changed changed,
+           Random random, Logger logger, Changed changed, OwnListener own,
            std::chrono::milliseconds second = std::chrono::seconds(1));
   ~Resolver();
   Resolver(const Resolver&) = delete;

@@ -106,7 +106,25 @@ const Spoil kTaken =
     with("/proc/net/udp", "  sl  local\n  1: 020112C6:13C4 0:0 07 0:0 0:0 0 0 0 4711 2 0 0\n");
 const Spoil kPidFile = with("/var/lib/holdfast/holdfastd.pid", "3\n");
 
+// The centre by a name, and what holdfastd has kept of DNS.
+std::string named() {
+  return std::string(kShared).replace(std::string_view(kShared).find("198.18.3.2"), 10, "pbx.lab");
+}
+Spoil answers(const std::string& addresses) {
+  return [=](MadeUpMachine& made) {
+    made.write("/var/lib/holdfast/names.json",
+               R"({"A pbx.lab": {"at": 1, "servers": [], "addresses": [)" + addresses + "]}}");
+  };
+}
+
 const Case kCases[] = {
+    {"name_of_ourselves", answers(R"("198.18.2.2", "198.18.3.2")"), named(), "name", "centre",
+     "warning: pbx.lab leads to 198.18.2.2:5060 (udp), our own [[sip-listener]] of interface wan: "
+     "not taken",
+     true},
+    {"name_of_others", answers(R"("198.18.3.2")"), named(), "name", "centre",
+     "ok: by the last good answers 198.18.3.2:5060", true},
+    {"name_that_is_not_known", nothing, named(), "name", "centre", "", true},
     {"no_device", without("/sys/class/net/eth1"), kShared, "interface wan", "device",
      "not usable: there is no network device eth1", false},
     {"down", with("/sys/class/net/eth0/flags", "0x1002"), kShared, "interface lan", "link",

@@ -47,11 +47,18 @@ class ResolverTest : public testing::Test {
 
   void start() {
     resolver_ = std::make_unique<Resolver>(
-        centre_, dns_, cache_, std::mt19937(1), [](LogLevel, const std::string&) {},
+        centre_, dns_, cache_, std::mt19937(1),
+        [this](LogLevel, const std::string& line) {
+          const std::lock_guard lock(mutex_);
+          log_.push_back(line);
+        },
         [this](const Names& names) {
           const std::lock_guard lock(mutex_);
           told_.push_back(names);
           wake_.notify_all();
+        },
+        [this](const SocketAddress& address) {
+          return address.to_string() == own_ ? std::string("wan") : std::string();
         },
         std::chrono::milliseconds(20));
   }
@@ -88,6 +95,8 @@ class ResolverTest : public testing::Test {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<Names> told_;
+  Texts log_;
+  std::string own_;  // an address of ours
   std::unique_ptr<Resolver> resolver_;
 };
 
@@ -106,6 +115,34 @@ TEST_F(ResolverTest, FindsAPairAndItsNamesAndTellsOnce) {
   EXPECT_EQ(status.names[0].type, "SRV");
   EXPECT_EQ(status.names[0].answers.size(), 2U);
   EXPECT_EQ(status.names[0].error, "");
+}
+
+TEST_F(ResolverTest, AnAddressOfOurOwnIsNotTaken) {
+  own_ = "198.18.2.2:8060";
+  server_.set("a.example", kTypeA, {a_data("198.18.2.2"), a_data("198.18.3.12")}, 1);
+  server_.remove("b.example", kTypeAaaa);
+  start();
+  EXPECT_EQ(wait_for_told(1), (Texts{"198.18.3.11:8060", "198.18.3.12:8060"}));
+  const Texts ours = {
+      "a.example leads to 198.18.2.2:8060 (udp), our own [[sip-listener]] of interface wan"};
+  EXPECT_EQ(wait_for_rounds(2).ourselves, ours);
+  {
+    const std::lock_guard lock(mutex_);
+    EXPECT_EQ(
+        std::count(log_.begin(), log_.end(), "names: " + ours[0] + ": " + std::string(kNotTaken)),
+        1)
+        << "once, not with each answer";
+  }
+  for (const char* host : {"a.example", "b.example"})
+    server_.set(host, kTypeA, {a_data("198.18.2.2")}, 1);
+  EXPECT_EQ(wait_for_told(2), Texts{});
+  EXPECT_TRUE(told_.back().names.empty());  // nor for a URI with such a name
+  resolver_.reset();
+  start();  // nor by what is kept on disk
+  EXPECT_TRUE(resolver_->at_start().upstreams.empty());
+  EXPECT_FALSE(resolver_->status().ourselves.empty());
+  server_.set("a.example", kTypeA, {a_data("198.18.3.10")}, 1);
+  EXPECT_EQ(wait_for_told(3), Texts{"198.18.3.10:8060"});
 }
 
 TEST_F(ResolverTest, FollowsAChangeByItsTtl) {
