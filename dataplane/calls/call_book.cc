@@ -26,7 +26,7 @@ control::Error core_busy() {
 
 CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
                    std::vector<BookInterface> interfaces, uint32_t max_legs,
-                   std::span<SavedCall> saved, PortRest rest, uint32_t legs_for_help)
+                   std::span<SavedCall> saved, PortRest rest, uint32_t legs_beside)
     : board_(board),
       lines_(std::move(lines)),
       interfaces_(std::move(interfaces)),
@@ -41,7 +41,7 @@ CallBook::CallBook(Switchboard& board, std::vector<CoreLine*> lines,
   assert(board_.cores() > 0);
   // By turns: an lcore has at most one call more than another.
   const CallNumber per_core = board_.legs_per_core() / 2;
-  for (CallNumber call = 0; call < (max_legs + legs_for_help) / 2; ++call) {
+  for (CallNumber call = 0; call < (max_legs + legs_beside) / 2; ++call) {
     const uint32_t core = call % board_.cores();
     free_calls_[core].push_back(core * per_core + call / board_.cores());
   }

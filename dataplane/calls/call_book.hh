@@ -45,11 +45,11 @@ class CallBook {
       4096;  // reports kept for those who ask later; the oldest goes first
 
   // `saved`: where calls are written down, for a process after this one too, as many as there are
-  // pairs of legs; empty: in memory of its own. `legs_for_help`: beside max_legs; when those are in
-  // use, calls for help alone are added.
+  // pairs of legs; empty: in memory of its own. `legs_beside`: beside max_legs; when those are in
+  // use, calls that are left go on, and calls for help alone are added.
   CallBook(Switchboard& board, std::vector<CoreLine*> lines, std::vector<BookInterface> interfaces,
            uint32_t max_legs, std::span<SavedCall> saved = {}, PortRest rest = {},
-           uint32_t legs_for_help = 0);
+           uint32_t legs_beside = 0);
   // Before the first call. The book watches next hops through it.
   void set_next_hops(NextHops* next_hops) { next_hops_ = next_hops; }
   // Before the first call; without it legs with SRTP are refused.

@@ -12,11 +12,13 @@
 #include <future>
 #include <stdexcept>
 
+#include "dataplane/calls/leg_table.hh"
 #include "dataplane/frame/wire.hh"
 #include "dataplane/host/pci_device.hh"
 #include "dataplane/host/unix_socket.hh"
 #include "dataplane/kernel/guards.hh"
 #include "dataplane/kernel/xdp_steer.hh"
+#include "dataplane/runtime/class_marks.hh"
 #include "dataplane/runtime/footprint.hh"
 #include "dataplane/runtime/steering.hh"
 
@@ -35,7 +37,6 @@ constexpr uint32_t kFramesPerCore = 4096;
 // Behind the longest frame: what SRTP adds, where the headers it came with were longer than those
 // it leaves with.
 constexpr size_t kSrtpRoom = media::kMaxSrtpTrailerBytes + kIpv6Size - kIpv4Size;
-constexpr uint32_t kLegsForHelp = 32;  // beside max-legs: 16 streams of calls for help
 constexpr uint64_t kMaxRefusalWarnings = 8;
 constexpr uint64_t kNsPerS = 1'000'000'000;
 constexpr uint64_t kUnknownLinkMbps = 1000;
@@ -161,6 +162,7 @@ std::string open_ports(const config::DataplaneConfig& config, Assembly& parts) {
 // What needs no DPDK: the guards, and the memory file.
 struct Ground {
   std::string error;                 // of the guards; empty when they stand
+  uint32_t legs = 0;                 // of the tables
   std::unique_ptr<StateFile> state;  // null: there is none
   std::string why_no_state;
   std::future<void> bringing;  // of the keys that another process left; before nobody uses them
@@ -168,15 +170,16 @@ struct Ground {
 
 Ground prepare(const config::DataplaneConfig& config) {
   const auto cores = static_cast<uint32_t>(config.cpus.size());
-  StateShape shape{cores, Switchboard::legs_per_core(config.max_legs + kLegsForHelp, cores), {}};
+  Ground ground;
+  std::string unsaid;  // until the calls are taken over
+  auto left = LeftState::open(state_path(config), steady_ns(), unsaid);
+  ground.legs = legs_of_table(config.max_legs, left ? &*left : nullptr);
+  StateShape shape{cores, Switchboard::legs_per_core(ground.legs, cores), {}};
   for (const InterfaceConfig& interface : config.interfaces) {
     shape.interfaces.push_back(interface.name);
     for (const IpAddress& ip : interface.media_addresses)
       shape.ports.push_back({ip, interface.media_ports.first, interface.media_ports.pairs()});
   }
-  Ground ground;
-  std::string unsaid;  // until the calls are taken over
-  auto left = LeftState::open(state_path(config), steady_ns(), unsaid);
   auto made = StateFile::create(state_path(config), shape, left ? &*left : nullptr);
   if (made) {
     ground.state = std::make_unique<StateFile>(std::move(made).value());
@@ -219,6 +222,10 @@ void take_over(const config::DataplaneConfig& config, Assembly& parts) {
         parts.warnings.push_back("call " + call.key + " does not go on: " + refused);
     });
     parts.book->flush();
+    if (const uint32_t legs = parts.book->legs_in_use(); legs > config.max_legs)
+      parts.warnings.push_back(std::to_string(legs) + " legs went on at the start, max-legs are " +
+                               std::to_string(config.max_legs) +
+                               ": until they are fewer, calls for help alone are added");
   }
   if (left) parts.book->rest_again(left->ports());
   if (parts.state != nullptr)
@@ -232,24 +239,6 @@ void publish(const config::DataplaneConfig& config, Assembly& parts) {
   if (parts.state == nullptr) return remove_state(state_path(config));
   if (std::string error = parts.state->publish(); !error.empty())
     parts.warnings.push_back("calls will not outlive this process: " + error);
-}
-
-Mark mark_of(const config::DscpRule& rule, uint8_t pcp) {
-  return rule.copy ? Mark::copied(pcp) : Mark::of(rule.dscp, pcp);
-}
-
-ClassMarks marks_of(const InterfaceConfig& interface) {
-  ClassMarks marks;
-  const std::pair<MediaClass, const config::ClassConfig&> rows[] = {
-      {MediaClass::audio, interface.audio},
-      {MediaClass::video, interface.video},
-      {MediaClass::fax, interface.fax}};
-  for (const auto& [media, each] : rows) {
-    marks[static_cast<size_t>(media)] = {.media = mark_of(each.dscp, each.pcp),
-                                         .rtcp = mark_of(interface.dscp_rtcp.value_or(each.dscp),
-                                                         interface.pcp_rtcp.value_or(each.pcp))};
-  }
-  return marks;
 }
 
 void build_board(const config::DataplaneConfig& config, Assembly& parts) {
@@ -281,8 +270,7 @@ void build_board(const config::DataplaneConfig& config, Assembly& parts) {
     ios.push_back(std::move(io));
   }
   const auto cores = static_cast<uint32_t>(config.cpus.size());
-  parts.board =
-      std::make_unique<Switchboard>(cores, config.max_legs + kLegsForHelp, std::move(ios));
+  parts.board = std::make_unique<Switchboard>(cores, parts.table_legs, std::move(ios));
   parts.slow_counters = std::vector<PortCounters>(config.interfaces.size());
   for (uint32_t core = 0; core < cores; ++core) {
     parts.cores.push_back(std::make_unique<RelayCore>(
@@ -350,7 +338,7 @@ std::string open_book(const config::DataplaneConfig& config, Assembly& parts) {
       parts.state == nullptr ? std::span<SavedCall>{} : parts.state->calls(),
       PortRest{.ns = config.port_rest_s * kNsPerS,
                .marks = parts.state == nullptr ? std::span<PortMark>{} : parts.state->port_marks()},
-      kLegsForHelp);
+      parts.table_legs - config.max_legs);
   // The lcores' own memory is there when it is touched.
   parts.srtp = std::make_unique<SrtpSetup>(
       media::make_srtp_engine(),
@@ -412,6 +400,7 @@ std::string build(const config::DataplaneConfig& config, Assembly& parts) {
   if (std::string error = make_pool(config, parts); !error.empty()) return error;
   Ground ground = preparing.get();
   if (!ground.error.empty()) return ground.error;
+  parts.table_legs = ground.legs;
   use_state(ground, parts);
   if (std::string error = open_ports(config, parts); !error.empty()) return error;
   try {

@@ -40,6 +40,7 @@ struct Assembly {
     UsedPorts used;
   };
   std::vector<SteeredPort> steered;  // af_xdp ports whose program knows which UDP ports have a leg
+  uint32_t table_legs = 0;           // max-legs and what there is beside it
   std::unique_ptr<Switchboard> board;
   std::unique_ptr<StateFile> state;  // null: it could not be made, and `warnings` says so
   std::vector<std::unique_ptr<RelayCore>> cores;

@@ -14,7 +14,6 @@ from drill import wait_until
 from kills import BETWEEN_LCORES, SETTLED_S, Site, captured, deaths_of, gaps_after, judge_streams, one_record_each
 
 CALLS = 50
-LEGS_FOR_HELP = 32   # beside max-legs
 NAMED = 8            # calls that the warnings name at most
 BACK_WITHIN_S = 3    # that audio is back at all; test_kills.py judges how soon
 FIRST, LAST = 20000, 29999
@@ -48,8 +47,7 @@ CHANGES = {
     "one lcore less": Change(TWO, ONE),
     "more legs": Change((*TWO, *legs(2 * CALLS)), (*TWO, *legs(8000))),
     "fewer legs": Change((*TWO, *legs(8000)), (*TWO, *legs(2 * CALLS))),
-    "fewer legs than in use": Change((*TWO, *legs(8000)), (*TWO, *legs(CALLS)),
-                                     lambda ports: (CALLS + LEGS_FOR_HELP) // 2, "max-legs are in use"),
+    "fewer legs than in use": Change((*TWO, *legs(8000)), (*TWO, *legs(CALLS))),
     "wider ports": Change((*TWO, *NARROW), TWO),
     "other ports": Change(TWO, (*TWO, *lan_ports(FIRST + CALLS, LAST)),
                           lambda ports: sum(port >= FIRST + CALLS for port in ports),
