@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lab's DNS server, asked from the appliance's place over the WAN: what it knows, and the ways in which it fails."""
+import json
 import socket
+import subprocess
 
 import pytest
+from drill import HOLDFAST, wait_until
 from handset import within
 from office import Office
 from scapy.layers.dns import DNS, DNSQR
@@ -58,3 +61,32 @@ def test_it_fails_as_it_is_told(ask):
     assert ask("a.centre.example", "A") is None
     ask.office.box.run("dns", "answer")
     assert ask("a.centre.example", "A").ancount == 1
+
+
+@pytest.mark.drill
+def test_a_name_that_leads_to_ourselves_is_not_taken():
+    """The appliance would answer its own OPTIONS, and be the centre of its phones: it has none, and says why."""
+    office = Office()
+    box = office.box
+
+    def say(*words):
+        done = subprocess.run([HOLDFAST, *words, "--json"], capture_output=True, text=True, timeout=10, check=False)
+        return json.loads(done.stdout)
+
+    def status():
+        return say("--daemon-socket", f"{box.LAB_STATE}/holdfastd.sock", "status")["holdfastd"]
+
+    try:
+        box.run("dns", "start", "--servers", "edge")
+        box.run("appliance", "start", "--centre", "name", "--set", 'centre.servers=["a.centre.example:5060"]')
+        wait_until(lambda: status()["names"]["rounds"] > 0, 5, "DNS has not been asked")
+        told = status()
+        assert told["upstreams"]["known"] == 0 and "probes_sent" not in told["counters"]
+        for address in (f"{box.EDGE_WAN4}:5060", f"[{box.EDGE_WAN6}]:5060"):
+            ours = f"a.centre.example leads to {address} (udp), our own [[sip-listener]] of interface wan"
+            assert any(line.startswith(ours) for line in told["warnings"]), told["warnings"]
+            rows = say("doctor", "-c", f"{box.LAB_STATE}/holdfast.toml")["rows"]
+            assert any(row["state"] == "warning" and row["why"].startswith(ours) for row in rows)
+        assert any("known but our own" in line for line in told["warnings"])
+    finally:
+        office.close()
