@@ -6,6 +6,7 @@ The appliance's own words are read for one purpose: to hold its reports against 
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -67,6 +68,19 @@ class Branch(Office):
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def log(self):
+        with open(f"{self.box.LAB_STATE}/holdfastd.log", encoding="utf-8") as file:
+            return file.read()
+
+    def counter(self, name):
+        return self.say("status")["holdfastd"]["counters"].get(name, 0)
+
+    def reload(self):
+        """Has holdfastd read its certificates again."""
+        mark = self.log().count("read again")
+        os.kill(self.box.pid("holdfastd"), signal.SIGHUP)
+        wait_until(lambda: self.log().count("read again") > mark, 5, "the certificates are not read again")
 
     def branch_phone(self, user, **options):
         return self.phone(user, **{"expires": EXPIRES_S, **options})

@@ -2,7 +2,6 @@
 """A gateway by TLS, with SRTP, and a second one by UDP behind it: calls both ways while the centre is away, gateways
 that are not believed, new certificates, and gateways that are started anew."""
 import os
-import signal
 import time
 
 import pytest
@@ -25,13 +24,6 @@ class TrunkBranch(SrtpBranch):
             **SOON, **GATEWAY_BY_TLS, "centre.probe-online-ms": 500, "centre.probe-suspect-ms": 200,
             "lan.srtp": '"offer"'})
 
-    def log(self):
-        with open(f"{self.box.LAB_STATE}/holdfastd.log", encoding="utf-8") as file:
-            return file.read()
-
-    def counter(self, name):
-        return self.say("status")["holdfastd"]["counters"].get(name, 0)
-
     def trouble(self):
         """What `holdfast status` says of the first gateway."""
         return [line for line in self.say("status")["holdfastd"]["warnings"] if line.startswith("gateway pstn (")]
@@ -42,11 +34,6 @@ class TrunkBranch(SrtpBranch):
 
     def by_first(self):
         return self.last_hop() == "198.18.1.20:5061"
-
-    def reload(self):
-        mark = self.log().count("read again")
-        os.kill(self.box.pid("holdfastd"), signal.SIGHUP)
-        wait_until(lambda: self.log().count("read again") > mark, 5, "the certificates are not read again")
 
 
 @pytest.fixture(name="branch", scope="module")

@@ -30,24 +30,12 @@ class TlsBranch(Branch):
                 self.box.run("certificate", name, "--names", names)
         return super().centre(*words, server=server)
 
-    def log(self):
-        with open(f"{self.box.LAB_STATE}/holdfastd.log", encoding="utf-8") as file:
-            return file.read()
-
-    def counter(self, name):
-        return self.say("status")["holdfastd"]["counters"].get(name, 0)
-
     def connections(self):
         """Established TLS connections of the appliance: {(its address and port, the peer's)}."""
         shown = self.box.exec("edge", "ss", "-Htn", "state", "established").stdout
         ends = {tuple(line.split()[2:4]) for line in shown.splitlines()}
         ports = (f":{self.box.EDGE_TLS_PORT}", f":{self.box.CENTRE_TLS_PORT}")
         return {end for end in ends if any(side.endswith(ports) for side in end)}
-
-    def reload(self):
-        mark = self.log().count("read again")
-        os.kill(self.box.pid("holdfastd"), signal.SIGHUP)
-        wait_until(lambda: self.log().count("read again") > mark, 5, "the certificates are not read again")
 
 
 @pytest.fixture(name="branch", scope="module")
