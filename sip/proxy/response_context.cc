@@ -202,7 +202,8 @@ void ResponseContext::on_sending_failed(Branch& branch, SendFailure failure) {
       branch.transaction->is_over())
     return;
   // By a new connection; who has had the request knows it again by its branch.
-  if (std::exchange(branch.may_resend, false) && wire_.endpoints.send(branch.hop, branch.bytes))
+  if (branch.outcome == Outcome::none && std::exchange(branch.may_resend, false) &&
+      wire_.endpoints.send(branch.hop, branch.bytes))
     return wire_.count("sent_by_new_connection");
   branch.overdue.stop();
   branch.transaction->abort();

@@ -71,6 +71,18 @@ TEST_F(TcpGatewayTest, AConnectionThatHasDiedIsOpenedAnewOnce) {
   EXPECT_EQ(why(), "a connection was refused, reset or could not be opened");
 }
 
+TEST_F(TcpGatewayTest, WhatWasGivenUpIsNotSentAnew) {
+  start();
+  answer(dial(true));
+  ASSERT_EQ(dial().method(), "INVITE");
+  loop.advance(3100);  // it is silent: the next one's turn
+  ASSERT_EQ(take(centre).method(), "INVITE");
+  trunk.hang_up();
+  settle();
+  EXPECT_EQ(counted("sent_by_new_connection"), 0u);
+  EXPECT_EQ(counted("tcp_opened"), 1u);
+}
+
 TEST_F(TcpGatewayTest, ThatCannotBeReachedIsNamedUntilItAnswers) {
   start();
   EXPECT_EQ(why(), "");
