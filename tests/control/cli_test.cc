@@ -8,13 +8,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "dataplane/client/client.hh"
 #include "tests/control/fake_dataplane.hh"
+#include "tests/environment.hh"
 
 namespace holdfast::control {
 namespace {
@@ -31,7 +31,7 @@ class Cli : public testing::Test {
   // `arguments` goes through the shell, so that tests may redirect.
   Outcome run(const std::string& arguments) const {
     const std::string command =
-        std::string(std::getenv("HOLDFAST")) + " --socket " + path_ + " " + arguments;
+        test::environment("HOLDFAST") + " --socket " + path_ + " " + arguments;
     FILE* pipe = ::popen(command.c_str(), "r");
     Outcome result;
     char buffer[4096];

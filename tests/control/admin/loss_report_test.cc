@@ -2,10 +2,9 @@
 // The loss report by the API and by the command: who lost what, and who says so.
 #include <sys/wait.h>
 
-#include <cstdlib>
-
 #include "sip/anchor/stream_name.hh"
 #include "tests/control/admin/admin_fixture.hh"
+#include "tests/environment.hh"
 
 namespace holdfast::admin {
 namespace {
@@ -104,9 +103,8 @@ class LossReport : public AdminServer {
   }
   // What the command prints, and its status.
   std::pair<std::string, int> command(const std::string& arguments) const {
-    const char* const program = std::getenv("HOLDFAST");
-    const std::string line = std::string(program != nullptr ? program : "holdfast") +
-                             " --daemon-socket " + config_.socket + " " + arguments + " 2>&1";
+    const std::string line = test::environment("HOLDFAST") + " --daemon-socket " + config_.socket +
+                             " " + arguments + " 2>&1";
     FILE* pipe = ::popen(line.c_str(), "r");
     std::string out;
     char buffer[4096];

@@ -4,12 +4,12 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "dataplane/control/frame.hh"
+#include "tests/environment.hh"
 
 namespace holdfast::control {
 namespace {
@@ -440,7 +440,7 @@ TEST(Frame, ComesTogetherFromAnyPieces) {
 
 // meson runs this test at the top of the source tree.
 TEST(ErrorCodes, StandInTheContract) {
-  std::ifstream file(std::string(std::getenv("HOLDFAST_SOURCE_ROOT")) + "/docs/control-socket.md");
+  std::ifstream file(test::environment("HOLDFAST_SOURCE_ROOT") + "/docs/control-socket.md");
   const std::string page{std::istreambuf_iterator<char>(file), {}};
   for (uint8_t i = 0; i <= static_cast<uint8_t>(ErrorCode::kInternal); ++i) {
     const ErrorCode code{i};
