@@ -8,7 +8,9 @@
 
 #include <cerrno>
 #include <fstream>
+#include <optional>
 
+#include "dataplane/ports/huge_page_turn.hh"
 #include "dataplane/ports/lcore_map.hh"
 
 namespace holdfast::dataplane {
@@ -28,6 +30,10 @@ uint64_t free_huge_memory_mib() {
 Result<Eal, std::string> Eal::start(const EalOptions& options) {
   const std::vector<uint16_t> allowed = allowed_cpus();
   if (std::string trouble = cpu_trouble(options.cpus, allowed); !trouble.empty()) return trouble;
+  std::optional<HugePageTurn> turn;  // until DPDK has them
+  if (options.huge_pages != EalOptions::HugePages::no &&
+      free_huge_memory_mib() >= options.memory_mib)
+    turn.emplace();
   const uint64_t free_mib = free_huge_memory_mib();
   const bool enough = free_mib >= options.memory_mib;
   if (options.huge_pages == EalOptions::HugePages::yes && !enough) {
