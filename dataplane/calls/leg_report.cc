@@ -92,12 +92,13 @@ control::VoipMetrics voip_metrics(const FarEnd& said) {
   return out;
 }
 
-control::FarEndReport far_end_report(const StreamSlot& slot, uint64_t now_ns) {
+control::FarEndReport far_end_report(const StreamSlot& slot, uint64_t now_ns,
+                                     uint64_t now_unix_ms) {
   const FarEnd& said = slot.far_end;
   control::FarEndReport out;
   out.ssrc = slot.account.ssrc();
   out.reports = said.reports();
-  out.reported_ms = unix_ms() - said.age_ms(now_ns);
+  out.reported_ms = now_unix_ms - said.age_ms(now_ns);
   out.fraction_lost = said.fraction_lost_q8() / 256.0;
   out.cumulative_lost = said.cumulative_lost();
   out.lost_before = said.lost_before_us();
@@ -169,12 +170,14 @@ control::LegReport leg_report(const LegSnapshot& snapshot, const LegSnapshot& pe
       out.drops.push_back({std::string(name_of(leg_drop_at(i))), leg.counters.drops[i]});
   }
   set_srtp(out, snapshot);
+  // One after the other: what lies between the two would be taken for age.
   const uint64_t now_ns = steady_ns();
+  const uint64_t now_unix_ms = unix_ms();
   for (uint32_t i = 0; i < snapshot.stream_count; ++i)
     out.streams.push_back(stream_report(snapshot.streams[i], now_ns));
   for (uint32_t i = 0; i < peer.stream_count; ++i) {
     if (peer.streams[i].far_end.has_said_anything())
-      out.far_end.push_back(far_end_report(peer.streams[i], now_ns));
+      out.far_end.push_back(far_end_report(peer.streams[i], now_ns, now_unix_ms));
   }
   set_ignored(out, leg.counters);
   const FoldedStreams& folded = leg.folded;
