@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-ANSWER_TIMEOUT_S = 5
+ANSWER_TIMEOUT_S = 20  # how soon it is, captures tell: a phone waits for its turn on a busy machine
 CLONE_NEWNET = 0x40000000
 
 
@@ -106,7 +106,7 @@ class Handset:
         """Its events of a kind (CALL_ESTABLISHED, ...) from the numbered one on."""
         return [e for e in self.events[after:] if e["type"] == kind]
 
-    def wait(self, *kinds, timeout=5, after=0, direction=None):
+    def wait(self, *kinds, timeout=ANSWER_TIMEOUT_S, after=0, direction=None):
         """The first event of one of the kinds from the numbered one on; direction: only of calls that way."""
         with self._changed:
             def first():

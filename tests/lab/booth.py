@@ -69,4 +69,4 @@ def wait_for(condition, timeout_s, what):
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, what
-        time.sleep(0.1)
+        time.sleep(0.02)

@@ -26,7 +26,8 @@ SOON = {"centre.hold-down-ms": 2000, "centre.probe-down-ms": 500, "sip.survival-
         "sip.survival-expiry-max-s": 12}
 EXPIRES_S = 10  # of phones: what a drill waits for them to register again
 GATEWAY = "gateway"
-ONLINE_WITHIN_S = 10
+ONLINE_WITHIN_S = 30
+HEARD_WITHIN_S = 20
 
 
 class Branch(Office):
@@ -182,6 +183,12 @@ def both_heard(first, second, seconds):
     for phone, other in ((first, second), (second, first)):
         got = phone.heard(other.user)
         assert got >= seconds, f"{phone.user} heard {other.user} for {got:.1f} s of {seconds}"
+
+
+def hear_each_other(first, second, seconds):
+    """Waits until each of two phones that talk has heard the other for that long."""
+    wait_until(lambda: all(phone.heard(other.user) >= seconds for phone, other in ((first, second), (second, first))),
+               HEARD_WITHIN_S, f"{first.user} and {second.user} do not hear each other")
 
 
 def wait_until(condition, timeout_s, what):

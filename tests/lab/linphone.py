@@ -7,6 +7,7 @@ import time
 
 import sealing
 import sound
+from handset import ANSWER_TIMEOUT_S
 
 LINE = re.compile(r"^\d{4}-\d\d-\d\d [\d:]+ ", re.MULTILINE)
 MESSAGE = re.compile(r"belle-sip-message-channel \[\w+\]: (message sent to|received) [^\n]*\n(.*)", re.DOTALL)
@@ -35,7 +36,7 @@ class Linphone:
     def mark(self):
         return len(self.said())
 
-    def wait(self, *phrases, timeout=5, after=0):
+    def wait(self, *phrases, timeout=ANSWER_TIMEOUT_S, after=0):
         """The first line since the mark that has one of the phrases."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -51,7 +52,7 @@ class Linphone:
             assert time.monotonic() < deadline, f"{self.user} does not register"
             time.sleep(0.05)
 
-    def call(self, user, timeout=5):
+    def call(self, user, timeout=ANSWER_TIMEOUT_S):
         """Places a call and waits until it is answered."""
         mark = self.mark()
         self.ask("dial", f"sip:{user}@{self.box.CENTRE_DOMAIN}")

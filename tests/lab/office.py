@@ -10,11 +10,11 @@ import sealing
 import signalling
 import sound
 from conftest import ROOT, Lab
-from handset import Handset
+from handset import ANSWER_TIMEOUT_S, Handset
 from linphone import Linphone
 
 CENTRES = ("kamailio", "b2bua")
-REGISTER_TIMEOUT_S = 10
+REGISTER_TIMEOUT_S = 30
 TRACED = re.compile(r"^(?:UDP|TCP|TLS) (\S+):\d+ -> \S+\n(.*?)\x1b", re.MULTILINE | re.DOTALL)
 
 
@@ -41,7 +41,7 @@ class Phone(Handset):
         self.ask("dial", f"sip:{user}@{domain or self.box.CENTRE_DOMAIN}")
         return mark
 
-    def call(self, user, timeout=5, **options):
+    def call(self, user, timeout=ANSWER_TIMEOUT_S, **options):
         """Places a call and waits until it is answered."""
         mark = self.dial(user, **options)
         # A call that came in earlier may still be closing.
@@ -49,7 +49,14 @@ class Phone(Handset):
         assert found["type"] == "CALL_ESTABLISHED", f"{self.user} -> {user}: {found.get('param')}"
         return mark
 
-    def hang_up(self, timeout=5):
+    def change(self, command, other):
+        """hold or resume, until each of the two has what the other says of its media."""
+        marks = {phone: phone.mark() for phone in (other, self)}
+        self.ask(command)
+        for phone, mark in marks.items():
+            phone.wait("CALL_REMOTE_SDP", after=mark)
+
+    def hang_up(self, timeout=ANSWER_TIMEOUT_S):
         mark = self.mark()
         self.ask("hangup")
         self.wait("CALL_CLOSED", timeout=timeout, after=mark)
@@ -137,5 +144,6 @@ class Office:
 
 
 def register_answers(wires, user):
-    """The statuses of a user's REGISTERs in the order of a capture."""
-    return [m.status for m in signalling.answers(wires, "REGISTER", to_user=user)]
+    """The statuses of a user's REGISTERs in the order of a capture, each once, however often UDP has it."""
+    found = signalling.answers(wires, "REGISTER", to_user=user)
+    return [status for *_, status in dict.fromkeys((m.call_id, m.cseq, m.status) for m in found)]

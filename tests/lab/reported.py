@@ -8,7 +8,7 @@ import dataclasses
 import signalling
 import truth
 
-BYE_PASSES_NS = 100_000_000
+BYE_PASSES_NS = 1_000_000_000  # also where each of those it passes waits for its turn
 ON_ITS_WAY = 2  # packets that a process had counted and not sent, or sent and not counted, when it died
 
 

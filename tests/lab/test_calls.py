@@ -5,7 +5,7 @@ import time
 import pytest
 import signalling
 import truth
-from drill import Branch, both_heard, wait_until
+from drill import Branch, both_heard, hear_each_other, wait_until
 from office import CENTRES, register_answers
 
 DSCP_CS3, DSCP_EF = 24, 46
@@ -36,9 +36,9 @@ def test_phones_register_through_the_appliance(branch):
     for user, (transport, _) in PHONES.items():
         asked = wires.asked_centre("REGISTER", to_user=user)
         assert asked and {m.src[0] for m in asked} <= set(wires.wan_own)
-        assert [m.status for m in wires.centre_answered("REGISTER", None, to_user=user)] == [401, 200]
         at_phone = [m for m in wires.sip("phone0") if m.to_user == user and m.status]
-        assert register_answers(at_phone, user) == [401, 200]
+        for answers in (wires.centre_answered("REGISTER", None), at_phone):
+            assert register_answers(answers, user)[:2] == [401, 200]  # it may have refreshed since
         assert {m.transport for m in at_phone} == {transport}
     ours = [m for point, own in wires.ports.items() for m in wires.sip(point) if m.src[0] in own]
     assert ours and {m.dscp for m in ours} == {DSCP_CS3}
@@ -136,7 +136,8 @@ def test_local_audio_never_crosses_the_wan(branch, tmp_path):
     with branch.record(tmp_path):
         for caller, callee in (("1010", "1011"), ("1013", "1012")):
             phones[caller].call(callee)
-        time.sleep(1.5)
+        for caller, callee in (("1010", "1011"), ("1012", "1013")):
+            hear_each_other(phones[caller], phones[callee], 1.2)
         call_id = next(call["call_id"] for call in branch.say("calls")["live"] if "1010" in call["from"])
         kept = branch.say("capture", "--call", call_id, "--packets", 100, "-w", tmp_path / "call.pcapng")
         for caller in ("1010", "1013"):
@@ -145,8 +146,6 @@ def test_local_audio_never_crosses_the_wan(branch, tmp_path):
     wires = branch.wires(tmp_path)
     assert wires.asked_centre("INVITE", to_user="1011"), "the centre had no part in it"
     assert wires.media("edge-wan") == [] and wires.media("hq0") == []
-    both_heard(phones["1010"], phones["1011"], 1.5)
-    both_heard(phones["1012"], phones["1013"], 1.5)
     # What never was on a wire is in a capture of the call by its Call-ID, and no other call is.
     assert kept["frames"] == 100 and kept["missed"] == 0
     hosts = {host for p in truth.packets(tmp_path / "call.pcapng") for host in (p.src[0], p.dst[0])}
@@ -162,10 +161,8 @@ def test_hold_and_resume_and_a_hang_up_of_either_side(branch, tmp_path):
             phones[caller].call(callee)
             time.sleep(SETTLE_S)
             other = callee if holder == caller else caller
-            mark = phones[other].mark()
-            phones[holder].ask("hold")
-            phones[other].wait("CALL_REMOTE_SDP", after=mark)
-            phones[holder].ask("resume")
+            for command in ("hold", "resume"):
+                phones[holder].change(command, phones[other])
         time.sleep(SETTLE_S)
         resumed_ns = time.time_ns()
         time.sleep(1.5)

@@ -66,10 +66,8 @@ def test_either_side_changes_the_session(hq, phones, tmp_path, holder, held):
     phones["3011"].call("3012")
     path = tmp_path / "hold.pcap"
     with hq.wire(path):
-        mark = phones[held].mark()
-        phones[holder].ask("hold")
-        phones[held].wait("CALL_REMOTE_SDP", after=mark)
-        phones[holder].ask("resume")
+        for command in ("hold", "resume"):
+            phones[holder].change(command, phones[held])
         time.sleep(0.3)
     phones["3011"].hang_up()
     again = [m for m in signalling.requests(signalling.messages(path), "INVITE") if m.in_dialog]

@@ -57,12 +57,8 @@ def test_holdfastd_dies_in_mid_call(branch, tmp_path):
         for caller, callee, speakers in CALLS:
             for speaker in speakers:
                 other = callee if speaker == caller else caller
-                mark = phones[other].mark()
-                phones[speaker].ask("hold")
-                phones[other].wait("CALL_REMOTE_SDP", after=mark)
-                mark = phones[other].mark()
-                phones[speaker].ask("resume")
-                phones[other].wait("CALL_REMOTE_SDP", after=mark)
+                for command in ("hold", "resume"):
+                    phones[speaker].change(command, phones[other])
         time.sleep(1.5)
         ended_ns = time.time_ns()
         for _, callee, _ in CALLS:

@@ -8,11 +8,12 @@ import time
 import lossy
 import pytest
 import wire
-from drill import GATEWAY, SOON, Branch, both_heard, wait_until
+from drill import GATEWAY, SOON, Branch, both_heard, hear_each_other, wait_until
 
 PLAIN_BYTES = 12 + 160  # an RTP header and 20 ms of G.711
 SRTP_BYTES = PLAIN_BYTES + 10  # with the tag of AES_CM_128_HMAC_SHA1_80
 TALK_S = 1.3
+HEARD_S = 0.9
 GATEWAY_BY_TLS = {"gateway.transport": '"tls"', "gateway.address": '"198.18.1.20"',
                   "gateway.tls-names": '["pstn.example"]', "gateway.ca": '"/run/holdfast-lab/tls/pstn-ca.pem"'}
 SETTINGS = {**SOON, **GATEWAY_BY_TLS, "lan.srtp": '"offer"', "wan.srtp": '"forbid"'}
@@ -88,29 +89,24 @@ def test_srtp_to_a_plain_phone_over_hold_and_to_another(branch, tmp_path):
     phones, suite = branch.phones, "AES_CM_128_HMAC_SHA1_80"
     with branch.record(tmp_path):
         phones["1010"].call("3011")
-        time.sleep(TALK_S)
+        hear_each_other(phones["1010"], phones["3011"], HEARD_S)
         assert branch.suites() == [("lan", suite, suite), ("wan", None)]
-        phones["1010"].ask("hold")
-        time.sleep(0.3)
-        phones["1010"].ask("resume")
-        time.sleep(0.3)
+        for command in ("hold", "resume"):
+            phones["1010"].change(command, phones["3011"])
         before = branch.opened()
         time.sleep(TALK_S)
         after = branch.opened()
         phones["1010"].hang_up()
-    both_heard(phones["1010"], phones["3011"], TALK_S - 0.4)
     # A phone's recording ends with the hold: of what came after it the books are the witness.
     assert min(b - a for a, b in zip(before, after, strict=True)) > 40
     assert rtp_sizes(tmp_path, "edge-lan") == {SRTP_BYTES} and rtp_sizes(tmp_path, "edge-wan") == {PLAIN_BYTES}
     phones["3011"].call("1011")
-    time.sleep(TALK_S)
+    hear_each_other(phones["3011"], phones["1011"], HEARD_S)
     phones["3011"].hang_up()
-    both_heard(phones["3011"], phones["1011"], TALK_S - 0.4)
     phones["1010"].call("1011")  # who will have RTP/SAVP refuses the RTP/AVP that we offer
-    time.sleep(TALK_S)
+    hear_each_other(phones["1010"], phones["1011"], HEARD_S)
     assert branch.suites() == [("lan", suite, suite)] * 2 + [("wan", None)] * 2
     phones["1010"].hang_up()
-    both_heard(phones["1010"], phones["1011"], TALK_S - 0.4)
     assert "inline:" not in branch.logs()
 
 
@@ -118,10 +114,9 @@ def test_help_by_a_gateway_that_speaks_tls(branch):
     """RTP/SAVP on both sides, and the gateway's certificate checked by its own CA; more in test_gateway_tls.py."""
     phones, suite = branch.phones, "AES_CM_128_HMAC_SHA1_80"
     phones["1011"].call("911")
-    time.sleep(0.8)
+    hear_each_other(phones["1011"], phones[GATEWAY], 0.4)
     assert branch.suites() == [("lan", suite, suite)] * 2
     phones["1011"].hang_up()
-    both_heard(phones["1011"], phones[GATEWAY], 0.4)
     record = branch.say("calls")["records"][0]
     assert (record["decision"], record["hop_transport"], record["hop"]) == ("emergency", "tls", "198.18.1.20:5061")
 
@@ -165,9 +160,8 @@ def test_srtp_outlives_a_daemon(branch, daemon):
     branch.restart(daemon)
     time.sleep(3 * TALK_S)
     wait_until(lambda: branch.say("upstreams")["state"] == "online", 10, "the centre is not found")
-    phones["1010"].ask("hold")
-    time.sleep(0.3)
-    phones["1010"].ask("resume")
+    for command in ("hold", "resume"):
+        phones["1010"].change(command, phones["3011"])
     time.sleep(TALK_S)
     phones["1010"].hang_up()
     both_heard(phones["1010"], phones["3011"], 2 * TALK_S)
