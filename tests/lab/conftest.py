@@ -2,6 +2,7 @@
 """Fixtures of the lab tests: the branch in a box as an object, always taken down again."""
 import contextlib
 import json
+import math
 import os
 import pathlib
 import re
@@ -120,10 +121,13 @@ class Lab:
         """Numbered RTP packets at a steady pace, from an ordinary socket."""
         return self.exec(place, PYTHON, BLAST, source[0], source[1], to[0], to[1], count, interval_us, ssrc, first_seq)
 
-    def ping_ms(self, place, address, count=5, interval_s=0.05):
-        """Round-trip times of those pings that were answered."""
-        done = self.exec(place, "ping", "-n", "-c", count, "-i", interval_s, "-W", 1, address, check=False)
-        return [float(ms) for ms in re.findall(r"time=([0-9.]+) ms", done.stdout)]
+    def ping_ms(self, place, address, count=5, interval_s=0.05, size=56, patience_s=4):
+        """Round-trip times of those pings that were answered. Without a deadline ping waits for the last answer no
+        longer than an interval; with one it goes on until as many have come, and those beyond the count are left out."""
+        done = self.exec(place, "ping", "-n", "-c", count, "-i", interval_s, "-s", size, "-w",
+                         math.ceil(count * interval_s) + patience_s - 1, address, check=False)
+        answers = re.findall(r"icmp_seq=(\d+) .*time=([0-9.]+) ms", done.stdout)
+        return [float(ms) for number, ms in answers if int(number) <= count]
 
 
 def _host_port(end):

@@ -35,7 +35,7 @@ def answered(box):
         box.exec(place, "ip", "neigh", "flush", "dev", device)
 
     def ping(place, address):
-        return ("ping", address) if box.ping_ms(place, address, count=2) else None
+        return ("ping", address) if box.ping_ms(place, address, count=2, patience_s=2) else None
 
     def tcp(place, address):
         asked = box.exec(place, PYTHON, TCP_PEER, "ask", address, TCP_PORT, 1, 0, check=False)
