@@ -25,7 +25,7 @@ INTERVAL_S = 0.02
 BACK_WITHIN_S = 0.2 + INTERVAL_S  # of the death; the next packet may have to be spoken yet
 BACK_IN_CI_S = 1.0                # where others use the machine as well
 FROM_HOLDFASTD_WITHIN_S = 1.0 + INTERVAL_S
-SETTLED_S = 10
+SETTLED_S = 30
 ON_ITS_WAY = 2  # packets that a process had counted and not sent, or sent and not counted, when it died
 BETWEEN_LCORES = 10  # with those in the rings between two lcores, one of which may have been without its CPU for long
 SEED = 5
@@ -286,10 +286,26 @@ def in_turn(kills):
     return names, chance
 
 
+def wait_until_all_talk(site):
+    """Each leg has sent something since we asked for the first time."""
+    seen = []
+
+    def all_talk():
+        told = site.say("relay", "list")
+        if told:
+            seen.append({leg["leg"]: leg["tx"]["packets"] for call in told["calls"] for leg in call["legs"]})
+        return seen and all(sent > seen[0][leg] for leg, sent in seen[-1].items())
+
+    wait_until(all_talk, SETTLED_S, "sound does not come back")
+
+
 def kill_in_turn(site, names, chance, drill, configurations=()):
-    """configurations: words of lab/appliance for each next dataplane."""
+    """configurations: words of lab/appliance for each next dataplane. In CI no dataplane dies before it has taken the
+    calls up: a busy machine may need longer than the pauses for that, and two deaths would be one gap."""
     later = iter(configurations)
     for name in names:
+        if not drill and name == "holdfast-dataplane":
+            wait_until_all_talk(site)
         if configurations and name == "holdfast-dataplane":
             site.configure(next(later))
         site.kill(name)
