@@ -64,6 +64,7 @@ def test_one_call_too_many_ruins_none(tmp_path):
             assert phones[THIRD].wait("CALL_CLOSED", after=mark)["param"].startswith("480")
             # There is room again.
             phones[REMOTE[0][0]].hang_up()
+            wait_until(lambda: centre_link(branch)["calls"] == 1, 5, "a call that was hung up holds the link")
             phones[THIRD].call(ITS_CALLEE)
             assert centre_link(branch)["calls"] == 2
             for user in (THIRD, REMOTE[1][0], LOCAL[0]):

@@ -8,7 +8,9 @@ import time
 
 import pytest
 import truth
+import wire
 from conftest import ROOT, PYTHON
+from drill import wait_until
 
 LINK = ROOT / "build" / "lab" / "hf-link"
 PHONE_PORT, MEDIA_PORT = 4000, 20000
@@ -96,13 +98,27 @@ def test_jitter(lab, tmp_path, order):
     assert result.delay_us(0.9) > 5_000
 
 
+def pass_at_rate(frames, bits_per_s, queue_s):
+    """How many of the frames find room in a queue that a line of that rate empties, by when they came."""
+    passed, free_ns = 0, 0
+    for frame in frames:
+        start_ns = max(free_ns, frame.time_ns)
+        if start_ns - frame.time_ns <= queue_s * 1e9:
+            passed += 1
+            free_ns = start_ns + 8e9 * frame.size / bits_per_s
+    return passed
+
+
 def test_rate_is_held_and_its_drops_are_named(lab, tmp_path):
     box = lab()
-    # 214 bytes a frame, 1000 frames/s are 1.712 mbit: half of it may pass.
+    # 214 bytes a frame, 1000 frames/s are 1.712 mbit: half of it may pass, less where the sender was held up.
     box.fault("rate", "856kbit:20ms", lan=True, towards="hq")
     before, after, _ = through_lan_stage(box, tmp_path, 2000)
     assert len(before) == 2000
-    assert len(after) == pytest.approx(1000, abs=120)  # of the sender's own pace on a busy machine
+    came = [f for f in wire.frames(tmp_path / "phone0.pcap") if f.source == box.PHONE_MAC]
+    others = len(came) - len(before)
+    assert len(after) == pytest.approx(pass_at_rate(came, 856_000, 0.02), abs=20 + others)
+    assert len(after) < len(before)
     # The phone's ARP and neighbour discovery wait in the same queue, and are dropped from it like media. What it said
     # before the media may have passed while one of the two captures had not begun.
     sent, passed = (truth.frames_of(tmp_path / f"{point}.pcap", box.PHONE_MAC, before[0].time_ns)
@@ -114,7 +130,7 @@ def test_cut_and_heal(lab):
     box = lab()
     assert len(box.ping_ms("edge", box.CENTRE4)) == 5
     box.fault("wan-cut")
-    assert box.ping_ms("edge", box.CENTRE4, count=3) == []
+    assert box.ping_ms("edge", box.CENTRE4, count=3, patience_s=1) == []
     assert len(box.ping_ms("branch", box.EDGE_LAN4)) == 5, "the branch's link is another"
     assert box.show()["a-to-b"]["dropped"]["cut"] >= 1
     box.fault("heal")
@@ -219,8 +235,10 @@ def test_control_socket_outlives_rude_clients(lab):
             pass
     with client() as garbage:
         garbage.sendall(bytes(range(1, 10)) + b"\n\xff\xfe\n" + b"set both loss\n")
-        time.sleep(0.2)
-        assert garbage.recv(4096).count(b"error: ") == 3
+        answers = b""
+        while answers.count(b"\n") < 3:
+            answers += garbage.recv(4096)
+        assert answers.count(b"error: ") == 3
     assert box.show()["a-to-b"]["in"] >= 0
 
 
@@ -228,5 +246,4 @@ def test_stage_ends_cleanly_when_asked(lab):
     box = lab()
     pid = box.pid("wan")
     os.kill(pid, signal.SIGTERM)
-    time.sleep(0.2)
-    assert not os.path.exists(f"{box.LAB_STATE}/wan.sock")
+    wait_until(lambda: not os.path.exists(f"{box.LAB_STATE}/wan.sock"), 5, "it leaves its socket")

@@ -2,6 +2,7 @@
 """The lab's real senders: RTP as promised, marks included, and no ICMP error out of the sender's own port."""
 import pytest
 import truth
+from drill import wait_until
 
 SECONDS = 3
 CASES = [
@@ -36,7 +37,8 @@ def test_what_comes_back_to_a_sender_draws_no_icmp_error(lab, tmp_path, kind):
     phone, edge = (box.phone4(12), 4000), (box.EDGE_LAN4, 20000)
     with box.capture(tmp_path):
         sender = box.send("branch", phone, edge, SECONDS, kind=kind)
-        box.exec("edge", "sleep", "1")
+        wait_until(lambda: box.exec("branch", "ss", "-Hanu", f"src {phone[0]}:{phone[1]}").stdout, 10,
+                   "the sender has no port")
         box.blast("edge", edge, phone, 50)
         assert sender.wait(timeout=SECONDS + 15) == 0
     # Only the appliance's side may complain: nobody relays there.

@@ -4,6 +4,7 @@ import collections
 
 import truth
 from appliance import host_port, to_text
+from drill import wait_until
 
 PACKETS = 10
 
@@ -17,8 +18,14 @@ def test_sources_are_learned_locked_and_learned_again(appliance):
                       for name, port, far, more in (("strict", 4000, 30000, {"learn": "strict"}),
                                                     ("learns", 4010, 30010, {})))
 
+    def seen(number):
+        leg = next(leg for call in edge.calls() for leg in call["legs"] if leg["leg"] == number)
+        return leg["rx"]["packets"] + sum(leg["drops"].values())
+
     def speak(address, leg, port, ssrc):
+        before = seen(leg["leg"])
         box.blast("branch", (address, port), host_port(leg["local"]), PACKETS, ssrc=ssrc)
+        wait_until(lambda: seen(leg["leg"]) == before + PACKETS, 5, "the leg does not see them")
 
     speak(another, strict[0], 4000, 1)  # not the address of SDP, though nobody has sent yet
     speak(phone, strict[0], 4000, 2)
