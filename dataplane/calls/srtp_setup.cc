@@ -31,10 +31,10 @@ media::SrtpCheckpoint checkpoint_for(const media::SrtpFingerprint& key,
 
 }  // namespace
 
-SrtpSetup::SrtpSetup(media::SrtpChosen engine, Reserve reserve, IsBrought is_brought)
+SrtpSetup::SrtpSetup(media::SrtpChosen engine, Reserve reserve, Brought brought)
     : chosen_(std::move(engine)),
       reserve_(std::move(reserve)),
-      is_brought_(std::move(is_brought)),
+      brought_(std::move(brought)),
       scratch_(std::make_unique<SrtpLeg>()) {}
 
 std::optional<Error> SrtpSetup::plan(LegIndex leg, const SrtpLegSummary& has,
@@ -77,13 +77,21 @@ std::string SrtpSetup::take_over(LegIndex leg, LegIndex was, const SrtpLeg* left
                                  std::unique_ptr<SrtpChange>& change) {
   change.reset();
   if (chosen_.engine == nullptr) return "there is no engine for its SRTP: " + chosen_.why;
-  if (leg == was && is_brought_ && is_brought_(leg)) return {};
+  const SrtpLeg* const brought = leg == was && brought_ ? brought_(leg) : nullptr;
+  if (brought != nullptr) left = brought;
+  if (left == nullptr) return "its SRTP is lost";
+  if (!can_adopt(*left)) return "its SRTP is damaged, or of another library";
+  if (brought != nullptr) return {};
   if (!reserve_(leg)) return kNoMemory;
   change = std::make_unique<SrtpChange>();
   change->in = change->out = change->with_refused = true;
-  // Its flags may be none: it is judged by adopt().
-  if (left != nullptr) std::memcpy(&change->state, left, sizeof *left);
+  std::memcpy(&change->state, left, sizeof *left);
   return {};
+}
+
+bool SrtpSetup::can_adopt(const SrtpLeg& left) const {
+  return (left.in_key == media::kNoSrtpKey || chosen_.engine->can_adopt(left.in)) &&
+         (left.out_key == media::kNoSrtpKey || chosen_.engine->can_adopt(left.out));
 }
 
 control::SrtpEngineStatus SrtpSetup::status() const {

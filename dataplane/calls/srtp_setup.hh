@@ -22,12 +22,12 @@ class SrtpSetup {
   // Memory for the SRTP of a leg; false: there is none.
   using Reserve = std::function<bool(LegIndex)>;
 
-  // Whether what another process left of a leg lies in the leg's memory already.
-  using IsBrought = std::function<bool(LegIndex)>;
+  // What another process left of a leg, where it lies in the leg's memory already; else null.
+  using Brought = std::function<const SrtpLeg*(LegIndex)>;
 
   // The lcores have engines of the same kind. Without an engine every key is refused. Without
-  // `is_brought` nothing is.
-  SrtpSetup(media::SrtpChosen engine, Reserve reserve, IsBrought is_brought = {});
+  // `brought` nothing is.
+  SrtpSetup(media::SrtpChosen engine, Reserve reserve, Brought brought = {});
 
   // What brings a leg that has the keys of `has` to those of `wanted`. A key that it has already is
   // no part of the change. `checkpoint`: of the leg in a process that lost it, advanced; empty: the
@@ -36,16 +36,19 @@ class SrtpSetup {
                                      const control::LegSrtp& wanted, std::string_view checkpoint,
                                      SrtpChange& change);
   // The same of what another process left of its leg `was`: no change where it is brought. Null: it
-  // is lost, and the leg has no keys until it is told some. Empty, or why it cannot be.
+  // is lost. Empty, or why it cannot be. Then the leg must not go on: told the same keys again, but
+  // no checkpoint, it would give out the same indices.
   std::string take_over(LegIndex leg, LegIndex was, const SrtpLeg* left,
                         std::unique_ptr<SrtpChange>& change);
 
   control::SrtpEngineStatus status() const;
 
  private:
+  bool can_adopt(const SrtpLeg& left) const;
+
   media::SrtpChosen chosen_;
   Reserve reserve_;
-  IsBrought is_brought_;
+  Brought brought_;
   std::unique_ptr<SrtpLeg> scratch_;
 };
 

@@ -228,8 +228,6 @@ void take_over(const config::DataplaneConfig& config, Assembly& parts) {
                                ": until they are fewer, calls for help alone are added");
   }
   if (left) parts.book->rest_again(left->ports());
-  if (parts.state != nullptr)
-    parts.state->wipe_brought_srtp([&](LegIndex leg) { return parts.book->has_srtp(leg); });
   for (const auto& line : parts.lines) line->serve_here(false);
 }
 
@@ -239,6 +237,7 @@ void publish(const config::DataplaneConfig& config, Assembly& parts) {
   if (parts.state == nullptr) return remove_state(state_path(config));
   if (std::string error = parts.state->publish(); !error.empty())
     parts.warnings.push_back("calls will not outlive this process: " + error);
+  parts.state->wipe_brought_srtp([&](LegIndex leg) { return parts.book->has_srtp(leg); });
 }
 
 void build_board(const config::DataplaneConfig& config, Assembly& parts) {
@@ -346,7 +345,7 @@ std::string open_book(const config::DataplaneConfig& config, Assembly& parts) {
         return state == nullptr || state->reserve_srtp(leg);
       },
       [state = parts.state.get()](LegIndex leg) {
-        return state != nullptr && state->has_brought_srtp(leg);
+        return state == nullptr ? nullptr : state->brought_srtp(leg);
       });
   if (const auto srtp = parts.srtp->status(); srtp.name.empty())
     parts.warnings.push_back("legs with SRTP are refused: " + srtp.why);

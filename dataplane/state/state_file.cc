@@ -294,6 +294,10 @@ void StateFile::bring_srtp(const LeftState& left) {
   }
 }
 
+const SrtpLeg* StateFile::brought_srtp(LegIndex leg) const {
+  return srtp_brought_[leg] ? &srtp_.legs()[leg - 1] : nullptr;
+}
+
 void StateFile::wipe_brought_srtp(const std::function<bool(LegIndex)>& is_kept) {
   for (LegIndex leg = 1; leg < srtp_brought_.size(); ++leg) {
     if (srtp_brought_[leg] && !is_kept(leg)) wipe(srtp_.legs()[leg - 1]);
@@ -361,7 +365,7 @@ std::optional<LeftState> LeftState::open(const std::string& path, uint64_t now_n
     return state;
   }
   state.srtp_ = LeftSrtp::open(srtp_path(path, header.srtp_name), leg_count(state.shape_), why);
-  if (!state.srtp_) why += "; calls with SRTP wait for their keys";
+  if (!state.srtp_) why += "; calls with SRTP do not go on by themselves";
   return state;
 }
 

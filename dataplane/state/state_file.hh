@@ -87,8 +87,10 @@ class StateFile {
   // for thousands, and gives back what others had. Of any thread, while no other uses the file's
   // SRTP.
   void bring_srtp(const LeftState& left);
-  bool has_brought_srtp(LegIndex leg) const { return srtp_brought_[leg]; }
-  // What was brought is wiped where `is_kept` says no. Slow thread, before the lcores run.
+  // What the process before left there; null: nothing.
+  const SrtpLeg* brought_srtp(LegIndex leg) const;
+  // What was brought is wiped where `is_kept` says no. Slow thread, after publish(): until then a
+  // successor may still need it, and before the lcores run.
   void wipe_brought_srtp(const std::function<bool(LegIndex)>& is_kept);
   std::span<SavedCall> calls();      // by number, as many as there are pairs of legs
   std::span<PortMark> port_marks();  // of each range's pairs, range after range

@@ -113,11 +113,19 @@ bool SrtpEngine::open(SrtpOutbound& state, const SdesKey& key) {
 }
 
 bool SrtpEngine::adopt(SrtpInbound& state) {
-  return usable(state) && adopt_keys(state.keys, false);
+  return can_adopt(state) && adopt_keys(state.keys, false);
 }
 
 bool SrtpEngine::adopt(SrtpOutbound& state) {
-  return usable(state) && adopt_keys(state.keys, true);
+  return can_adopt(state) && adopt_keys(state.keys, true);
+}
+
+bool SrtpEngine::can_adopt(const SrtpInbound& state) const {
+  return usable(state) && can_adopt_form(state.keys.form);
+}
+
+bool SrtpEngine::can_adopt(const SrtpOutbound& state) const {
+  return usable(state) && can_adopt_form(state.keys.form);
 }
 
 void SrtpEngine::release(SrtpInbound& state) {

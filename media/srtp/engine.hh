@@ -74,6 +74,9 @@ class SrtpEngine {
   // instance because it has the form of another engine; it needs keys anew.
   bool adopt(SrtpInbound& state);
   bool adopt(SrtpOutbound& state);
+  // Whether it would, as far as can be told without touching it.
+  bool can_adopt(const SrtpInbound& state) const;
+  bool can_adopt(const SrtpOutbound& state) const;
   // Wipes the state, keys and all.
   void release(SrtpInbound& state);
   void release(SrtpOutbound& state);
@@ -88,9 +91,10 @@ class SrtpEngine {
  protected:
   // What a library does. Suite and MKI of `keys` are set; `outbound` says for which direction.
   virtual bool set_keys(SrtpKeys& keys, const SrtpMasterKey& master, bool outbound) = 0;
-  virtual bool adopt_keys(SrtpKeys& keys, bool outbound) = 0;
+  virtual bool adopt_keys(SrtpKeys& keys, bool outbound) = 0;  // of a form that it can adopt
   virtual void forget_keys(const SrtpKeys& keys) = 0;
   virtual uint32_t form() const = 0;
+  virtual bool can_adopt_form(uint32_t form) const = 0;
   // Ciphers, deciphers, makes and checks tags; sets each verdict to srtp_ok, srtp_auth_failed or
   // srtp_failed.
   virtual void crypt(std::span<SrtpWork> works) = 0;

@@ -62,6 +62,8 @@ class IpsecMbEngine final : public SrtpEngine {
     return kForm | mgr_->used_arch << 24 | imb_get_version();  // 24 bits
   }
 
+  bool can_adopt_form(uint32_t form) const override { return (form & kForm) != 0; }
+
   void crypt(std::span<SrtpWork> works) override;
   void cipher(std::span<SrtpWork> works, bool protect);
   void cipher(std::span<SrtpWork> works, bool protect, uint8_t key_bytes);
@@ -89,7 +91,6 @@ bool IpsecMbEngine::set_keys(SrtpKeys& keys, const SrtpMasterKey& master, bool /
 
 bool IpsecMbEngine::adopt_keys(SrtpKeys& keys, bool /*outbound*/) {
   if (keys.form == form()) return true;
-  if ((keys.form & kForm) == 0) return false;
   // A process may die at any store: until both are whole they are of no CPU, and filled once more.
   keys.form = kForm;
   std::atomic_signal_fence(std::memory_order_seq_cst);

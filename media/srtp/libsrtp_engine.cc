@@ -23,15 +23,14 @@ class LibsrtpEngine final : public SrtpEngine {
     std::copy(master.bytes().begin(), master.bytes().end(), keys.rtp.bytes.begin());
     return open_session(keys, outbound);
   }
-  bool adopt_keys(SrtpKeys& keys, bool outbound) override {
-    return keys.form == kForm && open_session(keys, outbound);
-  }
+  bool adopt_keys(SrtpKeys& keys, bool outbound) override { return open_session(keys, outbound); }
   void forget_keys(const SrtpKeys& keys) override {
     if (keys.session >= sessions_.size() || !sessions_[keys.session].is_open()) return;
     sessions_[keys.session].close();
     free_.push_back(keys.session);
   }
   uint32_t form() const override { return kForm; }
+  bool can_adopt_form(uint32_t form) const override { return form == kForm; }
   void crypt(std::span<SrtpWork> works) override {
     for (SrtpWork& work : works) {
       const uint32_t at = work.keys->session;

@@ -223,7 +223,7 @@ void go_on_in_place(const std::string& path, const LeftState& left) {
   file.bring_srtp(left);
   const std::span srtp = file.core(0).srtp;
   for (LegIndex leg = 1; leg <= kLegs; ++leg) {
-    if (file.has_brought_srtp(leg))
+    if (file.brought_srtp(leg) != nullptr)
       go_on(srtp[leg - 1]);
     else
       must(is_zero(srtp[leg - 1]));

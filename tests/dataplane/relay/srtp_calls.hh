@@ -64,11 +64,10 @@ class Endpoint {
 struct SrtpLife {
   explicit SrtpLife(
       const RigOptions& options, std::span<SavedCall> saved = {},
-      SrtpSetup::Reserve reserve = [](LegIndex) { return true; },
-      SrtpSetup::IsBrought is_brought = {})
+      SrtpSetup::Reserve reserve = [](LegIndex) { return true; }, SrtpSetup::Brought brought = {})
       : rig(with_engine(options)),
         setup({with_engine(options).engine(), "the test says so"}, std::move(reserve),
-              std::move(is_brought)) {
+              std::move(brought)) {
     std::vector<CoreLine*> raw;
     for (uint32_t i = 0; i < options.cores; ++i) {
       lines.push_back(std::make_unique<CoreLine>(rig.core(i), rig.board().core_bell(i)));

@@ -67,26 +67,18 @@ TEST_F(SrtpInPlace, AStartThatFailsLeavesTheFiles) {
   talk(process->life, 10);
 }
 
-// One under another configuration could not hold the call, wiped it and died; then the call comes
-// back without keys.
-TEST_F(SrtpInPlace, WhatAnotherOneHasWipedWaitsForItsKeys) {
-  const std::string kept = checkpoints(process->life).at(0).checkpoint;
-  const auto killed = start();
-  killed->file.wipe_brought_srtp([](LegIndex) { return false; });
+// One under another configuration could not hold the call. If it died before it was published, the
+// next one can; else what it had not wiped yet is nobody's.
+TEST_F(SrtpInPlace, WhatADeadOneDidNotWantIsWantedUntilItIsPublished) {
+  const StateFile killed = std::move(start()->file);
   process = successor();
-  wait_for_keys(process->life, add, kept);
   talk(process->life, 10);
-}
-
-// Of a leg that was wiped as far as its fingerprints nothing is gone on with.
-TEST_F(SrtpInPlace, HalfAWipeIsAWipe) {
-  const std::string kept = checkpoints(process->life).at(0).checkpoint;
-  SrtpLeg& srtp = srtp_of(call.legs[0].leg);
-  srtp.in_key = srtp.out_key = media::kNoSrtpKey;
-  std::memset(static_cast<void*>(&srtp.in), 0, 100);
+  StateFile published = std::move(start()->file);
+  ASSERT_EQ(published.publish(), "");
+  EXPECT_FALSE(is_zero(published.core(0).srtp[call.legs[0].leg - 1]));
   process = successor();
-  wait_for_keys(process->life, add, kept);
-  talk(process->life, 10);
+  EXPECT_EQ(process->life.book->legs_in_use(), 0u);
+  EXPECT_TRUE(is_zero(srtp_of(call.legs[0].leg)));
 }
 
 // What lies where nobody has SRTP: of a leg whose page another one has as well, too.
@@ -100,12 +92,12 @@ TEST_F(SrtpInPlace, WhatNobodyHasIsGivenBack) {
   EXPECT_GT(blocks(), before);
   process = start();
   for (const LegIndex leg : {2u, 7u}) {
-    EXPECT_FALSE(process->file.has_brought_srtp(leg));
+    EXPECT_EQ(process->file.brought_srtp(leg), nullptr);
     EXPECT_TRUE(is_zero(srtp_of(leg))) << leg;
   }
   EXPECT_EQ(blocks(), before);
   EXPECT_TRUE(restore(*process).empty());
-  ASSERT_EQ(process->file.publish(), "");
+  publish(*process);
   talk(process->life, 10);
 }
 
@@ -174,18 +166,17 @@ INSTANTIATE_TEST_SUITE_P(
                }}),
     [](const auto& row) { return row.param.name; });
 
-TEST_P(SrtpLost, TheCallWaitsForItsKeys) {
+TEST_P(SrtpLost, TheCallWaitsForItsCheckpoint) {
   const std::string kept = checkpoints(process->life).at(0).checkpoint;
   process.reset();
   GetParam().spoil(srtp_path(path, 0));
   std::string why;
   ASSERT_TRUE(LeftState::open(path, kNow + 1, why));
   EXPECT_NE(why.find(".srtp0"), std::string::npos) << why;
-  EXPECT_NE(why.find("wait for their keys"), std::string::npos) << why;
-  process = successor();
+  EXPECT_NE(why.find("do not go on"), std::string::npos) << why;
+  process = successor_with(kept, add, "its SRTP is lost");
   EXPECT_FALSE(process->file.is_in_place());
   EXPECT_EQ(srtp_files(), std::vector<std::string>{srtp_path(path, 1)});
-  wait_for_keys(process->life, add, kept);
   talk(process->life, 10);
   process = successor();
   EXPECT_TRUE(process->file.is_in_place());

@@ -28,7 +28,7 @@ struct SrtpProcess {
         life(
             RigOptions{.max_legs = legs, .memory = file.core(0)}, file.calls(),
             [this](LegIndex leg) { return file.reserve_srtp(leg); },
-            [this](LegIndex leg) { return file.has_brought_srtp(leg); }) {}
+            [this](LegIndex leg) { return file.brought_srtp(leg); }) {}
 
   StateFile file;
   SrtpLife life;
@@ -67,17 +67,33 @@ class SrtpLives : public SrtpCall {
         if (!no.empty()) refusals.push_back(no);
       });
     }
-    process.file.wipe_brought_srtp([&](LegIndex leg) { return process.life.book->has_srtp(leg); });
     if (const auto legs = process.life.book->legs_of_call("a")) {
       for (size_t i = 0; i < 2; ++i) call.legs[i].leg = (*legs)[i];
     }
     return refusals;
   }
+  static void publish(SrtpProcess& process) {
+    EXPECT_EQ(process.file.publish(), "");
+    process.file.wipe_brought_srtp([&](LegIndex leg) { return process.life.book->has_srtp(leg); });
+  }
   // The next process, with the calls of the one before.
   std::unique_ptr<SrtpProcess> successor(uint32_t legs = kLegs) {
     auto process = start(legs);
     EXPECT_EQ(restore(*process), std::vector<std::string>{});
-    EXPECT_EQ(process->file.publish(), "");
+    publish(*process);
+    return process;
+  }
+  // One whose only call does not go on, until it is told the keys and the checkpoint that was kept.
+  std::unique_ptr<SrtpProcess> successor_with(std::string kept, control::CallAdd add,
+                                              const std::string& why, uint32_t legs = kLegs) {
+    auto process = start(legs);
+    EXPECT_EQ(restore(*process), std::vector<std::string>{why});
+    publish(*process);
+    for (const SrtpLeg& leg : process->file.core(0).srtp) EXPECT_TRUE(is_zero(leg));
+    kept = media::advance_checkpoint(kept).value();
+    add.resume = true;
+    add.legs[0].srtp_checkpoint = kept;
+    begin(process->life, add);
     return process;
   }
   // A request in which the phone has keys, which it uses from now on.
@@ -115,18 +131,6 @@ class SrtpLives : public SrtpCall {
     return page ? page->legs : std::vector<control::LegCheckpoint>{};
   }
 
-  // It came without keys, passes nothing, and is told them with the checkpoint that was kept.
-  void wait_for_keys(SrtpLife& life, control::CallAdd add, const std::string& kept) {
-    const control::LegReport lan = report(life, 0);
-    ASSERT_TRUE(lan.srtp);
-    EXPECT_EQ(lan.srtp->in, "");
-    EXPECT_EQ(lan.srtp->out, "");
-    EXPECT_TRUE(pass(life, centre, speech(number, 1, 8)).empty());
-    add.resume = true;
-    add.legs[0].srtp_checkpoint = media::advance_checkpoint(kept).value();
-    begin(life, add);
-    EXPECT_EQ(report(life, 0).srtp->in, "AEAD_AES_128_GCM");
-  }
   std::vector<std::string> srtp_files() const {
     std::vector<std::string> found;
     for (uint32_t name = 0; name < kSrtpNames; ++name) {
