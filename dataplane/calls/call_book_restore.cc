@@ -65,7 +65,13 @@ std::string CallBook::restore(const LeftCall& left, bool in_place) {
   const CallNumber number = call_of(left.legs[0].index);
   const auto core = in_place ? core_of(number) : core_for_left(setups);
   if (!core) return "max-legs are in use";
-  if (!keep_number(*core, number) && in_place) return "its place is taken";
+  if (!keep_number(*core, number) && in_place) {
+    if (is_there(number)) return "its place is taken";
+    // Of a max-legs that was a little larger: the lcore's share has room for it.
+    std::deque<CallNumber>& free = free_calls_[*core];
+    std::erase(free, number);
+    free.push_front(number);
+  }
   SrtpChanges srtp;
   if (std::string why = plan_left_srtp(left, free_calls_[*core].front(), srtp); !why.empty())
     return why;

@@ -183,29 +183,25 @@ TEST_P(SrtpLost, TheCallWaitsForItsCheckpoint) {
   talk(process->life, 10);
 }
 
-// The second is of another lcore by its number, though its ports are of the first one's slice.
+// Two are of another lcore by their numbers, though their ports are of the first one's slice, and
+// one is beyond those that are lent.
 TEST_F(SrtpInPlace, CallsKeepTheirNumbers) {
-  for (const char* more : {"b", "c"}) process->life.add(request(more));
-  SrtpLife next({.cores = 2, .max_legs = 4});
+  for (const char* more : {"b", "c", "d"}) process->life.add(request(more));
+  SrtpLife next({.cores = 2, .max_legs = 6});
   const Running running(next.rig);
-  std::map<std::string, std::string> refused;
+  std::map<std::string, CallNumber> numbers_of;
   const auto before = left();
-  before->for_each([&](const LeftCall& each) {
-    refused[each.key] = next.book->restore(each, true);
-    LeftCall twin = each;
-    twin.key += " again";
-    refused[twin.key] = next.book->restore(twin, true);
+  before->for_each([&](LeftCall each) {
+    EXPECT_EQ(next.book->restore(each, true), "") << each.key;
+    numbers_of[each.key] = call_of(next.book->legs_of_call(each.key)->front());
+    each.key += " again";
+    EXPECT_EQ(next.book->restore(each, true), "its place is taken");
+    for (LegSnapshot& leg : each.legs) leg.index += kLegs;
+    EXPECT_EQ(next.book->restore(each, true), "max-legs are in use");
   });
-  const char* const full = "max-legs are in use";
-  const char* const taken = "its place is taken";
-  EXPECT_EQ(refused, (std::map<std::string, std::string>{{"a", ""},
-                                                         {"a again", taken},
-                                                         {"b", ""},
-                                                         {"b again", taken},
-                                                         {"c", full},
-                                                         {"c again", full}}));
-  EXPECT_EQ(next.book->legs_of_call("b")->front(), 3u);
-  EXPECT_EQ(next.rig.board().owner_of_leg(3), 1u);
+  EXPECT_EQ(numbers_of,
+            (std::map<std::string, CallNumber>{{"a", 0}, {"b", 1}, {"c", 2}, {"d", 3}}));
+  EXPECT_EQ(next.rig.board().owner_of_leg(legs_of(2)[0]), 1u);
 }
 
 }  // namespace
