@@ -95,8 +95,7 @@ TEST_F(SrtpCall, TwoSuitesMkiAndMux) {
     say(life, phone, centre, speech(number, 20, 7));
     say(life, centre, phone, speech(number, 20, 8));
     say(life, phone, centre, {sender_report(7)}, true);
-    say(life, centre, phone,
-        {media::random_rtcp(random, 8).size() > 0 ? sender_report(8) : Bytes{}}, true);
+    say(life, centre, phone, {sender_report(8)}, true);
   }
   EXPECT_EQ(report(life, 1).srtp->in, "AEAD_AES_256_GCM");
   EXPECT_EQ(report(life, 1).srtp->out, "AEAD_AES_128_GCM");
@@ -333,6 +332,7 @@ TEST_F(SrtpCall, WhatIsSealedPassesUnread) {
   begin(life, add);
   const auto reports = [&] {
     std::vector<Bytes> made;
+    made.reserve(40);
     for (int i = 0; i < 40; ++i) made.push_back(media::random_rtcp(random, 7));
     return made;
   };
