@@ -94,7 +94,7 @@ std::optional<BindingReject> BindingTable::learn(uint64_t now_ms, const Request&
                                                  const Response& response) {
   if (response.status != 200) return refuse(BindingReject::not_accepted);
   if (request.contact_is_star) {
-    for (const Id id : ids_of_aor(now_ms, request.to.uri)) remove(id);
+    for (const Id id : ids_of_aor(kLapsedToo, request.to.uri)) remove(id);
     return std::nullopt;
   }
   std::optional<BindingReject> first;
@@ -108,7 +108,7 @@ std::optional<BindingReject> BindingTable::learn(uint64_t now_ms, const Request&
                   config_.longest_expiry_s,
                   granted->expires_s.value_or(response.expires_s.value_or(asked.expires_s.value_or(
                       request.expires_s.value_or(config_.default_expiry_s)))));
-    const auto known = find_same(now_ms, request.to.uri, asked);
+    const auto known = find_same(kLapsedToo, request.to.uri, asked);
     std::optional<BindingReject> bad;
     if (gives_up || expires_s == 0) {
       if (known) remove(*known);
@@ -126,7 +126,8 @@ std::optional<BindingReject> BindingTable::learn(uint64_t now_ms, const Request&
 Result<RefreshPlan, BindingReject> BindingTable::plan_refresh(uint64_t now_ms,
                                                               const Request& request,
                                                               uint32_t random) const {
-  const auto known = ids_of_aor(now_ms, request.to.uri);
+  const uint64_t since_ms = now_ms - std::min(now_ms, uint64_t{config_.lapsed_kept_s} * 1000);
+  const auto known = ids_of_aor(since_ms, request.to.uri);
   if (known.empty()) return BindingReject::unknown_binding;
   std::map<Id, Binding> after;
   for (const Id id : known) after.emplace(id, bindings_.at(id));
@@ -155,7 +156,7 @@ Result<RefreshPlan, BindingReject> BindingTable::plan_refresh(uint64_t now_ms,
   }
   for (const ContactField& contact : request.contacts) {
     if (!is_sip(contact.uri)) return BindingReject::bad_contact;
-    const auto id = find_same(now_ms, request.to.uri, contact);
+    const auto id = find_same(since_ms, request.to.uri, contact);
     const auto entry = id ? after.find(*id) : after.end();
     if (entry == after.end()) return BindingReject::unknown_binding;
     if (const auto bad = take(entry)) return *bad;
@@ -173,13 +174,14 @@ Result<RefreshPlan, BindingReject> BindingTable::plan_refresh(uint64_t now_ms,
     entry->second = binding;
     plan.updated.push_back(std::move(binding));
   }
-  for (const auto& [id, binding] : after) plan.answer.push_back(answer_of(binding, now_ms));
+  for (const auto& [id, binding] : after)
+    if (binding.expires_at_ms > now_ms) plan.answer.push_back(answer_of(binding, now_ms));
   return plan;
 }
 
 void BindingTable::apply(uint64_t now_ms, const RefreshPlan& plan) {
   for (const std::string& key : plan.removed)
-    for (const Id id : ids(now_ms, key_index(key))) remove(id);
+    for (const Id id : ids(kLapsedToo, key_index(key))) remove(id);
   for (const Binding& binding : plan.updated) put(now_ms, binding);
 }
 
@@ -224,8 +226,16 @@ size_t BindingTable::unconfirmed_since(uint64_t now_ms, uint64_t since_ms) const
       }));
 }
 
-void BindingTable::sweep(uint64_t now_ms) {
-  while (!by_expiry_.empty() && by_expiry_.begin()->first <= now_ms)
+bool BindingTable::sweep(uint64_t now_ms) {
+  const auto lapsed = by_expiry_.upper_bound({swept_ms_, ~Id{0}});
+  const bool has_lapsed = lapsed != by_expiry_.end() && lapsed->first <= now_ms;
+  swept_ms_ = now_ms;
+  remove_until(now_ms - std::min(now_ms, uint64_t{config_.lapsed_kept_s} * 1000));
+  return has_lapsed;
+}
+
+void BindingTable::remove_until(uint64_t expired_ms) {
+  while (!by_expiry_.empty() && by_expiry_.begin()->first <= expired_ms)
     remove(by_expiry_.begin()->second);
 }
 
@@ -240,14 +250,14 @@ std::optional<BindingReject> BindingTable::put(uint64_t now_ms, Binding binding)
   if (!is_sip(binding.contact) || !is_sip(binding.aor)) return refuse(BindingReject::bad_contact);
   if (!fits(binding)) return refuse(BindingReject::text_too_long);
   const auto known =
-      find_same(now_ms, binding.aor,
+      find_same(kLapsedToo, binding.aor,
                 {binding.contact, {}, binding.q_milli, binding.instance, binding.reg_id});
   if (known) {
     remove(*known);
   } else if (ids_of_aor(now_ms, binding.aor).size() >= kMaxContactsPerAor) {
     return refuse(BindingReject::too_many_contacts);
   }
-  if (bindings_.size() >= config_.max_bindings) sweep(now_ms);
+  if (bindings_.size() >= config_.max_bindings) remove_until(now_ms);
   if (bindings_.size() >= config_.max_bindings) return refuse(BindingReject::table_full);
   const Id id = ++last_id_;
   for (std::string& key : index_keys(binding)) index_.emplace(std::move(key), id);

@@ -80,6 +80,7 @@ struct BindingConfig {
   uint32_t default_expiry_s = 3600;    // RFC 3261 section 10.2.1.1
   uint32_t longest_expiry_s = 86400;   // an entry must not live for ever on a centre's word
   uint32_t after_restart_min_s = 300;  // the least that a loaded binding has, to be refreshed
+  uint32_t lapsed_kept_s = 300;        // how long its phone may still take it up while we are asked
   size_t max_bindings = kMaxBindings;
 };
 
@@ -101,7 +102,8 @@ class BindingTable {
                                      const Response& response);
 
   // The registrar's part in survival (RFC 3261 section 10.3): known bindings, same source, all or
-  // nothing. `random` is a uniform number.
+  // nothing. Known is one that has lapsed, too, for a while: a phone that was late, or away, when
+  // the centre was lost could not come back before it. `random` is a uniform number.
   Result<RefreshPlan, BindingReject> plan_refresh(uint64_t now_ms, const Request& request,
                                                   uint32_t random) const;
   void apply(uint64_t now_ms, const RefreshPlan& plan);
@@ -118,9 +120,9 @@ class BindingTable {
   // Live bindings that the centre has not confirmed since then: those still to be handed back.
   size_t unconfirmed_since(uint64_t now_ms, uint64_t since_ms) const;
 
-  // Removes what has expired.
-  void sweep(uint64_t now_ms);
-  size_t size() const { return bindings_.size(); }
+  // Removes what has lapsed and is kept no longer. Whether one has lapsed since the last time.
+  bool sweep(uint64_t now_ms);
+  size_t size() const { return bindings_.size(); }  // with those that have lapsed
   uint64_t rejected(BindingReject reason) const { return rejected_[static_cast<size_t>(reason)]; }
   // All live bindings, for a page or a list.
   std::vector<const Binding*> list(uint64_t now_ms) const;
@@ -134,6 +136,9 @@ class BindingTable {
 
   std::optional<BindingReject> put(uint64_t now_ms, Binding binding);
   void remove(Id id);
+  void remove_until(uint64_t expired_ms);
+  // Those that are alive at a moment; kLapsedToo: all.
+  static constexpr uint64_t kLapsedToo = 0;
   std::vector<Id> ids(uint64_t now_ms, const std::string& index_key) const;
   std::optional<Id> find_same(uint64_t now_ms, const Uri& aor, const ContactField& contact) const;
   std::vector<Id> ids_of_aor(uint64_t now_ms, const Uri& aor) const;
@@ -145,6 +150,7 @@ class BindingTable {
   std::unordered_multimap<std::string, Id> index_;  // see index_keys in the source
   std::set<std::pair<uint64_t, Id>> by_expiry_;
   Id last_id_ = 0;
+  uint64_t swept_ms_ = 0;
   std::array<uint64_t, static_cast<size_t>(BindingReject::count)> rejected_{};
 };
 

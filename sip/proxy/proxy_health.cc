@@ -134,9 +134,7 @@ void Proxy::Core::once_a_second() {
   const uint64_t now = loop.now_ms();
   endpoints_.sweep();
   calls_.sweep();
-  const size_t before = bindings_.size();
-  bindings_.sweep(now);
-  if (bindings_.size() != before) bindings_changed();
+  if (bindings_.sweep(now)) bindings_changed();
   while (!ages_.empty() && !server_keys_.contains(ages_.front())) ages_.pop_front();
   if (const auto since = health_.hand_back_since_ms()) {
     health_.hand_back_pending(now, bindings_.unconfirmed_since(now, *since));

@@ -83,6 +83,11 @@ class Branch(Office):
         os.kill(self.box.pid("holdfastd"), signal.SIGHUP)
         wait_until(lambda: self.log().count("read again") > mark, 5, "the certificates are not read again")
 
+    def knows(self, *users):
+        """Whether it has a binding of each that is alive."""
+        known = {row["aor"].removeprefix("sip:").split("@")[0] for row in self.say("registrations")["registrations"]}
+        return known >= set(users)
+
     def branch_phone(self, user, **options):
         return self.phone(user, **{"expires": EXPIRES_S, **options})
 

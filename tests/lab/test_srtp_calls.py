@@ -8,7 +8,7 @@ import pytest
 import sealing
 import sound
 import wire
-from drill import SOON, both_heard, wait_until
+from drill import EXPIRES_S, SOON, both_heard, wait_until
 from lossy import MOST_UNREAD
 from office import CENTRES
 from test_srtp import PLAIN_BYTES, SrtpBranch, rtp_sizes
@@ -170,6 +170,8 @@ def test_hold_and_the_way_back_keep_the_call_encrypted(branch, tmp_path):
 def test_calls_go_on_encrypted_without_the_centre(branch, tmp_path):
     branch.centre("kill")
     wait_until(lambda: branch.say("upstreams")["state"] == "survival", 10, "it is still trusted")
+    # One that was late with its REGISTER when the centre was lost takes its binding up again.
+    wait_until(lambda: branch.knows("1010", "1011"), EXPIRES_S, "a phone is not known any more")
     talk(branch, "1010", "1011", tmp_path / "survival")
 
 

@@ -35,7 +35,7 @@ TEST(BindingTable, LearnsWhatTheCentreGranted) {
   EXPECT_EQ(table.find(600999, uri(kAor)).size(), 1u);
   EXPECT_TRUE(table.find(601000, uri(kAor)).empty()) << "expired at its time, swept or not";
   EXPECT_EQ(table.size(), 1u);
-  table.sweep(601000);
+  table.sweep(901000);
   EXPECT_EQ(table.size(), 0u);
 }
 
@@ -187,6 +187,46 @@ TEST(BindingTable, SurvivalRefreshIsShortAndRandom) {
   table.apply(2000, *table.plan_refresh(2000, r, 0));
   EXPECT_EQ(table.find(61999, uri(kAor)).size(), 1u);
   EXPECT_TRUE(table.find(62000, uri(kAor)).empty());
+}
+
+TEST(BindingTable, SurvivalTakesUpWhatHasLapsedForAWhile) {
+  const uint64_t lapses_ms = with_phone().find(1000, uri(kAor))[0]->expires_at_ms;
+  const Request r = registration(kAor, kContact, kPhone, 2);
+  for (const bool swept : {false, true}) {
+    BindingTable table = with_phone();
+    const uint64_t now_ms = lapses_ms + 299'000;
+    if (swept) {
+      EXPECT_FALSE(table.sweep(lapses_ms - 1));
+      EXPECT_TRUE(table.sweep(lapses_ms)) << "the list has changed";
+      EXPECT_FALSE(table.sweep(now_ms));
+    }
+    EXPECT_TRUE(table.find(lapses_ms, uri(kAor)).empty()) << "nobody is called there meanwhile";
+    Request stranger = r;
+    stranger.origin = from("198.18.1.66:5060");
+    EXPECT_EQ(table.plan_refresh(now_ms, stranger, 0).error(), BindingReject::wrong_source);
+    const auto plan = table.plan_refresh(now_ms, r, 0);
+    ASSERT_TRUE(plan.ok());
+    table.apply(now_ms, *plan);
+    EXPECT_EQ(table.find(now_ms, uri(kAor)).size(), 1u);
+    EXPECT_EQ(table.size(), 1u) << "in the place of what had lapsed";
+  }
+  BindingTable table = with_phone();
+  EXPECT_EQ(table.plan_refresh(lapses_ms + 300'000, r, 0).error(), BindingReject::unknown_binding);
+  table.sweep(lapses_ms + 300'000);
+  EXPECT_EQ(table.size(), 0u);
+}
+
+TEST(BindingTable, WhatHasLapsedIsNotListedToAnotherPhoneOfTheUser) {
+  BindingTable table = with_phone();
+  const Origin other = from("198.18.1.22:5060");
+  const uint64_t lapses_ms = table.find(1000, uri(kAor))[0]->expires_at_ms;
+  const Request second = registration(kAor, "sip:1001@198.18.1.22:5060", other);
+  ASSERT_FALSE(table.learn(lapses_ms - 1000, second, granted(second)));
+  const Request again = registration(kAor, "sip:1001@198.18.1.22:5060", other, 2);
+  const auto plan = table.plan_refresh(lapses_ms, again, 0);
+  ASSERT_TRUE(plan.ok());
+  ASSERT_EQ(plan->answer.size(), 1u);
+  EXPECT_EQ(plan->answer[0].uri.to_string(), "sip:1001@198.18.1.22:5060");
 }
 
 TEST(BindingTable, SurvivalNeverGrantsMoreThanAsked) {
