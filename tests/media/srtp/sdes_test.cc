@@ -67,8 +67,8 @@ TEST(Sdes, LifetimeAndMki) {
       {"|2^0", 1, {}, "|2^0"},
       {"|18446744073709551615:8", kMaxSrtpLifetime, {~uint64_t{0}, 8}, "|18446744073709551615:8"},
   };
+  const std::string head = "1 " + kCm80 + "inline:" + kKey30;
   for (const Row& row : rows) {
-    const std::string head = "1 " + kCm80 + "inline:" + kKey30;
     const SdesCrypto crypto = parsed(head + row.behind_key);
     EXPECT_EQ(crypto.keys[0].lifetime_packets, row.lifetime) << row.behind_key;
     EXPECT_EQ(crypto.keys[0].mki, row.mki) << row.behind_key;
@@ -173,8 +173,8 @@ TEST(Sdes, OfSeveralLinesTheGoodOnesStay) {
 }
 
 TEST(Sdes, LinesAreBounded) {
-  std::vector<std::string> text;
-  for (int i = 0; i < 40; ++i) text.push_back(std::to_string(i) + " " + kCm80 + "inline:" + kKey30);
+  std::vector<std::string> text(40, " " + kCm80 + "inline:" + kKey30);
+  for (size_t i = 0; i < text.size(); ++i) text[i].insert(0, std::to_string(i));
   const SdesLines lines =
       read_crypto_lines(std::vector<std::string_view>(text.begin(), text.end()));
   EXPECT_EQ(lines.usable.size(), kMaxCryptoLines);

@@ -75,11 +75,11 @@ TEST(ProvisionConfig, AListenerIsAtTheDeviceOfItsInterface) {
       {"device = \"e0\"", "device = \"\"", ""},
   };
   for (const auto& row : rows) {
-    const auto file =
-        parse_provision("[[interface]]\nname = \"lan\"\nmedia-addresses = [\"198.18.1.2\"]\n" +
-                            std::string(row.interface) + "\n" + kOrigin + kListener + row.listener +
-                            "\n[[provision-tftp]]\ninterface = \"lan\"\n" + row.listener + "\n",
-                        "hf.toml");
+    std::string text = "[[interface]]\nname = \"lan\"\nmedia-addresses = [\"198.18.1.2\"]\n";
+    text.append(row.interface).append("\n").append(kOrigin).append(kListener);
+    text.append(row.listener).append("\n[[provision-tftp]]\ninterface = \"lan\"\n");
+    text.append(row.listener).append("\n");
+    const auto file = parse_provision(text, "hf.toml");
     ASSERT_TRUE(file) << file.error().to_string();
     EXPECT_EQ(file->sections.listeners.at(0).device, row.device) << row.interface;
     EXPECT_EQ(file->sections.tftps.at(0).device, row.device) << row.interface;

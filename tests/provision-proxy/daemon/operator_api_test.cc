@@ -126,6 +126,7 @@ TEST_F(OperatorApiTest, WarmFetchesAPhonesOwnFilesUnderAStrictOwnerCheck) {
   owner_->policy = OwnerPolicy::strict;
   begin_api();
   std::vector<std::string> macs;
+  macs.reserve(12);
   for (int i = 0; i < 12; ++i) macs.push_back("0004f20000" + std::to_string(10 + i));
   for (const auto& mac : macs) {
     centre_says(with_status("200 OK", master(mac)));
