@@ -70,7 +70,7 @@ class TestPeer {
     const bool v6 = std::strchr(address, ':') != nullptr;
     fd_ = socket(v6 ? AF_INET6 : AF_INET, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
     to_sockaddr(address, 0, local_);
-    bind(fd_, reinterpret_cast<sockaddr*>(&local_), size(local_));
+    (void)bind(fd_, reinterpret_cast<sockaddr*>(&local_), size(local_));
     if (tcp) listen(fd_, 8);
     socklen_t length = sizeof local_;
     getsockname(fd_, reinterpret_cast<sockaddr*>(&local_), &length);
@@ -96,10 +96,10 @@ class TestPeer {
     connection_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_storage from{};
     to_sockaddr(address_.c_str(), 0, from);
-    bind(connection_, reinterpret_cast<sockaddr*>(&from), size(from));
+    (void)bind(connection_, reinterpret_cast<sockaddr*>(&from), size(from));
     sockaddr_storage to{};
     to_sockaddr(ip.c_str(), to_port, to);
-    connect(connection_, reinterpret_cast<sockaddr*>(&to), size(to));
+    (void)connect(connection_, reinterpret_cast<sockaddr*>(&to), size(to));
     // So that what is written byte by byte is sent so, and now.
     const int on = 1;
     setsockopt(connection_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
