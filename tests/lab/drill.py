@@ -28,6 +28,7 @@ EXPIRES_S = 10  # of phones: what a drill waits for them to register again
 GATEWAY = "gateway"
 ONLINE_WITHIN_S = 30
 HEARD_WITHIN_S = 20
+LEAVES_WITHIN_NS = 100_000_000
 
 
 class Branch(Office):
@@ -133,8 +134,10 @@ class Wires:
                 if not p.rtcp]
 
     def lost_by_us(self, between):
-        """RTP that came in between two moments and never went out. It must have come in for that to say anything."""
-        entered = self.entered(between)
+        """RTP that came in between two moments and never went out. It must have come in for that to say anything. What came
+        in just before the second may be there yet when the call is hung up then."""
+        began_ns, ended_ns = between
+        entered = self.entered((began_ns, ended_ns - LEAVES_WITHIN_NS))
         assert entered, "no media came in"
         return truth.matched(entered, self.left()).missing
 

@@ -3,6 +3,7 @@
 #include "control/store/writer.hh"
 
 #include <atomic>
+#include <memory>
 
 #include "tests/control/store/writer_fixture.hh"
 
@@ -226,10 +227,10 @@ TEST_F(WriterTest, PurgesByAgeOnlyWithAClockToTrust) {
   purging.retention_days = 1;
   purging.purge_s = 0;
   purging.first_purge_ms = 0;
-  constexpr int64_t kNow = 1'700'000'000'000;
-  std::atomic<bool> trusted{false};
-  purging.trusted_time = [&]() -> std::optional<int64_t> {
-    if (!trusted) return std::nullopt;
+  static constexpr int64_t kNow = 1'700'000'000'000;
+  const auto trusted = std::make_shared<std::atomic<bool>>(false);  // the writer outlives the test
+  purging.trusted_time = [trusted]() -> std::optional<int64_t> {
+    if (!*trusted) return std::nullopt;
     return kNow;
   };
   start(purging);
@@ -244,7 +245,7 @@ TEST_F(WriterTest, PurgesByAgeOnlyWithAClockToTrust) {
   while (writer_->status().purged < purges + 3 && std::chrono::steady_clock::now() < until)
     std::this_thread::yield();
   EXPECT_EQ(calls().size(), 3U);
-  trusted = true;
+  *trusted = true;
   while (calls().size() > 2 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
   const auto left = calls();
   ASSERT_EQ(left.size(), 2U);
