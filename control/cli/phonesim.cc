@@ -58,6 +58,7 @@ json document_of(const FetchRecord& fetch) {
               {"status", fetch.answer.status},
               {"bytes", fetch.answer.bytes},
               {"started_ms", fetch.started_ms},
+              {"ended_ms", fetch.ended_ms},
               {"ms", fetch.answer.ms},
               {"first_byte_ms", fetch.answer.first_byte_ms},
               {"cache_status", fetch.answer.cache_status},

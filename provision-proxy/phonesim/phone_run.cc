@@ -95,8 +95,9 @@ PhoneRun run_phone(const RunOptions& options, HttpClient& client,
     question.save_as = prepare_file(options, *step, run);
     question.upload = step->upload;
     client.set_user_agent(user_agent_of(options, *step));
-    const double started_ms = unix_ms();
-    FetchRecord fetch{*step, started_ms, client.ask(question), {}};
+    FetchRecord fetch{*step, unix_ms(), 0, {}, {}};
+    fetch.answer = client.ask(question);
+    fetch.ended_ms = unix_ms();
     fetch.outcome = outcome_of(*step, fetch.answer);
     const bool ok = fetch.outcome == "ok";
     if (!fetch.held()) {

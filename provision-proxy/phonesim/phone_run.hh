@@ -14,7 +14,8 @@ namespace holdfast::provision {
 
 struct FetchRecord {
   BootStep step;
-  double started_ms = 0;  // Unix time
+  double started_ms = 0;  // Unix time; before anything was sent
+  double ended_ms = 0;    // after all that came; answer.ms is of the transfer alone
   HttpAnswer answer;      // without its body
   std::string outcome;    // "ok", "absent" (404 of what may be absent), "missing", "failed"
   bool held() const { return outcome == "ok" || outcome == "absent"; }

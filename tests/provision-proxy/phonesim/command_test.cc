@@ -91,6 +91,7 @@ TEST_F(PhonesimCommand, SummarizesManyPhones) {
   EXPECT_EQ(requests.size(), document["kinds"][0]["requests"]);
   EXPECT_EQ(requests[0]["mac"], "00908f3bbcba");
   EXPECT_GT(requests[0]["started_ms"], 0);
+  EXPECT_GT(requests[0]["ended_ms"], requests[0]["started_ms"]);
   const Ran table = run("--model sip-station --mac 00908f3bbcba --count 3 --url " + origin.url());
   EXPECT_EQ(table.status, 1) << table.out;
   EXPECT_TRUE(has(table.out, "1 of 3 phones came up")) << table.out;
