@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "dataplane/calls/call_book.hh"
+#include "tests/dataplane/calls/add_call.hh"
 #include "tests/dataplane/relay/rig.hh"
 
 namespace holdfast::dataplane {
@@ -43,13 +44,7 @@ class LegTable : public ::testing::Test {
       line.serve_here(true);
     }
     std::string add(const std::string& key, bool emergency = false) {
-      control::CallAdd add;
-      add.call = key;
-      add.legs[0].interface = "lan";
-      add.legs[1].interface = "wan";
-      add.emergency = emergency;
-      const auto added = book.add(add);
-      return added ? "added" : std::string(control::to_string(added.error().code));
+      return add_call(book, key, emergency);
     }
     StateFile file;
     test_rig::Rig rig;

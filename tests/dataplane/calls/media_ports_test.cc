@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "dataplane/calls/call_book.hh"
+#include "tests/dataplane/calls/add_call.hh"
 #include "tests/dataplane/relay/rig.hh"
 
 namespace holdfast::dataplane {
@@ -209,13 +210,7 @@ TEST(CallBookWithLegsForHelp, TheyAreLentToCallsForHelpAloneWhenAllOthersAreInUs
     }
     CallBook book(rig.board(), raw, {{"lan", 7}, {"wan", 8}}, 8, {}, {}, 4);
     const auto answer_to = [&](const std::string& key, bool emergency) {
-      control::CallAdd add;
-      add.call = key;
-      add.legs[0].interface = "lan";
-      add.legs[1].interface = "wan";
-      add.emergency = emergency;
-      const auto added = book.add(add);
-      return added ? "added" : std::string(control::to_string(added.error().code));
+      return add_call(book, key, emergency);
     };
     EXPECT_EQ(answer_to("h0", true), "added") << "of max_legs while there are some";
     for (const char* key : {"a", "b", "c"}) EXPECT_EQ(answer_to(key, false), "added");
